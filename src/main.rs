@@ -1,0 +1,2 @@
+//! Lockstep binary.
+fn main() {}
