@@ -1,1 +1,35 @@
-//! lockstep-workspace.
+//! The embedded Google workspace: a real HTTP server on loopback that speaks the Sheets v4 and
+//! Drive v3 wire, stored in one SQLite file.
+//!
+//! It is what a newcomer's first sync runs on and what the tests lean on, so it answers what the
+//! real service was recorded to answer, and says an honest 400 for what it does not support.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let workspace = lockstep_workspace::Workspace::open("workspace.db".as_ref())?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! workspace.serve(listener, std::future::pending()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod app;
+mod book;
+mod entered;
+mod error;
+mod fields;
+mod grid;
+mod http;
+mod locale;
+mod number_format;
+mod options;
+mod render;
+mod schema;
+mod serial;
+mod sheets;
+mod store;
+mod workspace;
+
+pub use error::Error;
+pub use options::Options;
+pub use workspace::Workspace;

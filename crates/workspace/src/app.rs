@@ -1,0 +1,22 @@
+//! What every handler is given.
+
+use std::sync::Arc;
+
+use crate::options::Options;
+use crate::store::Store;
+
+/// Carries the store and the options to the handlers; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) options: Arc<Options>,
+}
+
+impl App {
+    /// Returns the time in milliseconds since 1970 UTC.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.options
+            .now_ms
+            .unwrap_or_else(|| jiff::Timestamp::now().as_millisecond())
+    }
+}

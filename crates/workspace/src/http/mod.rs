@@ -1,0 +1,67 @@
+//! HTTP: one entry that routes on the raw path, because titles may hold `%2F` and the custom verb
+//! of a Google path comes after its last colon.
+
+mod answer;
+mod call;
+
+pub(crate) use answer::{ApiError, json, raw_json};
+pub(crate) use call::{Call, decode};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::sheets;
+
+/// Is the largest request body taken, in bytes. Google documents no hard limit for Sheets (2 MB is
+/// recommended) and 5 TB for Drive; this bounds the memory of one request.
+const MAX_BODY: usize = 256 * 1024 * 1024;
+
+/// Returns the router of a workspace.
+pub(crate) fn router(app: App) -> Router {
+    Router::new().fallback(entry).with_state(app)
+}
+
+async fn entry(State(app): State<App>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match to_bytes(body, MAX_BODY).await {
+        Ok(bytes) => dispatch(app, Call::new(parts, bytes)).await,
+        Err(_) => ApiError::new(
+            413,
+            "INVALID_ARGUMENT",
+            format!("Request payload size exceeds the limit: {MAX_BODY} bytes."),
+        )
+        .into_response(),
+    }
+}
+
+async fn dispatch(app: App, call: Call) -> Response {
+    let path = call.path().to_owned();
+    if path.starts_with("/v4/") {
+        return sheets::handle(app, call).await;
+    }
+    not_found(&call)
+}
+
+/// Answers an unknown path as Google's front end does: 404 with an HTML page.
+pub(crate) fn not_found(call: &Call) -> Response {
+    let shown: String = call
+        .path()
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let page = format!(
+        "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n  \
+         <p><b>404.</b> <ins>That's an error.</ins>\n  <p>The requested URL <code>{shown}</code> was not found on \
+         this server.  <ins>That's all we know.</ins>\n"
+    );
+    let mut response = Response::new(Body::from(page));
+    *response.status_mut() = axum::http::StatusCode::NOT_FOUND;
+    response.headers_mut().insert(
+        axum::http::header::CONTENT_TYPE,
+        axum::http::HeaderValue::from_static("text/html; charset=UTF-8"),
+    );
+    response
+}

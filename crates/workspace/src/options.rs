@@ -1,0 +1,65 @@
+//! How a workspace behaves.
+
+/// Sets how a [`Workspace`](crate::Workspace) behaves; the default suits loopback use.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub(crate) require_auth: bool,
+    pub(crate) owner: String,
+    pub(crate) locale: String,
+    pub(crate) time_zone: String,
+    pub(crate) now_ms: Option<i64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            require_auth: false,
+            owner: "owner@lockstep.local".to_owned(),
+            locale: "en_US".to_owned(),
+            time_zone: "Etc/GMT".to_owned(),
+            now_ms: None,
+        }
+    }
+}
+
+impl Options {
+    /// Returns the default options.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Demands a valid bearer token on every Sheets and Drive call; off by default.
+    #[must_use]
+    pub fn require_auth(mut self, on: bool) -> Self {
+        self.require_auth = on;
+        self
+    }
+
+    /// Sets the e-mail address that owns new files.
+    #[must_use]
+    pub fn owner(mut self, email: impl Into<String>) -> Self {
+        self.owner = email.into();
+        self
+    }
+
+    /// Sets the locale of new spreadsheets, as `en_US`.
+    #[must_use]
+    pub fn locale(mut self, locale: impl Into<String>) -> Self {
+        self.locale = locale.into();
+        self
+    }
+
+    /// Sets the IANA time zone of new spreadsheets, as `Etc/GMT`.
+    #[must_use]
+    pub fn time_zone(mut self, time_zone: impl Into<String>) -> Self {
+        self.time_zone = time_zone.into();
+        self
+    }
+
+    /// Stops the clock at a moment, in milliseconds since 1970 UTC, so that tests repeat.
+    #[must_use]
+    pub fn fixed_clock(mut self, unix_ms: i64) -> Self {
+        self.now_ms = Some(unix_ms);
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! The message types of the Sheets API: which fields there are and of which type.

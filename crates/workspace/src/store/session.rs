@@ -1,0 +1,212 @@
+//! One transaction as the handlers see it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::cache::{Cache, Staged};
+use crate::book::{Book, Head, Sheet};
+use crate::grid::Blocks;
+use crate::http::ApiError;
+
+/// Gives access to books, blocks and plain SQL inside one transaction.
+pub(crate) struct Session<'a> {
+    connection: &'a Connection,
+    cache: &'a mut Cache,
+    staged: Staged,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(connection: &'a Connection, cache: &'a mut Cache) -> Self {
+        Self {
+            connection,
+            cache,
+            staged: Staged::default(),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<Staged, ApiError> {
+        Ok(self.staged)
+    }
+
+    /// Returns the connection, inside the transaction, for tables other than those of books.
+    pub(crate) fn sql(&self) -> &Connection {
+        self.connection
+    }
+
+    /// Returns a book, or the recorded 404.
+    pub(crate) fn book(&mut self, id: &str) -> Result<Arc<Book>, ApiError> {
+        self.find_book(id)?.ok_or_else(ApiError::not_found)
+    }
+
+    /// Returns a book, or `None` when there is none of that id.
+    pub(crate) fn find_book(&mut self, id: &str) -> Result<Option<Arc<Book>>, ApiError> {
+        if let Some(staged) = self.staged.books.get(id) {
+            return Ok(staged.clone());
+        }
+        if let Some(book) = self.cache.book(id) {
+            return Ok(Some(book));
+        }
+        let Some(book) = self.load_book(id)? else {
+            return Ok(None);
+        };
+        let book = Arc::new(book);
+        self.cache.put_book(id, Arc::clone(&book));
+        Ok(Some(book))
+    }
+
+    /// Writes a book: the head, the sheets and the blocks that differ from what is stored.
+    pub(crate) fn save(&mut self, mut book: Book) -> Result<Arc<Book>, ApiError> {
+        let before = self.find_book(&book.id)?;
+        let head_changed = before
+            .as_ref()
+            .is_none_or(|before| !Arc::ptr_eq(&before.head, &book.head));
+        if head_changed {
+            let record = serde_json::to_vec(&*book.head)?;
+            self.connection
+                .prepare_cached("INSERT INTO books(id, record) VALUES(?1, ?2) ON CONFLICT(id) DO UPDATE SET record = excluded.record")?
+                .execute(params![book.id, record])?;
+        }
+        let mut kept = HashSet::new();
+        for sheet in &mut book.sheets {
+            let id = sheet.id;
+            kept.insert(id);
+            let old = before
+                .as_ref()
+                .and_then(|before| before.sheet_arc(id))
+                .cloned();
+            if old.as_ref().is_some_and(|old| Arc::ptr_eq(old, sheet)) {
+                continue;
+            }
+            self.save_sheet(&book.id, Arc::make_mut(sheet), old.as_deref())?;
+        }
+        for old in before.iter().flat_map(|before| &before.sheets) {
+            if !kept.contains(&old.id) {
+                self.remove_sheet(&book.id, old)?;
+            }
+        }
+        let book = Arc::new(book);
+        self.staged
+            .books
+            .insert(book.id.clone(), Some(Arc::clone(&book)));
+        Ok(book)
+    }
+
+    /// Removes a book with all its sheets; `false` when there is none of that id.
+    pub(crate) fn remove_book(&mut self, id: &str) -> Result<bool, ApiError> {
+        let Some(book) = self.find_book(id)? else {
+            return Ok(false);
+        };
+        for sheet in &book.sheets {
+            self.remove_sheet(id, sheet)?;
+        }
+        self.connection
+            .execute("DELETE FROM books WHERE id = ?1", params![id])?;
+        self.staged.books.insert(id.to_owned(), None);
+        Ok(true)
+    }
+
+    /// Returns the ids of all books.
+    pub(crate) fn book_ids(&self) -> Result<Vec<String>, ApiError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT id FROM books ORDER BY id")?;
+        let ids = statement.query_map([], |row| row.get(0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn load_book(&self, id: &str) -> Result<Option<Book>, ApiError> {
+        let record: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("SELECT record FROM books WHERE id = ?1")?
+            .query_row(params![id], |row| row.get(0))
+            .optional()?;
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let head: Head = serde_json::from_slice(&record)?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT record FROM sheets WHERE book = ?1 AND id = ?2")?;
+        let mut sheets = Vec::with_capacity(head.order.len());
+        for sheet in &head.order {
+            let record: Vec<u8> = statement.query_row(params![id, sheet], |row| row.get(0))?;
+            let sheet: Sheet = serde_json::from_slice(&record)?;
+            sheets.push(Arc::new(sheet));
+        }
+        Ok(Some(Book {
+            id: id.to_owned(),
+            head: Arc::new(head),
+            sheets,
+        }))
+    }
+
+    fn save_sheet(
+        &mut self,
+        book: &str,
+        sheet: &mut Sheet,
+        old: Option<&Sheet>,
+    ) -> Result<(), ApiError> {
+        for encoded in sheet.grid.encode() {
+            let id = self.insert_block(&encoded.data)?;
+            sheet.grid.stored(encoded.slot, id);
+            self.staged.blocks.push((id, encoded.data));
+        }
+        let ids: HashSet<i64> = sheet.grid.ids().collect();
+        for id in old.iter().flat_map(|old| old.grid.ids()) {
+            if !ids.contains(&id) {
+                self.remove_block(id)?;
+            }
+        }
+        let record = serde_json::to_vec(sheet)?;
+        self.connection
+            .prepare_cached("INSERT INTO sheets(book, id, record) VALUES(?1, ?2, ?3) ON CONFLICT(book, id) DO UPDATE SET record = excluded.record")?
+            .execute(params![book, sheet.id, record])?;
+        Ok(())
+    }
+
+    fn remove_sheet(&mut self, book: &str, sheet: &Sheet) -> Result<(), ApiError> {
+        for id in sheet.grid.ids() {
+            self.remove_block(id)?;
+        }
+        self.connection.execute(
+            "DELETE FROM sheets WHERE book = ?1 AND id = ?2",
+            params![book, sheet.id],
+        )?;
+        Ok(())
+    }
+
+    fn insert_block(&self, data: &[u8]) -> Result<i64, ApiError> {
+        self.connection
+            .prepare_cached("INSERT INTO blocks(data) VALUES(?1)")?
+            .execute(params![data])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    fn remove_block(&mut self, id: i64) -> Result<(), ApiError> {
+        self.connection
+            .prepare_cached("DELETE FROM blocks WHERE id = ?1")?
+            .execute(params![id])?;
+        self.staged.gone.push(id);
+        Ok(())
+    }
+}
+
+impl Blocks for Session<'_> {
+    fn load(&mut self, id: i64) -> Result<Arc<[u8]>, ApiError> {
+        if let Some(data) = self.cache.block(id) {
+            return Ok(data);
+        }
+        if let Some((_, data)) = self.staged.blocks.iter().find(|(staged, _)| *staged == id) {
+            return Ok(Arc::clone(data));
+        }
+        let data: Vec<u8> = self
+            .connection
+            .prepare_cached("SELECT data FROM blocks WHERE id = ?1")?
+            .query_row(params![id], |row| row.get(0))?;
+        let data: Arc<[u8]> = data.into();
+        self.cache.put_block(id, Arc::clone(&data));
+        Ok(data)
+    }
+}
