@@ -28,7 +28,7 @@ install_clients() {
     run "$TOOLS/python/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
     mkdir -p "$TOOLS/node"
     cp tests/clients/package.json tests/clients/package-lock.json "$TOOLS/node/"
-    (cd "$TOOLS/node" && run npm ci --no-audit --no-fund --silent)
+    (cd "$TOOLS/node" && run npm ci --no-audit --no-fund --loglevel=error)
     printf '%s' "$want" > "$stamp"
   fi
   # The Inspector needs a newer Node than many machines have; the npm package brings one.
