@@ -1,0 +1,237 @@
+//! The client: what all calls share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use google_drive3::DriveHub;
+use google_sheets4::Sheets;
+use google_sheets4::common::GetToken;
+use hyper::Uri;
+use hyper::header::HeaderValue;
+use tokio::sync::watch;
+
+use crate::calls::{Calls, Scope, Wait};
+use crate::config::{Auth, Backoff, Config, Timeouts};
+use crate::connect::{self, Connector};
+use crate::quota::Gates;
+use crate::{Error, Kind, Result, Retry};
+
+/// The scopes of every call, always the same ones: the generated crates would ask for full
+/// `drive` or `drive.readonly`, and another set of scopes means another token and another consent
+/// (google-wire 1.1).
+pub(crate) const SCOPES: [&str; 2] = [
+    "https://www.googleapis.com/auth/spreadsheets",
+    "https://www.googleapis.com/auth/drive.file",
+];
+
+/// Google Sheets and Drive, for one user. Cheap to clone; clones share connections, quota gates
+/// and counters.
+#[derive(Clone)]
+pub struct Google {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) scope: Arc<Scope>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) sheets: Sheets<Connector>,
+    pub(crate) drive: DriveHub<Connector>,
+    /// `https://sheets.googleapis.com/`, with the slash.
+    pub(crate) sheets_base: String,
+    /// `https://www.googleapis.com/drive/v3/`, with the slash.
+    pub(crate) drive_base: String,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) gates: Gates,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) backoff: Backoff,
+}
+
+impl Google {
+    /// Makes a client; nothing is sent yet.
+    ///
+    /// Fails with [`Kind::Setup`] on an endpoint that is no http(s) URL, on credentials that
+    /// would travel unencrypted to another machine, on a token or user agent that is no valid
+    /// header, and if an https endpoint is given on a machine without CA certificates.
+    pub fn new(config: Config) -> Result<Self> {
+        let Config {
+            sheets_url,
+            drive_url,
+            auth,
+            timeouts,
+            backoff,
+            quota,
+            user_agent,
+        } = config;
+        match auth {
+            Auth::None => {
+                let build = Build {
+                    sheets_url,
+                    drive_url,
+                    timeouts,
+                    backoff,
+                    quota,
+                    user_agent,
+                };
+                build.with(google_sheets4::common::NoToken, false)
+            }
+            Auth::Token(token) => {
+                // The generated code unwraps the request: a bad header value would panic there.
+                header("the access token", token.reveal())?;
+                let token = token.reveal().to_owned();
+                let build = Build {
+                    sheets_url,
+                    drive_url,
+                    timeouts,
+                    backoff,
+                    quota,
+                    user_agent,
+                };
+                build.with(token, true)
+            }
+        }
+    }
+
+    /// Returns a handle with counters of its own, e.g. for one run; connections and quota stay
+    /// shared, and its calls count here too.
+    pub fn scoped(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            scope: Scope::new(Some(Arc::clone(&self.scope))),
+        }
+    }
+
+    /// Returns the calls made through this handle, its clones and the handles scoped from it.
+    pub fn calls(&self) -> Calls {
+        self.scope.calls()
+    }
+
+    /// Returns a channel that tells when a call of this handle is held back, and when it goes on.
+    pub fn waiting(&self) -> watch::Receiver<Option<Wait>> {
+        self.scope.waiting()
+    }
+}
+
+impl fmt::Debug for Google {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Google")
+            .field("sheets", &self.shared.sheets_base)
+            .field("drive", &self.shared.drive_base)
+            .field("calls", &self.calls())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A [`Config`] whose credentials are settled: the seam where further kinds of credentials enter.
+pub(crate) struct Build {
+    pub(crate) sheets_url: String,
+    pub(crate) drive_url: String,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) backoff: Backoff,
+    pub(crate) quota: crate::Quota,
+    pub(crate) user_agent: String,
+}
+
+impl Build {
+    pub(crate) fn with(
+        self,
+        credentials: impl GetToken + Clone + 'static,
+        secret: bool,
+    ) -> Result<Google> {
+        let user_agent = header("the user agent", &self.user_agent)?;
+        let sheets = Endpoint::parse(&self.sheets_url)?;
+        let mut drive = Endpoint::parse(&self.drive_url)?;
+        if let Some(root) = drive.root.strip_suffix("drive/v3/") {
+            drive.root = root.to_owned();
+        }
+        for endpoint in [&sheets, &drive] {
+            if secret && !endpoint.tls && !endpoint.loopback {
+                return Err(setup(format!(
+                    "the credentials would travel unencrypted to {}; use https",
+                    endpoint.root
+                )));
+            }
+        }
+        let client = connect::client(sheets.tls || drive.tls, self.timeouts.connect)?;
+        let mut sheets_hub = Sheets::new(client.clone(), credentials.clone());
+        sheets_hub.base_url(sheets.root.clone());
+        sheets_hub.root_url(sheets.root.clone());
+        sheets_hub.user_agent(self.user_agent.clone());
+        let drive_base = format!("{}drive/v3/", drive.root);
+        let mut drive_hub = DriveHub::new(client, credentials);
+        drive_hub.base_url(drive_base.clone());
+        // Uploads go to the root, not to the base (google-wire 1.1).
+        drive_hub.root_url(drive.root);
+        drive_hub.user_agent(self.user_agent);
+        Ok(Google {
+            shared: Arc::new(Shared {
+                sheets: sheets_hub,
+                drive: drive_hub,
+                sheets_base: sheets.root,
+                drive_base,
+                user_agent,
+                gates: Gates::new(self.quota, sheets.loopback),
+                timeouts: self.timeouts,
+                backoff: self.backoff,
+            }),
+            scope: Scope::new(None),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Endpoint {
+    /// With a slash at the end: the generated code joins strings.
+    root: String,
+    tls: bool,
+    loopback: bool,
+}
+
+impl Endpoint {
+    fn parse(text: &str) -> Result<Self> {
+        let refused = |why: &str| setup(format!("{text:?} is not an endpoint: {why}"));
+        let uri: Uri = text
+            .trim()
+            .parse()
+            .map_err(|_| refused("it is not a URL"))?;
+        let tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(refused("it must start with http:// or https://")),
+        };
+        let host = uri.host().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(|| refused("it names no host"))?;
+        if uri.query().is_some() || uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+            return Err(refused("a query or a user name does not belong here"));
+        }
+        let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        let loopback =
+            host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|address| address.is_loopback());
+        let mut root = text.trim().to_owned();
+        if !root.ends_with('/') {
+            root.push('/');
+        }
+        Ok(Self {
+            root,
+            tls,
+            loopback,
+        })
+    }
+}
+
+fn header(what: &str, value: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(value)
+        .ok()
+        .filter(|header| !header.is_empty() && header.to_str().is_ok())
+        .ok_or_else(|| {
+            setup(format!(
+                "{what} must be visible ASCII characters on one line"
+            ))
+        })
+}
+
+fn setup(message: String) -> Error {
+    Error::new(Kind::Setup, Retry::Permanent, "setup", message)
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod client_tests;

@@ -1,0 +1,144 @@
+//! What a [`Google`](crate::Google) is made from: endpoints, credentials, limits.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Tells a client where the two services are, who it is, and how patient it is.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Root of the Sheets service, e.g. `https://sheets.googleapis.com/`.
+    pub sheets_url: String,
+    /// Root of the Drive service, e.g. `https://www.googleapis.com/`; `drive/v3/` and
+    /// `upload/drive/v3/` are derived from it. A root that already ends in `drive/v3` is accepted.
+    pub drive_url: String,
+    /// Credentials sent with every call.
+    pub auth: Auth,
+    /// How long a call may take.
+    pub timeouts: Timeouts,
+    /// How often and how soon a call is tried again.
+    pub backoff: Backoff,
+    /// How many calls a minute are let through.
+    pub quota: Quota,
+    /// The `User-Agent` header; visible ASCII.
+    pub user_agent: String,
+}
+
+impl Config {
+    /// Returns the settings for Google's own servers.
+    pub fn google(auth: Auth) -> Self {
+        Self {
+            sheets_url: "https://sheets.googleapis.com/".into(),
+            drive_url: "https://www.googleapis.com/".into(),
+            auth,
+            timeouts: Timeouts::default(),
+            backoff: Backoff::default(),
+            quota: Quota::Auto,
+            user_agent: concat!("lockstep/", env!("CARGO_PKG_VERSION")).into(),
+        }
+    }
+
+    /// Returns the settings for a server that speaks both services at one root, without
+    /// credentials: the embedded workspace.
+    pub fn local(root: &str) -> Self {
+        Self {
+            sheets_url: root.into(),
+            drive_url: root.into(),
+            ..Self::google(Auth::None)
+        }
+    }
+}
+
+/// Says who the calls are made as.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// No `Authorization` header: for the embedded workspace.
+    None,
+    /// A ready OAuth 2 access token.
+    Token(Secret),
+}
+
+/// A secret string that never shows itself in logs or errors.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// Limits the duration of one attempt of a call.
+///
+/// The generated crates wait forever (google-wire 1.1). Google itself gives up on a request after
+/// 180 s, so that a write which is waited for longer than that has a definite answer more often.
+#[derive(Debug, Clone)]
+pub struct Timeouts {
+    /// To open a connection.
+    pub connect: Duration,
+    /// From sending a read to its last byte.
+    pub read: Duration,
+    /// From sending a write to its last byte.
+    pub write: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            read: Duration::from_secs(120),
+            write: Duration::from_secs(185),
+        }
+    }
+}
+
+/// Shapes the retries: exponential, with full jitter.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    /// How many times a call is sent in all, at least 1.
+    pub attempts: u32,
+    /// Upper bound of the first delay; it doubles with each further attempt.
+    pub base: Duration,
+    /// Upper bound of every delay.
+    pub cap: Duration,
+    /// The quota window of the service: after a 429 without `Retry-After` the next try waits for
+    /// the next multiple of it on the wall clock.
+    pub window: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            base: Duration::from_millis(500),
+            cap: Duration::from_secs(32),
+            window: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Bounds the calls a minute, for reads and writes of Sheets apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quota {
+    /// Google's limits of a user (60 reads and 60 writes a minute), none for loopback addresses.
+    Auto,
+    /// No limit of our own; a 429 still pauses the calls.
+    Unlimited,
+    /// At most so many reads and writes in any minute.
+    PerMinute {
+        /// Reads a minute.
+        reads: u32,
+        /// Writes a minute.
+        writes: u32,
+    },
+}

@@ -1,0 +1,5 @@
+//! Calls of the Drive service.
+
+pub(crate) mod create;
+pub(crate) mod file;
+pub(crate) mod find;

@@ -1,0 +1,9 @@
+//! Calls of the Sheets service.
+
+pub(crate) mod batch;
+pub(crate) mod create;
+pub(crate) mod grid;
+pub(crate) mod metadata;
+pub(crate) mod once;
+pub(crate) mod spreadsheet;
+pub(crate) mod values;
