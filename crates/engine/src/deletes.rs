@@ -5,9 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::side::{PerSide, SideName};
 
 /// The column that a row is marked in when nothing else is said.
-pub const MARK_COLUMN: &str = "status";
+pub(crate) const MARK_COLUMN: &str = "status";
 /// The value that a row is marked with when nothing else is said.
-pub const MARK_VALUE: &str = "inactive";
+pub(crate) const MARK_VALUE: &str = "inactive";
 
 /// How a deletion is carried out on a side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

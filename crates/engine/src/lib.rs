@@ -5,11 +5,34 @@
 //! - [`value`], [`schema`], [`key`]: typed values, how a column reads them, and what makes two rows the same row.
 
 pub mod cell;
+mod cells;
+pub mod class;
+mod combine;
+pub mod conflict;
+pub mod csv;
+pub mod dataset;
 mod datetime;
+pub mod decision;
+mod deletes;
+mod existence;
+pub mod findings;
 pub mod key;
 mod list;
+mod merge;
+mod nearest;
 mod number;
+pub mod plan;
+pub mod reconcile;
+mod resolve;
+pub mod rules;
+pub mod safety;
 pub mod schema;
 mod serial;
+mod side;
+pub mod snapshot;
+mod strategy;
+pub mod table;
+pub mod terms;
 mod text;
+pub mod times;
 pub mod value;

@@ -1,0 +1,249 @@
+//! Stops a plan that would do more than anybody is likely to have meant.
+//!
+//! A halt is not an error: the plan is complete and can be looked at, and the operator may override each reason by name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{PerSide, Policy, SideName};
+use crate::reconcile::{ChangeKind, Reconciled};
+use crate::schema::ColumnType;
+
+/// Why a plan is not applied without the operator's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HaltReason {
+    /// A side that had rows has none.
+    Emptied,
+    /// More rows would be deleted or marked than the policy allows.
+    TooManyDeletes,
+    /// More rows would be updated than the policy allows.
+    TooManyChanges,
+    /// A column that the dataset maps is not there any more.
+    ColumnMissing,
+    /// A column holds another type of values than it did.
+    TypeChanged,
+    /// More rows have a duplicate or blank key than the policy allows.
+    DuplicateKeys,
+}
+
+impl HaltReason {
+    /// Returns the name to give in `override`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HaltReason::Emptied => "emptied",
+            HaltReason::TooManyDeletes => "tooManyDeletes",
+            HaltReason::TooManyChanges => "tooManyChanges",
+            HaltReason::ColumnMissing => "columnMissing",
+            HaltReason::TypeChanged => "typeChanged",
+            HaltReason::DuplicateKeys => "duplicateKeys",
+        }
+    }
+}
+
+/// One reason to stop, about one side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Halt {
+    /// Why; its name is what an override gives.
+    pub reason: HaltReason,
+    /// The side it is about.
+    pub side: SideName,
+    /// What was found and what to do, for people.
+    pub message: String,
+}
+
+/// A column whose values have another type than the dataset says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retyped {
+    /// The column.
+    pub column: String,
+    /// The type in the dataset.
+    pub declared: ColumnType,
+    /// The type of the values that are there now.
+    pub found: ColumnType,
+}
+
+/// What was seen of one side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SideSeen {
+    /// Rows read, those set aside included.
+    pub rows: usize,
+    /// Rows set aside for a duplicate or blank key.
+    pub set_aside: usize,
+    /// Columns that the dataset maps and the side does not have.
+    pub missing: Vec<String>,
+    /// Columns whose values have another type than the dataset says.
+    pub retyped: Vec<Retyped>,
+}
+
+/// What was seen of everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Rows in base; 0 where there is none.
+    pub base_rows: usize,
+    /// Both sides.
+    pub sides: PerSide<SideSeen>,
+}
+
+/// Returns every reason not to apply what was decided.
+pub fn check(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<Halt> {
+    let mut halts = Vec::new();
+    for side in SideName::BOTH {
+        let here = seen.sides.get(side);
+        let mut halt = |reason: HaltReason, message: String| {
+            halts.push(Halt { reason, side, message: format!("{message} (override: {})", reason.as_str()) });
+        };
+        let rows_elsewhere = seen.sides.get(side.other()).rows;
+        let source_of_rows = policy.direction.source() == Some(side) && rows_elsewhere > 0;
+        if here.rows == 0 && (seen.base_rows > 0 || source_of_rows) {
+            let before = if seen.base_rows > 0 { seen.base_rows } else { rows_elsewhere };
+            halt(
+                HaltReason::Emptied,
+                format!("the {side} side has no rows where {before} are known; check that the right place was read"),
+            );
+        }
+        let count = |kinds: &[ChangeKind]| {
+            result.writes(side).iter().filter(|change| kinds.contains(&change.kind)).count()
+        };
+        let deletes = count(&[ChangeKind::Delete, ChangeKind::Mark]);
+        let bound = policy.safety.max_delete_percent;
+        if exceeds(deletes, here.rows, bound) {
+            halt(
+                HaltReason::TooManyDeletes,
+                format!("{deletes} of {} rows of the {side} side would be deleted or marked, more than {bound} %", here.rows),
+            );
+        }
+        if let Some(bound) = policy.safety.max_change_percent {
+            let updates = count(&[ChangeKind::Update, ChangeKind::Reactivate]);
+            if exceeds(updates, here.rows, bound) {
+                halt(
+                    HaltReason::TooManyChanges,
+                    format!("{updates} of {} rows of the {side} side would be changed, more than {bound} %", here.rows),
+                );
+            }
+        }
+        for column in &here.missing {
+            halt(
+                HaltReason::ColumnMissing,
+                format!("the {side} side has no column '{column}' any more; put it back, or map the dataset anew"),
+            );
+        }
+        for Retyped { column, declared, found } in &here.retyped {
+            halt(
+                HaltReason::TypeChanged,
+                format!("column '{column}' of the {side} side holds {found} values, and the dataset says {declared}"),
+            );
+        }
+        let bound = policy.safety.max_duplicate_percent;
+        if exceeds(here.set_aside, here.rows, bound) {
+            halt(
+                HaltReason::DuplicateKeys,
+                format!(
+                    "{} of {} rows of the {side} side have a duplicate or blank key, more than {bound} %; \
+                     check the key columns",
+                    here.set_aside, here.rows
+                ),
+            );
+        }
+    }
+    halts
+}
+
+/// Returns whether a part of a whole is more than a percentage of it.
+fn exceeds(part: usize, whole: usize, percent: u8) -> bool {
+    (part as u128) * 100 > (whole as u128) * u128::from(percent)
+}
+
+/// Returns the halts that no override names.
+pub fn remaining<'a>(halts: &'a [Halt], overrides: &[String]) -> Vec<&'a Halt> {
+    halts.iter().filter(|halt| !overrides.iter().any(|name| name == halt.reason.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{Direction, Safety};
+    use crate::key::Key;
+    use crate::reconcile::Change;
+
+    fn seen(base: usize, left: usize, right: usize) -> Seen {
+        let side = |rows| SideSeen { rows, ..SideSeen::default() };
+        Seen { base_rows: base, sides: PerSide { left: side(left), right: side(right) } }
+    }
+
+    fn writes(kind: ChangeKind, count: usize) -> Reconciled {
+        let change = |n: usize| Change {
+            key: Key::of(&n.to_string()),
+            kind,
+            before: None,
+            after: None,
+            cells: vec![],
+            row: None,
+        };
+        Reconciled { right: (0..count).map(change).collect(), ..Reconciled::default() }
+    }
+
+    fn reasons(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<(HaltReason, SideName)> {
+        check(result, seen, policy).into_iter().map(|halt| (halt.reason, halt.side)).collect()
+    }
+
+    #[test]
+    fn bounds_are_inclusive() {
+        let policy = Policy::default();
+        let seen = seen(100, 100, 100);
+        assert_eq!(reasons(&writes(ChangeKind::Delete, 25), &seen, &policy), []);
+        let halted = [(HaltReason::TooManyDeletes, SideName::Right)];
+        assert_eq!(reasons(&writes(ChangeKind::Delete, 26), &seen, &policy), halted);
+        assert_eq!(reasons(&writes(ChangeKind::Mark, 26), &seen, &policy), halted);
+        assert_eq!(reasons(&writes(ChangeKind::Update, 100), &seen, &policy), []);
+        let bounded =
+            Policy { safety: Safety { max_change_percent: Some(10), ..Safety::default() }, ..Policy::default() };
+        assert_eq!(reasons(&writes(ChangeKind::Update, 10), &seen, &bounded), []);
+        let halted = [(HaltReason::TooManyChanges, SideName::Right)];
+        assert_eq!(reasons(&writes(ChangeKind::Update, 11), &seen, &bounded), halted);
+        assert_eq!(reasons(&writes(ChangeKind::Insert, 100), &seen, &bounded), []);
+    }
+
+    #[test]
+    fn an_emptied_side_halts() {
+        let nothing = Reconciled::default();
+        let two_way = Policy::default();
+        assert_eq!(reasons(&nothing, &seen(3, 0, 3), &two_way), [(HaltReason::Emptied, SideName::Left)]);
+        assert_eq!(reasons(&nothing, &seen(3, 3, 0), &two_way), [(HaltReason::Emptied, SideName::Right)]);
+        // The first copy into an empty side is what a dataset begins with.
+        assert_eq!(reasons(&nothing, &seen(0, 0, 3), &two_way), []);
+        let one_way = Policy { direction: Direction::LeftToRight, ..Policy::default() };
+        assert_eq!(reasons(&nothing, &seen(0, 0, 3), &one_way), [(HaltReason::Emptied, SideName::Left)]);
+        assert_eq!(reasons(&nothing, &seen(0, 3, 0), &one_way), []);
+        assert_eq!(reasons(&nothing, &seen(0, 0, 0), &one_way), []);
+    }
+
+    #[test]
+    fn shape_halts_and_overrides() {
+        let mut seen = seen(0, 100, 100);
+        seen.sides.left.missing = vec!["price".into()];
+        seen.sides.left.set_aside = 5;
+        seen.sides.right.set_aside = 6;
+        seen.sides.right.retyped =
+            vec![Retyped { column: "qty".into(), declared: ColumnType::Number, found: ColumnType::Text }];
+        let halts = check(&Reconciled::default(), &seen, &Policy::default());
+        let codes: Vec<_> = halts.iter().map(|halt| (halt.reason, halt.side)).collect();
+        assert_eq!(
+            codes,
+            [
+                (HaltReason::ColumnMissing, SideName::Left),
+                (HaltReason::TypeChanged, SideName::Right),
+                (HaltReason::DuplicateKeys, SideName::Right)
+            ]
+        );
+        assert_eq!(
+            halts[1].message,
+            "column 'qty' of the right side holds text values, and the dataset says number (override: typeChanged)"
+        );
+        let left: Vec<_> = remaining(&halts, &["typeChanged".into(), "columnMissing".into()])
+            .into_iter()
+            .map(|halt| halt.reason)
+            .collect();
+        assert_eq!(left, [HaltReason::DuplicateKeys]);
+    }
+}
