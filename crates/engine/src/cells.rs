@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use crate::class::{Class, Outcome};
-use crate::conflict::{self, CellConflict, Conflict, ConflictKind, DriftNote, Loser, Lost, Withholding};
+use crate::conflict::{
+    self, CellConflict, Conflict, ConflictKind, DriftNote, Loser, Lost, Withholding,
+};
 use crate::dataset::{Drift, Granularity, SideName, Strategy};
 use crate::decision::{CellChoice, Choice};
 use crate::merge::{BaseMove, Case, ChangeKind, Merged, Write};
@@ -32,7 +34,8 @@ pub(crate) fn merge(terms: &Terms, case: &Case<'_>, left: &Row, right: &Row) -> 
     let facts = Facts::gather(terms, case.base, left, right);
     let class = facts.class(case.base.is_some());
     let mut fates = decide(terms, case, left, right, &facts.differing);
-    let held = |fates: &[(usize, Fate)]| fates.iter().any(|(_, fate)| matches!(fate, Fate::Hold(_)));
+    let held =
+        |fates: &[(usize, Fate)]| fates.iter().any(|(_, fate)| matches!(fate, Fate::Hold(_)));
     let mut stale = false;
     if held(&fates)
         && let Some(decision) = case.decision
@@ -56,7 +59,11 @@ pub(crate) fn merge(terms: &Terms, case: &Case<'_>, left: &Row, right: &Row) -> 
         merged.outcome = Outcome::Held;
         merged.conflict = Some(conflict_of(terms, case, left, right, &fates));
     }
-    if stale { merged.withhold(case.key, Withholding::StaleDecision) } else { merged }
+    if stale {
+        merged.withhold(case.key, Withholding::StaleDecision)
+    } else {
+        merged
+    }
 }
 
 /// What the comparison of three rows shows, whatever the policy.
@@ -70,7 +77,12 @@ struct Facts {
 
 impl Facts {
     fn gather(terms: &Terms, base: Option<&Row>, left: &Row, right: &Row) -> Facts {
-        let mut facts = Facts { left_changed: false, right_changed: false, disputed: false, differing: Vec::new() };
+        let mut facts = Facts {
+            left_changed: false,
+            right_changed: false,
+            disputed: false,
+            differing: Vec::new(),
+        };
         for (index, (l, r)) in left.iter().zip(right).enumerate() {
             if !terms.columns.get(index).is_some_and(ColumnTerms::shared) {
                 continue;
@@ -100,10 +112,20 @@ impl Facts {
     }
 }
 
-fn decide(terms: &Terms, case: &Case<'_>, left: &Row, right: &Row, differing: &[usize]) -> Vec<(usize, Fate)> {
+fn decide(
+    terms: &Terms,
+    case: &Case<'_>,
+    left: &Row,
+    right: &Row,
+    differing: &[usize],
+) -> Vec<(usize, Fate)> {
     let fate = |index: usize| {
         let column = terms.columns.get(index)?;
-        let (b, l, r) = (cell(case.base, index), cell(Some(left), index), cell(Some(right), index));
+        let (b, l, r) = (
+            cell(case.base, index),
+            cell(Some(left), index),
+            cell(Some(right), index),
+        );
         Some(match column.direction.source() {
             Some(source) => {
                 let receiver = source.other();
@@ -115,19 +137,35 @@ fn decide(terms: &Terms, case: &Case<'_>, left: &Row, right: &Row, differing: &[
             None => settle(terms, column.strategy, case, index, left, right),
         })
     };
-    differing.iter().filter_map(|&index| Some((index, fate(index)?))).collect()
+    differing
+        .iter()
+        .filter_map(|&index| Some((index, fate(index)?)))
+        .collect()
 }
 
 fn one_way(terms: &Terms, source: SideName, drifted: bool) -> Fate {
     match terms.drift {
         _ if !drifted => Fate::Carry(source),
         Drift::Overwrite => Fate::Correct(source),
-        Drift::Report => Fate::Drift { receiver: source.other(), report: true },
-        Drift::Keep => Fate::Drift { receiver: source.other(), report: false },
+        Drift::Report => Fate::Drift {
+            receiver: source.other(),
+            report: true,
+        },
+        Drift::Keep => Fate::Drift {
+            receiver: source.other(),
+            report: false,
+        },
     }
 }
 
-fn settle(terms: &Terms, strategy: Strategy, case: &Case<'_>, index: usize, left: &Row, right: &Row) -> Fate {
+fn settle(
+    terms: &Terms,
+    strategy: Strategy,
+    case: &Case<'_>,
+    index: usize,
+    left: &Row,
+    right: &Row,
+) -> Fate {
     let base = cell(case.base, index);
     let candidate = |side: SideName, row| Candidate {
         who: side.as_str(),
@@ -137,7 +175,10 @@ fn settle(terms: &Terms, strategy: Strategy, case: &Case<'_>, index: usize, left
         row,
         origins: case.origins_of(side),
     };
-    let candidates = [candidate(SideName::Left, left), candidate(SideName::Right, right)];
+    let candidates = [
+        candidate(SideName::Left, left),
+        candidate(SideName::Right, right),
+    ];
     let dispute = Dispute {
         column: index,
         base,
@@ -153,9 +194,26 @@ fn settle(terms: &Terms, strategy: Strategy, case: &Case<'_>, index: usize, left
 }
 
 /// Applies a person's choice to a cell that was not decided otherwise.
-fn chosen(terms: &Terms, case: &Case<'_>, index: usize, left: &Row, right: &Row, choice: &Choice) -> Fate {
-    let by_decision = |value: &Value| Fate::Settle(Settled { value: value.clone(), rule: "decision".into() });
-    let of = |side: SideName| cell(Some(if side == SideName::Left { left } else { right }), index);
+fn chosen(
+    terms: &Terms,
+    case: &Case<'_>,
+    index: usize,
+    left: &Row,
+    right: &Row,
+    choice: &Choice,
+) -> Fate {
+    let by_decision = |value: &Value| {
+        Fate::Settle(Settled {
+            value: value.clone(),
+            rule: "decision".into(),
+        })
+    };
+    let of = |side: SideName| {
+        cell(
+            Some(if side == SideName::Left { left } else { right }),
+            index,
+        )
+    };
     match choice {
         Choice::Take(side) => by_decision(of(*side)),
         Choice::By(strategy) => settle(terms, *strategy, case, index, left, right),
@@ -178,11 +236,19 @@ fn write(
     fates: &[(usize, Fate)],
 ) -> Merged {
     let mut merged = Merged::still(class, Outcome::Nothing);
-    let mut rows = [(SideName::Left, left.to_vec(), Vec::new()), (SideName::Right, right.to_vec(), Vec::new())];
+    let mut rows = [
+        (SideName::Left, left.to_vec(), Vec::new()),
+        (SideName::Right, right.to_vec(), Vec::new()),
+    ];
     let mut base = agreed(terms, case.base, left, right);
     for (index, fate) in fates {
         let index = *index;
-        let of = |side: SideName| cell(Some(if side == SideName::Left { left } else { right }), index);
+        let of = |side: SideName| {
+            cell(
+                Some(if side == SideName::Left { left } else { right }),
+                index,
+            )
+        };
         let (value, rule): (&Value, Cow<'static, str>) = match fate {
             Fate::Carry(from) => (of(*from), Cow::Borrowed("")),
             Fate::Correct(from) => (of(*from), Cow::Borrowed("drift:overwrite")),
@@ -192,7 +258,13 @@ fn write(
                 if *report {
                     let (expected, found) = (of(receiver.other()).clone(), of(*receiver).clone());
                     let column = Some(index);
-                    merged.drift.push(DriftNote { key: case.key.clone(), side: *receiver, column, expected, found });
+                    merged.drift.push(DriftNote {
+                        key: case.key.clone(),
+                        side: *receiver,
+                        column,
+                        expected,
+                        found,
+                    });
                 }
                 continue;
             }
@@ -218,8 +290,17 @@ fn write(
     merged.outcome = outcome(fates, case.base, &base);
     for (side, row, cells) in rows {
         if !cells.is_empty() {
-            let kind = kind_of(terms, side, if side == SideName::Left { left } else { right }, &row);
-            *merged.writes.get_mut(side) = Some(Write { kind, after: Some(row.into()), cells });
+            let kind = kind_of(
+                terms,
+                side,
+                if side == SideName::Left { left } else { right },
+                &row,
+            );
+            *merged.writes.get_mut(side) = Some(Write {
+                kind,
+                after: Some(row.into()),
+                cells,
+            });
         }
     }
     let base: Row = base.into();
@@ -232,7 +313,9 @@ fn write(
 fn outcome(fates: &[(usize, Fate)], before: Option<&Row>, base: &[Value]) -> Outcome {
     let any = |test: fn(&Fate) -> bool| fates.iter().any(|(_, fate)| test(fate));
     let carried = |from: SideName| {
-        fates.iter().any(|(_, fate)| matches!(fate, Fate::Carry(side) | Fate::Correct(side) if *side == from))
+        fates.iter().any(
+            |(_, fate)| matches!(fate, Fate::Carry(side) | Fate::Correct(side) if *side == from),
+        )
     };
     if any(|fate| matches!(fate, Fate::Settle(_))) {
         Outcome::Resolved
@@ -253,7 +336,10 @@ fn outcome(fates: &[(usize, Fate)], before: Option<&Row>, base: &[Value]) -> Out
 fn agreed(terms: &Terms, base: Option<&Row>, left: &Row, right: &Row) -> Vec<Value> {
     let value = |(index, (l, r)): (usize, (&Value, &Value))| match terms.columns.get(index) {
         // Spellings of one key are equal keys; base keeps the one it has, else the one that does not depend on the side.
-        Some(column) if column.key => base.and_then(|base| base.get(index)).unwrap_or(l.min(r)).clone(),
+        Some(column) if column.key => base
+            .and_then(|base| base.get(index))
+            .unwrap_or(l.min(r))
+            .clone(),
         Some(column) if column.shared() && l == r => l.clone(),
         Some(column) if column.shared() => cell(base, index).clone(),
         // One side alone has the column: there is nothing to agree on.
@@ -272,19 +358,36 @@ fn kind_of(terms: &Terms, side: SideName, before: &Row, after: &[Value]) -> Chan
     }
 }
 
-pub(crate) fn loser(case: &Case<'_>, side: SideName, column: usize, value: &Value, rule: &str) -> Loser {
+pub(crate) fn loser(
+    case: &Case<'_>,
+    side: SideName,
+    column: usize,
+    value: &Value,
+    rule: &str,
+) -> Loser {
     let origins = case.origins_of(side);
     Loser {
         key: case.key.clone(),
         from: side.as_str().into(),
-        source: origins.and_then(|origins| origins.source(column)).map(Into::into),
+        source: origins
+            .and_then(|origins| origins.source(column))
+            .map(Into::into),
         at: origins.and_then(|origins| origins.cell_time(column).or(origins.row.at)),
-        lost: Lost::Cell { column, value: value.clone() },
+        lost: Lost::Cell {
+            column,
+            value: value.clone(),
+        },
         rule: rule.into(),
     }
 }
 
-fn conflict_of(terms: &Terms, case: &Case<'_>, left: &Row, right: &Row, fates: &[(usize, Fate)]) -> Conflict {
+fn conflict_of(
+    terms: &Terms,
+    case: &Case<'_>,
+    left: &Row,
+    right: &Row,
+    fates: &[(usize, Fate)],
+) -> Conflict {
     let cells: Vec<CellConflict> = fates
         .iter()
         .filter_map(|(column, fate)| match fate {
@@ -298,7 +401,10 @@ fn conflict_of(terms: &Terms, case: &Case<'_>, left: &Row, right: &Row, fates: &
             _ => None,
         })
         .collect();
-    let reason = cells.first().map(|cell| cell.reason.clone()).unwrap_or_default();
+    let reason = cells
+        .first()
+        .map(|cell| cell.reason.clone())
+        .unwrap_or_default();
     let digest = match terms.granularity {
         Granularity::Row => conflict::row_digest(terms, case.key, case.rows()),
         Granularity::Cell => conflict::cell_digest(case.key, &cells),

@@ -37,7 +37,10 @@ pub(crate) fn combine(terms: &Terms, how: Combine, dispute: &Dispute<'_>) -> Com
         Combine::Set => set(dispute),
         Combine::Fill => fill(dispute),
         Combine::Concat => {
-            let separator = terms.columns.get(dispute.column).map_or("; ", |column| &*column.separator);
+            let separator = terms
+                .columns
+                .get(dispute.column)
+                .map_or("; ", |column| &*column.separator);
             concat(dispute, separator)
         }
     }
@@ -71,10 +74,13 @@ fn sum(dispute: &Dispute<'_>) -> Combined {
 fn decimal(value: &Value) -> Result<Decimal, String> {
     match value {
         Value::Null => Ok(Decimal::ZERO),
-        Value::Number(number) => {
-            number.to_decimal().ok_or_else(|| format!("{} has too many digits to be added exactly", cut(value)))
-        }
-        _ => Err(format!("'{}' is not a number, so it cannot be added", cut(value))),
+        Value::Number(number) => number
+            .to_decimal()
+            .ok_or_else(|| format!("{} has too many digits to be added exactly", cut(value))),
+        _ => Err(format!(
+            "'{}' is not a number, so it cannot be added",
+            cut(value)
+        )),
     }
 }
 
@@ -82,7 +88,9 @@ fn decimal(value: &Value) -> Result<Decimal, String> {
 fn add(a: Decimal, b: Decimal) -> Result<Decimal, String> {
     match a.checked_add(b) {
         Some(sum) if sum.scale() == a.scale().max(b.scale()) => Ok(sum),
-        _ => Err(format!("the sum of {a} and {b} has too many digits to be exact")),
+        _ => Err(format!(
+            "the sum of {a} and {b} has too many digits to be exact"
+        )),
     }
 }
 
@@ -91,9 +99,15 @@ fn subtract(a: Decimal, b: Decimal) -> Result<Decimal, String> {
 }
 
 fn extreme(dispute: &Dispute<'_>, greatest: bool) -> Combined {
-    let values: Vec<&Value> =
-        dispute.candidates.iter().map(|candidate| candidate.value).filter(|value| !value.is_null()).collect();
-    let Some(first) = values.first() else { return Combined::NotMeant };
+    let values: Vec<&Value> = dispute
+        .candidates
+        .iter()
+        .map(|candidate| candidate.value)
+        .filter(|value| !value.is_null())
+        .collect();
+    let Some(first) = values.first() else {
+        return Combined::NotMeant;
+    };
     if let Some(other) = values.iter().find(|value| kind(value) != kind(first)) {
         return Combined::Impossible(format!(
             "'{}' and '{}' are of different types, so neither is the greater",
@@ -101,8 +115,14 @@ fn extreme(dispute: &Dispute<'_>, greatest: bool) -> Combined {
             cut(other)
         ));
     }
-    let best = if greatest { values.iter().max() } else { values.iter().min() };
-    best.map_or(Combined::NotMeant, |value| Combined::Value((*value).clone()))
+    let best = if greatest {
+        values.iter().max()
+    } else {
+        values.iter().min()
+    };
+    best.map_or(Combined::NotMeant, |value| {
+        Combined::Value((*value).clone())
+    })
 }
 
 fn kind(value: &Value) -> u8 {
@@ -134,11 +154,21 @@ fn not_a_list(value: &Value) -> Combined {
 
 fn list(items: Vec<Value>, dispute: &Dispute<'_>) -> Combined {
     if items.len() > LONGEST_LIST {
-        return Combined::Impossible(format!("the merged list would have more than {LONGEST_LIST} items"));
+        return Combined::Impossible(format!(
+            "the merged list would have more than {LONGEST_LIST} items"
+        ));
     }
     // A blank and the empty list are different values; which one an emptied cell becomes must not depend on the side.
-    let blank = items.is_empty() && dispute.candidates.iter().any(|candidate| candidate.value.is_null());
-    Combined::Value(if blank { Value::Null } else { Value::List(items) })
+    let blank = items.is_empty()
+        && dispute
+            .candidates
+            .iter()
+            .any(|candidate| candidate.value.is_null());
+    Combined::Value(if blank {
+        Value::Null
+    } else {
+        Value::List(items)
+    })
 }
 
 fn union(dispute: &Dispute<'_>) -> Combined {
@@ -154,14 +184,21 @@ fn union(dispute: &Dispute<'_>) -> Combined {
 
 /// Merges lists as sets: what is in the left (hub) list or was added anywhere, without what was removed anywhere.
 fn set(dispute: &Dispute<'_>) -> Combined {
-    let any_list = dispute.candidates.iter().any(|candidate| matches!(candidate.value, Value::List(_)));
+    let any_list = dispute
+        .candidates
+        .iter()
+        .any(|candidate| matches!(candidate.value, Value::List(_)));
     if !any_list {
         return Combined::NotMeant;
     }
-    let Some(mut all) = items(dispute.anchor) else { return not_a_list(dispute.anchor) };
+    let Some(mut all) = items(dispute.anchor) else {
+        return not_a_list(dispute.anchor);
+    };
     let mut removed = BTreeSet::new();
     for candidate in dispute.candidates {
-        let Some(now) = items(candidate.value) else { return not_a_list(candidate.value) };
+        let Some(now) = items(candidate.value) else {
+            return not_a_list(candidate.value);
+        };
         // A base that was no list (the column's type changed) had no items, so nothing was removed from it.
         let before = items(candidate.base).unwrap_or_default();
         all.extend(now.difference(&before));
@@ -173,27 +210,44 @@ fn set(dispute: &Dispute<'_>) -> Combined {
         _ => Vec::new(),
     };
     let mut seen = BTreeSet::new();
-    let in_order = old.into_iter().chain(kept.iter().copied()).filter(|item| seen.insert(*item));
+    let in_order = old
+        .into_iter()
+        .chain(kept.iter().copied())
+        .filter(|item| seen.insert(*item));
     list(in_order.cloned().collect(), dispute)
 }
 
 fn concat(dispute: &Dispute<'_>, separator: &str) -> Combined {
-    let values: BTreeSet<&Value> =
-        dispute.candidates.iter().map(|candidate| candidate.value).filter(|value| !value.is_null()).collect();
+    let values: BTreeSet<&Value> = dispute
+        .candidates
+        .iter()
+        .map(|candidate| candidate.value)
+        .filter(|value| !value.is_null())
+        .collect();
     if let Some(other) = values.iter().find(|value| value.as_text().is_none()) {
         return Combined::Impossible(format!("'{}' is not a text", cut(other)));
     }
     let texts: Vec<&str> = values.iter().filter_map(|value| value.as_text()).collect();
     let text = texts.join(separator);
     if text.chars().count() > LONGEST_TEXT {
-        return Combined::Impossible(format!("the joined text would have more than {LONGEST_TEXT} characters"));
+        return Combined::Impossible(format!(
+            "the joined text would have more than {LONGEST_TEXT} characters"
+        ));
     }
-    if texts.is_empty() { Combined::NotMeant } else { Combined::Value(Value::text(text)) }
+    if texts.is_empty() {
+        Combined::NotMeant
+    } else {
+        Combined::Value(Value::text(text))
+    }
 }
 
 fn fill(dispute: &Dispute<'_>) -> Combined {
-    let values: BTreeSet<&Value> =
-        dispute.candidates.iter().map(|candidate| candidate.value).filter(|value| !value.is_null()).collect();
+    let values: BTreeSet<&Value> = dispute
+        .candidates
+        .iter()
+        .map(|candidate| candidate.value)
+        .filter(|value| !value.is_null())
+        .collect();
     match (values.first(), values.len()) {
         (Some(value), 1) => Combined::Value((*value).clone()),
         _ => Combined::NotMeant,
@@ -204,5 +258,9 @@ fn fill(dispute: &Dispute<'_>) -> Combined {
 pub(crate) fn cut(value: &Value) -> String {
     let text = value.to_string();
     let head: String = text.chars().take(40).collect();
-    if head.len() < text.len() { format!("{head}…") } else { head }
+    if head.len() < text.len() {
+        format!("{head}…")
+    } else {
+        head
+    }
 }

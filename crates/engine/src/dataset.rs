@@ -83,8 +83,14 @@ pub enum Clash {
 
 impl Clash {
     /// Every answer.
-    pub const ALL: [Clash; 6] =
-        [Clash::Hold, Clash::EditWins, Clash::DeleteWins, Clash::Left, Clash::Right, Clash::Later];
+    pub const ALL: [Clash; 6] = [
+        Clash::Hold,
+        Clash::EditWins,
+        Clash::DeleteWins,
+        Clash::Left,
+        Clash::Right,
+        Clash::Later,
+    ];
 
     /// Returns the answer that decides the same with the sides called the other way round.
     pub fn mirrored(self) -> Clash {
@@ -155,7 +161,11 @@ pub struct Safety {
 
 impl Default for Safety {
     fn default() -> Safety {
-        Safety { max_delete_percent: 25, max_change_percent: None, max_duplicate_percent: 5 }
+        Safety {
+            max_delete_percent: 25,
+            max_change_percent: None,
+            max_duplicate_percent: 5,
+        }
     }
 }
 
@@ -228,7 +238,13 @@ mod tests {
         assert_eq!(policy.strategy, Strategy::ManualReview);
         assert_eq!(policy.clash, Clash::Hold);
         assert_eq!(policy.granularity, Granularity::Row);
-        assert_eq!(policy.deletes.on(SideName::Right), &Deletes::Mark { column: None, value: "inactive".into() });
+        assert_eq!(
+            policy.deletes.on(SideName::Right),
+            &Deletes::Mark {
+                column: None,
+                value: "inactive".into()
+            }
+        );
         assert_eq!(policy.safety.max_delete_percent, 25);
     }
 
@@ -257,7 +273,9 @@ mod tests {
             (r#"{"columns":{"a":{"merge":"add"}}}"#, "`sum`"),
             (r#"{"safety":{"maxDeletes":3}}"#, "`maxDeletePercent`"),
         ] {
-            let error = serde_json::from_str::<Policy>(json).unwrap_err().to_string();
+            let error = serde_json::from_str::<Policy>(json)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(hint), "{json}: {error}");
         }
     }

@@ -28,7 +28,10 @@ pub enum Deletes {
 
 impl Default for Deletes {
     fn default() -> Deletes {
-        Deletes::Mark { column: None, value: MARK_VALUE.into() }
+        Deletes::Mark {
+            column: None,
+            value: MARK_VALUE.into(),
+        }
     }
 }
 
@@ -39,7 +42,10 @@ pub struct DeletePolicy(PerSide<Deletes>);
 impl DeletePolicy {
     /// Builds the policy that treats both sides alike.
     pub fn both(how: Deletes) -> DeletePolicy {
-        DeletePolicy(PerSide { left: how.clone(), right: how })
+        DeletePolicy(PerSide {
+            left: how.clone(),
+            right: how,
+        })
     }
 
     /// Builds a policy from one answer per side.
@@ -93,7 +99,10 @@ struct Marked {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a delete policy: \"mark\", \"delete\", \"ignore\" or {\"mark\": {…}}")]
+#[serde(
+    untagged,
+    expecting = "a delete policy: \"mark\", \"delete\", \"ignore\" or {\"mark\": {…}}"
+)]
 enum Wire {
     Word(Word),
     Marked(Marked),
@@ -146,7 +155,9 @@ impl<'de> Deserialize<'de> for DeletePolicy {
         match PolicyWire::deserialize(deserializer) {
             Ok(PolicyWire::Both(how)) => Ok(DeletePolicy::both(how)),
             Ok(PolicyWire::Sides(Sides { left, right })) => Ok(DeletePolicy::new(left, right)),
-            Err(_) => Err(serde::de::Error::custom(format!("deletes: expected {EXPECTED}"))),
+            Err(_) => Err(serde::de::Error::custom(format!(
+                "deletes: expected {EXPECTED}"
+            ))),
         }
     }
 }
@@ -161,20 +172,33 @@ mod tests {
 
     #[test]
     fn reads_every_form() {
-        let marked = |column: &str, value: &str| Deletes::Mark { column: Some(column.into()), value: value.into() };
+        let marked = |column: &str, value: &str| Deletes::Mark {
+            column: Some(column.into()),
+            value: value.into(),
+        };
         assert_eq!(read("\"delete\""), DeletePolicy::both(Deletes::Delete));
         assert_eq!(read("\"mark\""), DeletePolicy::default());
-        assert_eq!(read(r#"{"mark":{"column":"gone","value":true}}"#), DeletePolicy::both(marked("gone", "true")));
+        assert_eq!(
+            read(r#"{"mark":{"column":"gone","value":true}}"#),
+            DeletePolicy::both(marked("gone", "true"))
+        );
         assert_eq!(
             read(r#"{"left":"ignore","right":{"mark":{"column":"state","value":9}}}"#),
             DeletePolicy::new(Deletes::Ignore, marked("state", "9"))
         );
-        assert_eq!(read(r#"{"right":"delete"}"#), DeletePolicy::new(Deletes::default(), Deletes::Delete));
+        assert_eq!(
+            read(r#"{"right":"delete"}"#),
+            DeletePolicy::new(Deletes::default(), Deletes::Delete)
+        );
     }
 
     #[test]
     fn writes_what_it_reads() {
-        for json in [r#""delete""#, r#"{"left":"ignore","right":{"mark":{"column":"state","value":"x"}}}"#, "\"mark\""] {
+        for json in [
+            r#""delete""#,
+            r#"{"left":"ignore","right":{"mark":{"column":"state","value":"x"}}}"#,
+            "\"mark\"",
+        ] {
             let policy = read(json);
             assert_eq!(read(&serde_json::to_string(&policy).unwrap()), policy);
         }
@@ -182,8 +206,15 @@ mod tests {
 
     #[test]
     fn refuses_the_rest_readably() {
-        for json in ["\"remove\"", "3", r#"{"mark":{"colum":"x"}}"#, r#"{"left":"delete","rigth":"delete"}"#] {
-            let error = serde_json::from_str::<DeletePolicy>(json).unwrap_err().to_string();
+        for json in [
+            "\"remove\"",
+            "3",
+            r#"{"mark":{"colum":"x"}}"#,
+            r#"{"left":"delete","rigth":"delete"}"#,
+        ] {
+            let error = serde_json::from_str::<DeletePolicy>(json)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("\"ignore\""), "{json}: {error}");
         }
     }

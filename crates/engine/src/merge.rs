@@ -60,7 +60,9 @@ impl<'a> Case<'a> {
 }
 
 /// What kind of write brings a side to where it should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum ChangeKind {
     /// A new row.
@@ -111,7 +113,10 @@ impl Merged {
         Merged {
             class,
             outcome,
-            writes: PerSide { left: None, right: None },
+            writes: PerSide {
+                left: None,
+                right: None,
+            },
             base: BaseMove::Keep,
             conflict: None,
             losers: Vec::new(),
@@ -121,7 +126,10 @@ impl Merged {
     }
 
     pub(crate) fn withhold(mut self, key: &Key, reason: Withholding) -> Merged {
-        self.withheld.push(Withheld { key: key.clone(), reason });
+        self.withheld.push(Withheld {
+            key: key.clone(),
+            reason,
+        });
         self
     }
 }
@@ -131,15 +139,20 @@ pub(crate) fn merge(terms: &Terms, case: &Case<'_>) -> Merged {
     // At this point nothing may be concluded from a row that is not there: it may be on the page that was lost.
     for (side, presence) in [(SideName::Left, case.left), (SideName::Right, case.right)] {
         if presence == Presence::Unknown {
-            return Merged::still(Class::Unknown, Outcome::Nothing).withhold(case.key, Withholding::NotRead(side));
+            return Merged::still(Class::Unknown, Outcome::Nothing)
+                .withhold(case.key, Withholding::NotRead(side));
         }
     }
-    let (left, right) = (live(terms, case, SideName::Left), live(terms, case, SideName::Right));
+    let (left, right) = (
+        live(terms, case, SideName::Left),
+        live(terms, case, SideName::Right),
+    );
     match (case.base, left, right) {
         (None, None, None) => Merged::still(Class::Absent, Outcome::Nothing),
-        (Some(_), None, None) => {
-            Merged { base: BaseMove::Forget, ..Merged::still(Class::ConvergentDelete, Outcome::Agreed) }
-        }
+        (Some(_), None, None) => Merged {
+            base: BaseMove::Forget,
+            ..Merged::still(Class::ConvergentDelete, Outcome::Agreed)
+        },
         (_, Some(left), Some(right)) => cells::merge(terms, case, left, right),
         (None, Some(row), None) => existence::lone(terms, case, SideName::Left, row),
         (None, None, Some(row)) => existence::lone(terms, case, SideName::Right, row),
@@ -159,7 +172,9 @@ fn live<'a>(terms: &Terms, case: &Case<'a>, side: SideName) -> Option<&'a Row> {
         SideName::Right => case.right.row(),
     };
     let row = presence(side)?;
-    let DeleteTerms::Mark { column, value, own } = terms.deletes.get(side) else { return Some(row) };
+    let DeleteTerms::Mark { column, value, own } = terms.deletes.get(side) else {
+        return Some(row);
+    };
     // The source of a one-way direction is never written, so nothing in it is a mark.
     if terms.direction.source() == Some(side) || row.get(*column) != Some(value) {
         return Some(row);
@@ -168,7 +183,9 @@ fn live<'a>(terms: &Terms, case: &Case<'a>, side: SideName) -> Option<&'a Row> {
     let gone = match presence(side.other()) {
         _ if *own => true,
         None => case.base.is_some() || deleted_before,
-        Some(partner) => case.base.is_none() && deleted_before && partner.get(*column) != Some(value),
+        Some(partner) => {
+            case.base.is_none() && deleted_before && partner.get(*column) != Some(value)
+        }
     };
     if gone { None } else { Some(row) }
 }

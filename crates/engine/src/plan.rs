@@ -48,7 +48,9 @@ pub struct Plan {
 
 /// Tells that a stored plan does not say what its name promises.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the plan's content was changed after it was made: it is named {named} and hashes to {found}; plan again")]
+#[error(
+    "the plan's content was changed after it was made: it is named {named} and hashes to {found}; plan again"
+)]
 pub struct Tampered {
     /// The name it has.
     pub named: String,
@@ -59,7 +61,10 @@ pub struct Tampered {
 impl Plan {
     /// Names a plan by its content.
     pub fn new(body: Body) -> Plan {
-        Plan { id: name(&body), body }
+        Plan {
+            id: name(&body),
+            body,
+        }
     }
 
     /// Returns the name: 64 hexadecimal digits of BLAKE3 over the canonical JSON of the content.
@@ -78,7 +83,14 @@ impl Plan {
     /// When the content is not the one the plan was named for.
     pub fn into_verified(self) -> Result<Body, Tampered> {
         let found = name(&self.body);
-        if found == self.id { Ok(self.body) } else { Err(Tampered { named: self.id, found }) }
+        if found == self.id {
+            Ok(self.body)
+        } else {
+            Err(Tampered {
+                named: self.id,
+                found,
+            })
+        }
     }
 
     /// Returns whether neither side would be written.
@@ -119,10 +131,22 @@ mod tests {
                 dataset: "prices".into(),
                 dataset_version: 3,
                 base_version: None,
-                content: PerSide { left: "l".into(), right: "r".into() },
-                schema: Schema::new(vec![Column::new("id", ColumnType::Text), Column::new("n", ColumnType::Number)], vec![0]),
+                content: PerSide {
+                    left: "l".into(),
+                    right: "r".into(),
+                },
+                schema: Schema::new(
+                    vec![
+                        Column::new("id", ColumnType::Text),
+                        Column::new("n", ColumnType::Number),
+                    ],
+                    vec![0],
+                ),
             },
-            result: Reconciled { right: vec![change], ..Reconciled::default() },
+            result: Reconciled {
+                right: vec![change],
+                ..Reconciled::default()
+            },
             findings: vec![],
             halts: vec![],
         }
@@ -148,7 +172,8 @@ mod tests {
         let back: Plan = serde_json::from_str(&json).unwrap();
         assert_eq!(back.clone().into_verified().unwrap(), body());
         assert_eq!(back, plan);
-        let forged: Plan = serde_json::from_str(&json.replace("\"n\":\"2\"", "\"n\":\"200\"")).unwrap();
+        let forged: Plan =
+            serde_json::from_str(&json.replace("\"n\":\"2\"", "\"n\":\"200\"")).unwrap();
         let error = forged.into_verified().unwrap_err();
         assert!(error.to_string().contains("plan again"), "{error}");
     }

@@ -12,15 +12,17 @@ use crate::conflict::{Conflict, DriftNote, Loser, Withheld};
 use crate::dataset::{PerSide, SideName};
 use crate::decision::Decisions;
 use crate::key::Key;
-pub use crate::merge::{ChangeKind, Presence};
 use crate::merge::{BaseMove, Case, Merged, merge};
+pub use crate::merge::{ChangeKind, Presence};
 use crate::table::Table;
 use crate::terms::Terms;
 use crate::times::Times;
 use crate::value::Row;
 
 /// How much may be concluded from what a side does not have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Reading {
     /// All of it was read: what is not there does not exist.
@@ -44,13 +46,20 @@ pub struct Side<'a> {
 impl<'a> Side<'a> {
     /// Returns a side of which every row was read.
     pub fn complete(rows: &'a Table) -> Side<'a> {
-        let reading = if rows.blank() > 0 { Reading::Doubtful } else { Reading::Complete };
+        let reading = if rows.blank() > 0 {
+            Reading::Doubtful
+        } else {
+            Reading::Complete
+        };
         Side { rows, reading }
     }
 
     /// Returns a side of which some rows may not have been read.
     pub fn partial(rows: &'a Table) -> Side<'a> {
-        Side { rows, reading: Reading::Partial }
+        Side {
+            rows,
+            reading: Reading::Partial,
+        }
     }
 }
 
@@ -168,7 +177,14 @@ impl<'a> Reconciler<'a> {
     /// Starts a comparison of two completely read sides.
     pub fn new(terms: &'a Terms, times: &'a Times) -> Reconciler<'a> {
         let readings = PerSide::default();
-        Reconciler { terms, times, readings, decisions: None, tombstones: None, result: Reconciled::default() }
+        Reconciler {
+            terms,
+            times,
+            readings,
+            decisions: None,
+            tombstones: None,
+            result: Reconciled::default(),
+        }
     }
 
     /// Says how much of each side was read.
@@ -199,7 +215,12 @@ impl<'a> Reconciler<'a> {
     pub fn skip(&mut self, keys: u64) {
         if keys > 0 {
             *self.result.counts.classes.entry(Class::InSync).or_default() += keys;
-            *self.result.counts.outcomes.entry(Outcome::Nothing).or_default() += keys;
+            *self
+                .result
+                .counts
+                .outcomes
+                .entry(Outcome::Nothing)
+                .or_default() += keys;
         }
     }
 
@@ -210,9 +231,13 @@ impl<'a> Reconciler<'a> {
             base: joined.base,
             left: self.trusted(SideName::Left, joined.left, joined.base),
             right: self.trusted(SideName::Right, joined.right, joined.base),
-            tombstone: self.tombstones.map(|tombstones| tombstones.contains(joined.key)),
+            tombstone: self
+                .tombstones
+                .map(|tombstones| tombstones.contains(joined.key)),
             origins: self.times.of(joined.key),
-            decision: self.decisions.and_then(|decisions| decisions.get(joined.key)),
+            decision: self
+                .decisions
+                .and_then(|decisions| decisions.get(joined.key)),
             now: self.times.now,
         };
         let merged = merge(self.terms, &case);
@@ -220,7 +245,12 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Returns what is known of a row, given how much of its side was read.
-    fn trusted<'r>(&self, side: SideName, presence: Presence<'r>, base: Option<&Row>) -> Presence<'r> {
+    fn trusted<'r>(
+        &self,
+        side: SideName,
+        presence: Presence<'r>,
+        base: Option<&Row>,
+    ) -> Presence<'r> {
         if presence != Presence::Absent {
             return presence;
         }
@@ -239,8 +269,20 @@ impl<'a> Reconciler<'a> {
         *result.counts.outcomes.entry(merged.outcome).or_default() += 1;
         let PerSide { left, right } = merged.writes;
         let sides = [
-            (left, joined.left, joined.left_index, &mut result.left, &mut result.counts.left),
-            (right, joined.right, joined.right_index, &mut result.right, &mut result.counts.right),
+            (
+                left,
+                joined.left,
+                joined.left_index,
+                &mut result.left,
+                &mut result.counts.left,
+            ),
+            (
+                right,
+                joined.right,
+                joined.right_index,
+                &mut result.right,
+                &mut result.counts.right,
+            ),
         ];
         for (write, presence, row, changes, counts) in sides {
             if let Some(write) = write {
@@ -250,7 +292,14 @@ impl<'a> Reconciler<'a> {
                     Presence::Absent | Presence::Unknown => None,
                 };
                 let key = joined.key.clone();
-                changes.push(Change { key, kind: write.kind, before, after: write.after, cells: write.cells, row });
+                changes.push(Change {
+                    key,
+                    kind: write.kind,
+                    before,
+                    after: write.after,
+                    cells: write.cells,
+                    row,
+                });
             }
         }
         let after = match merged.base {
@@ -259,7 +308,11 @@ impl<'a> Reconciler<'a> {
             BaseMove::Forget => Some(None),
         };
         if let Some(after) = after {
-            result.base.push(BaseChange { key: joined.key.clone(), before: joined.base.cloned(), after });
+            result.base.push(BaseChange {
+                key: joined.key.clone(),
+                before: joined.base.cloned(),
+                after,
+            });
         }
         result.conflicts.extend(merged.conflict);
         result.losers.extend(merged.losers);
@@ -284,15 +337,30 @@ impl<'a> Reconciler<'a> {
 /// Compares two tables with base, by the terms of a policy.
 ///
 /// Keys that a side has more than once are not decided. Large tables go through [`Reconciler`] and a join instead.
-pub fn reconcile(base: Option<&Table>, left: Side<'_>, right: Side<'_>, terms: &Terms, times: &Times) -> Reconciled {
+pub fn reconcile(
+    base: Option<&Table>,
+    left: Side<'_>,
+    right: Side<'_>,
+    terms: &Terms,
+    times: &Times,
+) -> Reconciled {
     let mut reconciler = Reconciler::new(terms, times).readings(left.reading, right.reading);
     feed(&mut reconciler, base, left, right);
     reconciler.finish()
 }
 
 /// Gives every key of two tables and of base to a reconciler.
-pub fn feed(reconciler: &mut Reconciler<'_>, base: Option<&Table>, left: Side<'_>, right: Side<'_>) {
-    let mut keys: BTreeSet<&Key> = base.into_iter().flat_map(Table::iter).map(|(key, _)| key).collect();
+pub fn feed(
+    reconciler: &mut Reconciler<'_>,
+    base: Option<&Table>,
+    left: Side<'_>,
+    right: Side<'_>,
+) {
+    let mut keys: BTreeSet<&Key> = base
+        .into_iter()
+        .flat_map(Table::iter)
+        .map(|(key, _)| key)
+        .collect();
     for side in [left, right] {
         keys.extend(side.rows.iter().map(|(key, _)| key));
         keys.extend(side.rows.duplicates());

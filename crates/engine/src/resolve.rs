@@ -28,12 +28,15 @@ pub(crate) struct Candidate<'a> {
 impl Candidate<'_> {
     /// Returns the source of the value: where it came from, else the side itself.
     pub(crate) fn source(&self, column: usize) -> &str {
-        self.origins.and_then(|origins| origins.source(column)).unwrap_or(self.who)
+        self.origins
+            .and_then(|origins| origins.source(column))
+            .unwrap_or(self.who)
     }
 
     /// Returns the time of the cell, else of the row.
     pub(crate) fn time(&self, column: usize) -> Option<Timestamp> {
-        self.origins.and_then(|origins| origins.cell_time(column).or(origins.row.at))
+        self.origins
+            .and_then(|origins| origins.cell_time(column).or(origins.row.at))
     }
 
     /// Returns whether the value goes by this name, as its source or as its side.
@@ -66,28 +69,54 @@ pub(crate) struct Settled {
 pub(crate) type Deferred = Cow<'static, str>;
 
 /// Decides a dispute by the column's merge, else by a strategy.
-pub(crate) fn resolve(terms: &Terms, strategy: Strategy, dispute: &Dispute<'_>) -> Result<Settled, Deferred> {
+pub(crate) fn resolve(
+    terms: &Terms,
+    strategy: Strategy,
+    dispute: &Dispute<'_>,
+) -> Result<Settled, Deferred> {
     // Both rows were changed, so both say when: the merged row was changed when the later of them was. Anything else
     // would dispute every pair of edits once a dataset carries such a column.
     if terms.modified_at == Some(dispute.column)
-        && let Some(value) = latest_by_value(dispute.candidates.iter().map(|candidate| candidate.value))
+        && let Some(value) =
+            latest_by_value(dispute.candidates.iter().map(|candidate| candidate.value))
     {
-        return Ok(Settled { value: value.clone(), rule: "modifiedAt".into() });
+        return Ok(Settled {
+            value: value.clone(),
+            rule: "modifiedAt".into(),
+        });
     }
-    if let Some(combine) = terms.columns.get(dispute.column).and_then(|column| column.combine) {
+    if let Some(combine) = terms
+        .columns
+        .get(dispute.column)
+        .and_then(|column| column.combine)
+    {
         match combine::combine(terms, combine, dispute) {
-            Combined::Value(value) => return Ok(Settled { value, rule: merge_rule(combine) }),
+            Combined::Value(value) => {
+                return Ok(Settled {
+                    value,
+                    rule: merge_rule(combine),
+                });
+            }
             Combined::Impossible(reason) => return Err(reason.into()),
             Combined::NotMeant => {}
         }
     }
-    let take = |candidate: &Candidate<'_>, rule: &'static str| Settled { value: candidate.value.clone(), rule: rule.into() };
+    let take = |candidate: &Candidate<'_>, rule: &'static str| Settled {
+        value: candidate.value.clone(),
+        rule: rule.into(),
+    };
     let name = strategy.as_str();
     match strategy {
         Strategy::ManualReview => Err("left for review by the strategy manualReview".into()),
-        Strategy::LeftPriority => side_wins(terms, dispute, SideName::Left).map(|winner| take(&winner, name)),
-        Strategy::RightPriority => side_wins(terms, dispute, SideName::Right).map(|winner| take(&winner, name)),
-        Strategy::LatestWins => latest(terms, dispute.column, dispute.candidates).map(|winner| take(&winner, name)),
+        Strategy::LeftPriority => {
+            side_wins(terms, dispute, SideName::Left).map(|winner| take(&winner, name))
+        }
+        Strategy::RightPriority => {
+            side_wins(terms, dispute, SideName::Right).map(|winner| take(&winner, name))
+        }
+        Strategy::LatestWins => {
+            latest(terms, dispute.column, dispute.candidates).map(|winner| take(&winner, name))
+        }
         Strategy::FieldByField => latest_cell(dispute).map(|winner| take(&winner, name)),
         Strategy::PriorityBased => by_priority(terms, dispute).map(|winner| take(&winner, name)),
         Strategy::AutomaticMerge => automatic(terms, dispute),
@@ -103,11 +132,17 @@ pub(crate) fn merge_rule(combine: Combine) -> Cow<'static, str> {
 fn automatic(terms: &Terms, dispute: &Dispute<'_>) -> Result<Settled, Deferred> {
     for combine in [Combine::Fill, Combine::Set] {
         if let Combined::Value(value) = combine::combine(terms, combine, dispute) {
-            return Ok(Settled { value, rule: format!("automaticMerge:{}", combine.as_str()).into() });
+            return Ok(Settled {
+                value,
+                rule: format!("automaticMerge:{}", combine.as_str()).into(),
+            });
         }
     }
     let winner = latest(terms, dispute.column, dispute.candidates)?;
-    Ok(Settled { value: winner.value.clone(), rule: "automaticMerge:latest".into() })
+    Ok(Settled {
+        value: winner.value.clone(),
+        rule: "automaticMerge:latest".into(),
+    })
 }
 
 /// Returns the later candidate: by the modified-at column, else by the times of the cells, else of the rows.
@@ -119,10 +154,18 @@ pub(crate) fn latest<'a>(
     candidates: &[Candidate<'a>],
 ) -> Result<Candidate<'a>, Deferred> {
     if let Some(modified_at) = terms.modified_at {
-        let times: Vec<&Value> = candidates.iter().filter_map(|candidate| candidate.row.get(modified_at)).collect();
+        let times: Vec<&Value> = candidates
+            .iter()
+            .filter_map(|candidate| candidate.row.get(modified_at))
+            .collect();
         if times.len() == candidates.len() && comparable(&times) {
-            let best = candidates.iter().zip(times).max_by(|(a, at), (b, bt)| at.cmp(bt).then(a.value.cmp(b.value)));
-            return best.map(|(candidate, _)| *candidate).ok_or_else(|| "there is nothing to choose from".into());
+            let best = candidates
+                .iter()
+                .zip(times)
+                .max_by(|(a, at), (b, bt)| at.cmp(bt).then(a.value.cmp(b.value)));
+            return best
+                .map(|(candidate, _)| *candidate)
+                .ok_or_else(|| "there is nothing to choose from".into());
         }
     }
     by_time(candidates, |candidate| candidate.time(column))
@@ -131,7 +174,9 @@ pub(crate) fn latest<'a>(
 /// Returns the candidate whose cell has the later time of its own.
 fn latest_cell<'a>(dispute: &Dispute<'a>) -> Result<Candidate<'a>, Deferred> {
     by_time(dispute.candidates, |candidate| {
-        candidate.origins.and_then(|origins| origins.cell_time(dispute.column))
+        candidate
+            .origins
+            .and_then(|origins| origins.cell_time(dispute.column))
     })
 }
 
@@ -144,19 +189,33 @@ fn by_time<'a>(
         match time(candidate) {
             Some(at) => timed.push((at, candidate)),
             None => {
-                return Err(format!("it is not known when {} changed the value, so none is the later one", candidate.who)
-                    .into());
+                return Err(format!(
+                    "it is not known when {} changed the value, so none is the later one",
+                    candidate.who
+                )
+                .into());
             }
         }
     }
-    let best = timed.into_iter().max_by(|(at, a), (bt, b)| at.cmp(bt).then_with(|| a.value.cmp(b.value)));
-    best.map(|(_, candidate)| *candidate).ok_or_else(|| "there is nothing to choose from".into())
+    let best = timed
+        .into_iter()
+        .max_by(|(at, a), (bt, b)| at.cmp(bt).then_with(|| a.value.cmp(b.value)));
+    best.map(|(_, candidate)| *candidate)
+        .ok_or_else(|| "there is nothing to choose from".into())
 }
 
 /// Returns the candidate of one side; where that side has none or several, the later of those there are.
-fn side_wins<'a>(terms: &Terms, dispute: &Dispute<'a>, side: SideName) -> Result<Candidate<'a>, Deferred> {
-    let own: Vec<Candidate<'a>> =
-        dispute.candidates.iter().filter(|candidate| candidate.side == side).copied().collect();
+fn side_wins<'a>(
+    terms: &Terms,
+    dispute: &Dispute<'a>,
+    side: SideName,
+) -> Result<Candidate<'a>, Deferred> {
+    let own: Vec<Candidate<'a>> = dispute
+        .candidates
+        .iter()
+        .filter(|candidate| candidate.side == side)
+        .copied()
+        .collect();
     match own.as_slice() {
         [] => latest(terms, dispute.column, dispute.candidates),
         [one] => Ok(*one),
@@ -169,11 +228,18 @@ fn by_priority<'a>(terms: &Terms, dispute: &Dispute<'a>) -> Result<Candidate<'a>
     let number = |candidate: &Candidate<'a>| {
         let named = terms.priorities.get(candidate.source(dispute.column));
         let named = named.or_else(|| terms.priorities.get(candidate.who));
-        named.or_else(|| terms.priorities.get(candidate.side.as_str())).copied().unwrap_or(0)
+        named
+            .or_else(|| terms.priorities.get(candidate.side.as_str()))
+            .copied()
+            .unwrap_or(0)
     };
     let top = dispute.candidates.iter().map(number).max().unwrap_or(0);
-    let best: Vec<Candidate<'a>> =
-        dispute.candidates.iter().filter(|candidate| number(candidate) == top).copied().collect();
+    let best: Vec<Candidate<'a>> = dispute
+        .candidates
+        .iter()
+        .filter(|candidate| number(candidate) == top)
+        .copied()
+        .collect();
     same_or_latest(terms, dispute.column, &best)
 }
 
@@ -192,7 +258,11 @@ pub(crate) fn same_or_latest<'a>(
 /// Returns the latest of several times, or `None` when they are not all of one kind.
 fn latest_by_value<'a>(values: impl Iterator<Item = &'a Value>) -> Option<&'a Value> {
     let values: Vec<&Value> = values.collect();
-    if comparable(&values) { values.into_iter().max() } else { None }
+    if comparable(&values) {
+        values.into_iter().max()
+    } else {
+        None
+    }
 }
 
 /// Returns whether the values are times (or numbers that count them) of one kind, so that one can be the later.
@@ -204,14 +274,18 @@ fn comparable(values: &[&Value]) -> bool {
         Value::DateTime(_) => 4,
         _ => 0,
     };
-    let Some((first, rest)) = values.split_first() else { return false };
+    let Some((first, rest)) = values.split_first() else {
+        return false;
+    };
     kind(first) > 0 && rest.iter().all(|value| kind(value) == kind(first))
 }
 
 /// Returns the instant of a value, when it is one.
 pub(crate) fn instant(value: &Value) -> Option<Timestamp> {
     match value {
-        Value::DateTime(time) if time.offset_minutes().is_some() => jiff::tz::Offset::UTC.to_timestamp(time.utc()).ok(),
+        Value::DateTime(time) if time.offset_minutes().is_some() => {
+            jiff::tz::Offset::UTC.to_timestamp(time.utc()).ok()
+        }
         _ => None,
     }
 }

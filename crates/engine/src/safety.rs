@@ -91,26 +91,43 @@ pub fn check(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<Halt> {
     for side in SideName::BOTH {
         let here = seen.sides.get(side);
         let mut halt = |reason: HaltReason, message: String| {
-            halts.push(Halt { reason, side, message: format!("{message} (override: {})", reason.as_str()) });
+            halts.push(Halt {
+                reason,
+                side,
+                message: format!("{message} (override: {})", reason.as_str()),
+            });
         };
         let rows_elsewhere = seen.sides.get(side.other()).rows;
         let source_of_rows = policy.direction.source() == Some(side) && rows_elsewhere > 0;
         if here.rows == 0 && (seen.base_rows > 0 || source_of_rows) {
-            let before = if seen.base_rows > 0 { seen.base_rows } else { rows_elsewhere };
+            let before = if seen.base_rows > 0 {
+                seen.base_rows
+            } else {
+                rows_elsewhere
+            };
             halt(
                 HaltReason::Emptied,
-                format!("the {side} side has no rows where {before} are known; check that the right place was read"),
+                format!(
+                    "the {side} side has no rows where {before} are known; check that the right place was read"
+                ),
             );
         }
         let count = |kinds: &[ChangeKind]| {
-            result.writes(side).iter().filter(|change| kinds.contains(&change.kind)).count()
+            result
+                .writes(side)
+                .iter()
+                .filter(|change| kinds.contains(&change.kind))
+                .count()
         };
         let deletes = count(&[ChangeKind::Delete, ChangeKind::Mark]);
         let bound = policy.safety.max_delete_percent;
         if exceeds(deletes, here.rows, bound) {
             halt(
                 HaltReason::TooManyDeletes,
-                format!("{deletes} of {} rows of the {side} side would be deleted or marked, more than {bound} %", here.rows),
+                format!(
+                    "{deletes} of {} rows of the {side} side would be deleted or marked, more than {bound} %",
+                    here.rows
+                ),
             );
         }
         if let Some(bound) = policy.safety.max_change_percent {
@@ -118,20 +135,32 @@ pub fn check(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<Halt> {
             if exceeds(updates, here.rows, bound) {
                 halt(
                     HaltReason::TooManyChanges,
-                    format!("{updates} of {} rows of the {side} side would be changed, more than {bound} %", here.rows),
+                    format!(
+                        "{updates} of {} rows of the {side} side would be changed, more than {bound} %",
+                        here.rows
+                    ),
                 );
             }
         }
         for column in &here.missing {
             halt(
                 HaltReason::ColumnMissing,
-                format!("the {side} side has no column '{column}' any more; put it back, or map the dataset anew"),
+                format!(
+                    "the {side} side has no column '{column}' any more; put it back, or map the dataset anew"
+                ),
             );
         }
-        for Retyped { column, declared, found } in &here.retyped {
+        for Retyped {
+            column,
+            declared,
+            found,
+        } in &here.retyped
+        {
             halt(
                 HaltReason::TypeChanged,
-                format!("column '{column}' of the {side} side holds {found} values, and the dataset says {declared}"),
+                format!(
+                    "column '{column}' of the {side} side holds {found} values, and the dataset says {declared}"
+                ),
             );
         }
         let bound = policy.safety.max_duplicate_percent;
@@ -156,7 +185,10 @@ fn exceeds(part: usize, whole: usize, percent: u8) -> bool {
 
 /// Returns the halts that no override names.
 pub fn remaining<'a>(halts: &'a [Halt], overrides: &[String]) -> Vec<&'a Halt> {
-    halts.iter().filter(|halt| !overrides.iter().any(|name| name == halt.reason.as_str())).collect()
+    halts
+        .iter()
+        .filter(|halt| !overrides.iter().any(|name| name == halt.reason.as_str()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -167,8 +199,17 @@ mod tests {
     use crate::reconcile::Change;
 
     fn seen(base: usize, left: usize, right: usize) -> Seen {
-        let side = |rows| SideSeen { rows, ..SideSeen::default() };
-        Seen { base_rows: base, sides: PerSide { left: side(left), right: side(right) } }
+        let side = |rows| SideSeen {
+            rows,
+            ..SideSeen::default()
+        };
+        Seen {
+            base_rows: base,
+            sides: PerSide {
+                left: side(left),
+                right: side(right),
+            },
+        }
     }
 
     fn writes(kind: ChangeKind, count: usize) -> Reconciled {
@@ -180,11 +221,17 @@ mod tests {
             cells: vec![],
             row: None,
         };
-        Reconciled { right: (0..count).map(change).collect(), ..Reconciled::default() }
+        Reconciled {
+            right: (0..count).map(change).collect(),
+            ..Reconciled::default()
+        }
     }
 
     fn reasons(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<(HaltReason, SideName)> {
-        check(result, seen, policy).into_iter().map(|halt| (halt.reason, halt.side)).collect()
+        check(result, seen, policy)
+            .into_iter()
+            .map(|halt| (halt.reason, halt.side))
+            .collect()
     }
 
     #[test]
@@ -193,27 +240,62 @@ mod tests {
         let seen = seen(100, 100, 100);
         assert_eq!(reasons(&writes(ChangeKind::Delete, 25), &seen, &policy), []);
         let halted = [(HaltReason::TooManyDeletes, SideName::Right)];
-        assert_eq!(reasons(&writes(ChangeKind::Delete, 26), &seen, &policy), halted);
-        assert_eq!(reasons(&writes(ChangeKind::Mark, 26), &seen, &policy), halted);
-        assert_eq!(reasons(&writes(ChangeKind::Update, 100), &seen, &policy), []);
-        let bounded =
-            Policy { safety: Safety { max_change_percent: Some(10), ..Safety::default() }, ..Policy::default() };
-        assert_eq!(reasons(&writes(ChangeKind::Update, 10), &seen, &bounded), []);
+        assert_eq!(
+            reasons(&writes(ChangeKind::Delete, 26), &seen, &policy),
+            halted
+        );
+        assert_eq!(
+            reasons(&writes(ChangeKind::Mark, 26), &seen, &policy),
+            halted
+        );
+        assert_eq!(
+            reasons(&writes(ChangeKind::Update, 100), &seen, &policy),
+            []
+        );
+        let bounded = Policy {
+            safety: Safety {
+                max_change_percent: Some(10),
+                ..Safety::default()
+            },
+            ..Policy::default()
+        };
+        assert_eq!(
+            reasons(&writes(ChangeKind::Update, 10), &seen, &bounded),
+            []
+        );
         let halted = [(HaltReason::TooManyChanges, SideName::Right)];
-        assert_eq!(reasons(&writes(ChangeKind::Update, 11), &seen, &bounded), halted);
-        assert_eq!(reasons(&writes(ChangeKind::Insert, 100), &seen, &bounded), []);
+        assert_eq!(
+            reasons(&writes(ChangeKind::Update, 11), &seen, &bounded),
+            halted
+        );
+        assert_eq!(
+            reasons(&writes(ChangeKind::Insert, 100), &seen, &bounded),
+            []
+        );
     }
 
     #[test]
     fn an_emptied_side_halts() {
         let nothing = Reconciled::default();
         let two_way = Policy::default();
-        assert_eq!(reasons(&nothing, &seen(3, 0, 3), &two_way), [(HaltReason::Emptied, SideName::Left)]);
-        assert_eq!(reasons(&nothing, &seen(3, 3, 0), &two_way), [(HaltReason::Emptied, SideName::Right)]);
+        assert_eq!(
+            reasons(&nothing, &seen(3, 0, 3), &two_way),
+            [(HaltReason::Emptied, SideName::Left)]
+        );
+        assert_eq!(
+            reasons(&nothing, &seen(3, 3, 0), &two_way),
+            [(HaltReason::Emptied, SideName::Right)]
+        );
         // The first copy into an empty side is what a dataset begins with.
         assert_eq!(reasons(&nothing, &seen(0, 0, 3), &two_way), []);
-        let one_way = Policy { direction: Direction::LeftToRight, ..Policy::default() };
-        assert_eq!(reasons(&nothing, &seen(0, 0, 3), &one_way), [(HaltReason::Emptied, SideName::Left)]);
+        let one_way = Policy {
+            direction: Direction::LeftToRight,
+            ..Policy::default()
+        };
+        assert_eq!(
+            reasons(&nothing, &seen(0, 0, 3), &one_way),
+            [(HaltReason::Emptied, SideName::Left)]
+        );
         assert_eq!(reasons(&nothing, &seen(0, 3, 0), &one_way), []);
         assert_eq!(reasons(&nothing, &seen(0, 0, 0), &one_way), []);
     }
@@ -224,8 +306,11 @@ mod tests {
         seen.sides.left.missing = vec!["price".into()];
         seen.sides.left.set_aside = 5;
         seen.sides.right.set_aside = 6;
-        seen.sides.right.retyped =
-            vec![Retyped { column: "qty".into(), declared: ColumnType::Number, found: ColumnType::Text }];
+        seen.sides.right.retyped = vec![Retyped {
+            column: "qty".into(),
+            declared: ColumnType::Number,
+            found: ColumnType::Text,
+        }];
         let halts = check(&Reconciled::default(), &seen, &Policy::default());
         let codes: Vec<_> = halts.iter().map(|halt| (halt.reason, halt.side)).collect();
         assert_eq!(

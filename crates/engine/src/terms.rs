@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::dataset::{Clash, Combine, Deletes, Direction, Drift, Granularity, PerSide, Policy, SideName, Strategy};
+use crate::dataset::{
+    Clash, Combine, Deletes, Direction, Drift, Granularity, PerSide, Policy, SideName, Strategy,
+};
 use crate::deletes::MARK_COLUMN;
 use crate::rules::{RuleError, RuleSet};
 use crate::schema::Schema;
@@ -12,7 +14,9 @@ use crate::value::{Row, Value};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// A column is named that the schema does not have.
-    #[error("{place} names the column '{name}', which the dataset does not have; its columns are {known}")]
+    #[error(
+        "{place} names the column '{name}', which the dataset does not have; its columns are {known}"
+    )]
     UnknownColumn {
         /// Where in the policy.
         place: String,
@@ -22,7 +26,9 @@ pub enum PolicyError {
         known: String,
     },
     /// A key column is given something that only other columns can have.
-    #[error("columns.{name}: '{name}' is a key column; the key is always on both sides and is never merged")]
+    #[error(
+        "columns.{name}: '{name}' is a key column; the key is always on both sides and is never merged"
+    )]
     Key {
         /// The column.
         name: String,
@@ -63,7 +69,11 @@ impl ColumnTerms {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DeleteTerms {
     /// Sets a column; `own` when only this side has it, so that nothing but a deletion ever sets it.
-    Mark { column: usize, value: Value, own: bool },
+    Mark {
+        column: usize,
+        value: Value,
+        own: bool,
+    },
     /// There is no column to mark in.
     Unmarkable,
     Delete,
@@ -95,7 +105,8 @@ impl Terms {
     pub fn new(schema: &Schema, policy: &Policy) -> Result<Terms, PolicyError> {
         for (name, column) in &policy.columns {
             let index = find(schema, name, || format!("columns.{name}"))?;
-            let special = column.only.is_some() || column.direction.is_some() || column.merge.is_some();
+            let special =
+                column.only.is_some() || column.direction.is_some() || column.merge.is_some();
             if schema.key.contains(&index) && special {
                 return Err(PolicyError::Key { name: name.clone() });
             }
@@ -110,10 +121,14 @@ impl Terms {
                 ColumnTerms {
                     key: schema.key.contains(&index),
                     on: PerSide::from_fn(|side| only.is_none_or(|only| only == side)),
-                    direction: own.and_then(|own| own.direction).unwrap_or(policy.direction),
+                    direction: own
+                        .and_then(|own| own.direction)
+                        .unwrap_or(policy.direction),
                     strategy: own.and_then(|own| own.strategy).unwrap_or(policy.strategy),
                     combine: own.and_then(|own| own.merge),
-                    separator: own.and_then(|own| own.separator.clone()).unwrap_or_else(|| "; ".into()),
+                    separator: own
+                        .and_then(|own| own.separator.clone())
+                        .unwrap_or_else(|| "; ".into()),
                 }
             })
             .collect();
@@ -147,11 +162,17 @@ impl Terms {
         }
         for side in SideName::BOTH {
             if let DeleteTerms::Mark { column: mark, .. } = self.deletes.get(side) {
-                let on = self.columns.get(*mark).map(|column| column.on).unwrap_or_default();
+                let on = self
+                    .columns
+                    .get(*mark)
+                    .map(|column| column.on)
+                    .unwrap_or_default();
                 let terms = match self.deletes.get(side) {
-                    DeleteTerms::Mark { column, value, .. } if *on.get(side) => {
-                        DeleteTerms::Mark { column: *column, value: value.clone(), own: !*on.get(side.other()) }
-                    }
+                    DeleteTerms::Mark { column, value, .. } if *on.get(side) => DeleteTerms::Mark {
+                        column: *column,
+                        value: value.clone(),
+                        own: !*on.get(side.other()),
+                    },
                     _ => DeleteTerms::Unmarkable,
                 };
                 *self.deletes.get_mut(side) = terms;
@@ -167,7 +188,10 @@ impl Terms {
 
     /// Returns the values of a row in the columns that are compared.
     pub(crate) fn compared<'a>(&self, row: &'a Row) -> Vec<&'a Value> {
-        let shared = row.iter().zip(&self.columns).filter(|(_, column)| column.shared());
+        let shared = row
+            .iter()
+            .zip(&self.columns)
+            .filter(|(_, column)| column.shared());
         shared.map(|(value, _)| value).collect()
     }
 
@@ -191,12 +215,18 @@ fn delete_terms(
         Deletes::Ignore => return Ok(DeleteTerms::Ignore),
         Deletes::Mark { column, value } => (column, value),
     };
-    let has = |index: &usize| columns.get(*index).is_some_and(|column| *column.on.get(side) && !column.key);
+    let has = |index: &usize| {
+        columns
+            .get(*index)
+            .is_some_and(|column| *column.on.get(side) && !column.key)
+    };
     let index = match named {
         Some(name) => {
             let index = find(schema, name, || format!("deletes.{side}"))?;
             if !has(&index) {
-                let reason = format!("'{name}' is a key column or not on the {side} side, so no row can be marked in it");
+                let reason = format!(
+                    "'{name}' is a key column or not on the {side} side, so no row can be marked in it"
+                );
                 return Err(PolicyError::Mark { side, reason });
             }
             index
@@ -213,28 +243,51 @@ fn delete_terms(
         Ok(_) => column.read(value),
         // The default words do not fit every `status` column; only what the operator wrote can be wrong.
         Err(_) if named.is_none() => return Ok(DeleteTerms::Unmarkable),
-        Err(error) => return Err(PolicyError::Mark { side, reason: format!("column '{}': {error}", column.name) }),
+        Err(error) => {
+            return Err(PolicyError::Mark {
+                side,
+                reason: format!("column '{}': {error}", column.name),
+            });
+        }
     };
     if value.is_null() {
-        let reason = format!("column '{}': a blank value does not mark a row", column.name);
+        let reason = format!(
+            "column '{}': a blank value does not mark a row",
+            column.name
+        );
         return Err(PolicyError::Mark { side, reason });
     }
-    Ok(DeleteTerms::Mark { column: index, value, own: !*terms.on.get(side.other()) })
+    Ok(DeleteTerms::Mark {
+        column: index,
+        value,
+        own: !*terms.on.get(side.other()),
+    })
 }
 
 /// Returns the index of a column, or the error that says where it was named and which there are.
 fn find(schema: &Schema, name: &str, place: impl Fn() -> String) -> Result<usize, PolicyError> {
-    schema.position(name).ok_or_else(|| PolicyError::UnknownColumn {
-        place: place(),
-        name: name.into(),
-        known: column_names(schema),
-    })
+    schema
+        .position(name)
+        .ok_or_else(|| PolicyError::UnknownColumn {
+            place: place(),
+            name: name.into(),
+            known: column_names(schema),
+        })
 }
 
 /// Returns the column names for a message, cut where there are many.
 pub(crate) fn column_names(schema: &Schema) -> String {
-    let names: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).take(20).collect();
+    let names: Vec<&str> = schema
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .take(20)
+        .collect();
     let more = schema.columns.len().saturating_sub(names.len());
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let rest = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
     format!("{}{rest}", names.join(", "))
 }

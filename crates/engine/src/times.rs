@@ -34,7 +34,10 @@ pub struct RowOrigins {
 impl RowOrigins {
     /// Returns the source of a cell: its own, else the row's.
     pub fn source(&self, column: usize) -> Option<&str> {
-        let cell = self.cells.get(&column).and_then(|origin| origin.source.as_deref());
+        let cell = self
+            .cells
+            .get(&column)
+            .and_then(|origin| origin.source.as_deref());
         cell.or(self.row.source.as_deref())
     }
 
@@ -65,7 +68,17 @@ impl Times {
 
     /// Returns the same with the sides called the other way round.
     pub fn mirrored(&self) -> Times {
-        let swap = |sides: &PerSide<RowOrigins>| PerSide { left: sides.right.clone(), right: sides.left.clone() };
-        Times { rows: self.rows.iter().map(|(key, sides)| (key.clone(), swap(sides))).collect(), now: self.now }
+        let swap = |sides: &PerSide<RowOrigins>| PerSide {
+            left: sides.right.clone(),
+            right: sides.left.clone(),
+        };
+        Times {
+            rows: self
+                .rows
+                .iter()
+                .map(|(key, sides)| (key.clone(), swap(sides)))
+                .collect(),
+            now: self.now,
+        }
     }
 }

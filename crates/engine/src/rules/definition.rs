@@ -114,8 +114,10 @@ mod tests {
             let rule: Rule = serde_json::from_str(json).unwrap();
             assert_eq!(serde_json::to_string(&rule).unwrap(), json);
         }
-        let rule: Rule =
-            serde_json::from_str(r#"{"type":"source_priority","action":"prefer_source","prefer":"left"}"#).unwrap();
+        let rule: Rule = serde_json::from_str(
+            r#"{"type":"source_priority","action":"prefer_source","prefer":"left"}"#,
+        )
+        .unwrap();
         assert_eq!(rule.prefer.unwrap().names(), ["left"]);
     }
 }
