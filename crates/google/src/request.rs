@@ -26,6 +26,15 @@ pub enum Request {
         /// What of the cells is written.
         fields: CellFields,
     },
+    /// Writes cells after the last row with data, from the first column on; the grid grows as needed.
+    AppendCells {
+        /// Sheet id.
+        sheet: i32,
+        /// The cells, row by row.
+        rows: Vec<Vec<CellWrite>>,
+        /// What of the cells is written.
+        fields: CellFields,
+    },
     /// Adds empty rows or columns at the end of a sheet.
     AppendDimension {
         /// Sheet id.
@@ -128,6 +137,7 @@ impl Request {
                 fields,
                 ..
             } => problem_of_cells(*row, *column, rows, *fields),
+            Self::AppendCells { rows, fields, .. } => problem_of_cells(0, 0, rows, *fields),
             Self::InsertDimension {
                 start,
                 end,

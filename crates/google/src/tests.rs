@@ -1,1 +1,8 @@
-//! t
+//! Tests of the calls as a whole, against a stub that plays canned answers.
+
+mod drive;
+mod failures;
+mod once;
+mod stub;
+mod traps;
+mod waiting;

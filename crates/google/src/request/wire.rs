@@ -42,6 +42,12 @@ enum Wire<'a> {
         fields: &'static str,
     },
     #[serde(rename_all = "camelCase")]
+    AppendCells {
+        sheet_id: i32,
+        rows: Rows<'a>,
+        fields: &'static str,
+    },
+    #[serde(rename_all = "camelCase")]
     AppendDimension {
         sheet_id: i32,
         dimension: &'static str,
@@ -86,6 +92,15 @@ enum Wire<'a> {
     },
 }
 
+impl CellFields {
+    fn wire(self) -> &'static str {
+        match self {
+            Self::Values => "userEnteredValue",
+            Self::ValuesAndFormats => "userEnteredValue,userEnteredFormat.numberFormat",
+        }
+    }
+}
+
 impl Serialize for Request {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -102,12 +117,16 @@ impl Serialize for Request {
                     column_index: *column,
                 },
                 rows: Rows(rows),
-                fields: match fields {
-                    CellFields::Values => "userEnteredValue",
-                    CellFields::ValuesAndFormats => {
-                        "userEnteredValue,userEnteredFormat.numberFormat"
-                    }
-                },
+                fields: fields.wire(),
+            },
+            Self::AppendCells {
+                sheet,
+                rows,
+                fields,
+            } => Wire::AppendCells {
+                sheet_id: *sheet,
+                rows: Rows(rows),
+                fields: fields.wire(),
             },
             Self::AppendDimension {
                 sheet,

@@ -146,13 +146,17 @@ struct FoundCell {
 
 /// `ExtendedValue`: one typed member.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 enum FoundValue {
-    NumberValue(f64),
-    StringValue(String),
-    BoolValue(bool),
-    FormulaValue(String),
-    ErrorValue(FoundError),
+    #[serde(rename = "numberValue")]
+    Number(f64),
+    #[serde(rename = "stringValue")]
+    Text(String),
+    #[serde(rename = "boolValue")]
+    Bool(bool),
+    #[serde(rename = "formulaValue")]
+    Formula(String),
+    #[serde(rename = "errorValue")]
+    Error(FoundError),
 }
 
 #[derive(Debug, Deserialize)]
@@ -214,11 +218,11 @@ impl From<FoundCell> for GridCell {
 impl From<FoundValue> for Input {
     fn from(value: FoundValue) -> Self {
         match value {
-            FoundValue::NumberValue(number) => Self::Number(number),
-            FoundValue::StringValue(text) => Self::Text(text),
-            FoundValue::BoolValue(value) => Self::Bool(value),
-            FoundValue::FormulaValue(formula) => Self::Formula(formula),
-            FoundValue::ErrorValue(error) => Self::Text(error.shown().to_owned()),
+            FoundValue::Number(number) => Self::Number(number),
+            FoundValue::Text(text) => Self::Text(text),
+            FoundValue::Bool(value) => Self::Bool(value),
+            FoundValue::Formula(formula) => Self::Formula(formula),
+            FoundValue::Error(error) => Self::Text(error.shown().to_owned()),
         }
     }
 }
@@ -226,11 +230,11 @@ impl From<FoundValue> for Input {
 impl From<FoundValue> for CellValue {
     fn from(value: FoundValue) -> Self {
         match value {
-            FoundValue::NumberValue(number) => Self::Number(number),
-            FoundValue::StringValue(text) if text.is_empty() => Self::Empty,
-            FoundValue::StringValue(text) | FoundValue::FormulaValue(text) => Self::Text(text),
-            FoundValue::BoolValue(value) => Self::Bool(value),
-            FoundValue::ErrorValue(error) => Self::Error(error.shown().to_owned()),
+            FoundValue::Number(number) => Self::Number(number),
+            FoundValue::Text(text) if text.is_empty() => Self::Empty,
+            FoundValue::Text(text) | FoundValue::Formula(text) => Self::Text(text),
+            FoundValue::Bool(value) => Self::Bool(value),
+            FoundValue::Error(error) => Self::Error(error.shown().to_owned()),
         }
     }
 }
