@@ -3,36 +3,30 @@
 //! Everything here is pure: no clock, no network, no async, and no file beyond a spill directory handed in.
 //!
 //! - [`value`], [`schema`], [`key`]: typed values, how a column reads them, and what makes two rows the same row.
+//! - [`csv`], [`snapshot`], [`infer`]: delimited text, the compact rows of a replica, the types of its columns.
+//! - [`join`]: rows brought together by key; [`findings`]: what a person should know about the data.
+//! - [`encode`], [`canonical`]: values written so that they read back equal, and as stable bytes.
 
+pub mod canonical;
 pub mod cell;
-mod cells;
-pub mod class;
-mod combine;
-pub mod conflict;
 pub mod csv;
-pub mod dataset;
 mod datetime;
-pub mod decision;
-mod deletes;
-mod existence;
+pub mod encode;
 pub mod findings;
+mod group;
+mod index;
+pub mod infer;
+pub mod join;
 pub mod key;
 mod list;
-mod merge;
 mod nearest;
 mod number;
-pub mod plan;
-pub mod reconcile;
-mod resolve;
-pub mod rules;
-pub mod safety;
 pub mod schema;
 mod serial;
-mod side;
+mod shape;
 pub mod snapshot;
-mod strategy;
-pub mod table;
-pub mod terms;
 mod text;
-pub mod times;
 pub mod value;
+
+#[cfg(test)]
+mod testing;

@@ -104,7 +104,9 @@ mod tests {
             Cell::Text(&long),
         ];
         let mut packed = Vec::new();
-        cells.iter().for_each(|c| drop(put_cell(&mut packed, c)));
+        for cell in &cells {
+            put_cell(&mut packed, cell);
+        }
         let mut rest = packed.as_slice();
         for expected in cells {
             let (kind, text) = take(&mut rest).unwrap();

@@ -218,6 +218,15 @@ impl<'a> View<'a> {
             .collect()
     }
 
+    /// Returns a row's cells by column of the schema; `None` for columns that are not mapped.
+    pub(crate) fn mapped_cells(&self, row: usize) -> Vec<Option<Cell<'a>>> {
+        let cells: Vec<Cell<'a>> = self.snapshot.row(row).collect();
+        self.sources
+            .iter()
+            .map(|source| cells.get((*source)?).copied())
+            .collect()
+    }
+
     /// Returns a row's key.
     pub fn key(&self, row: usize) -> Key {
         let values = self.schema.key.iter().map(|&column| self.cell(row, column));

@@ -1,0 +1,114 @@
+//! Two sides and a base that can be reconciled, written to and edited, for tests.
+
+use lockstep_engine::dataset::{Policy, SideName};
+use lockstep_engine::key::Key;
+use lockstep_engine::reconcile::{Change, Reconciled, Side, reconcile};
+use lockstep_engine::schema::{Column, ColumnType, Schema};
+use lockstep_engine::table::Table;
+use lockstep_engine::terms::Terms;
+use lockstep_engine::times::Times;
+use lockstep_engine::value::{Row, Value};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct World {
+    pub base: Table,
+    pub left: Table,
+    pub right: Table,
+}
+
+/// `id`, then columns named `a`, `b`, …, then `status`.
+pub fn schema(columns: usize) -> Schema {
+    let mut all = vec![Column::new("id", ColumnType::Text)];
+    all.extend(
+        (0..columns)
+            .map(|n| Column::new(((b'a' + n as u8) as char).to_string(), ColumnType::Number)),
+    );
+    all.push(Column::new("status", ColumnType::Text));
+    Schema::new(all, vec![0])
+}
+
+pub fn row(id: &str, cells: &[Value]) -> Row {
+    let mut row = vec![Value::from(id)];
+    row.extend(cells.iter().cloned());
+    row.push(Value::Null);
+    row.into()
+}
+
+impl World {
+    pub fn side(&self, side: SideName) -> &Table {
+        match side {
+            SideName::Left => &self.left,
+            SideName::Right => &self.right,
+        }
+    }
+
+    pub fn side_mut(&mut self, side: SideName) -> &mut Table {
+        match side {
+            SideName::Left => &mut self.left,
+            SideName::Right => &mut self.right,
+        }
+    }
+
+    pub fn reconcile(&self, terms: &Terms, times: &Times) -> Reconciled {
+        reconcile(
+            Some(&self.base),
+            Side::complete(&self.left),
+            Side::complete(&self.right),
+            terms,
+            times,
+        )
+    }
+
+    /// Applies everything, as an undisturbed run does; every write must find what the plan saw.
+    pub fn apply(&mut self, result: &Reconciled) {
+        for side in SideName::BOTH {
+            for change in result.writes(side) {
+                assert!(
+                    write(self.side_mut(side), change),
+                    "{change:?} does not find its row"
+                );
+            }
+        }
+        for change in &result.base {
+            assert_eq!(
+                self.base.get(&change.key),
+                change.before.as_ref(),
+                "{change:?}"
+            );
+            self.base.set(change.key.clone(), change.after.clone());
+        }
+    }
+
+    pub fn mirrored(&self) -> World {
+        World {
+            base: self.base.clone(),
+            left: self.right.clone(),
+            right: self.left.clone(),
+        }
+    }
+
+    pub fn keys(&self) -> Vec<Key> {
+        let tables = [&self.base, &self.left, &self.right];
+        let mut keys: Vec<Key> = tables
+            .iter()
+            .flat_map(|table| table.iter())
+            .map(|(key, _)| key.clone())
+            .collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+}
+
+/// Writes a change by compare-and-set; returns whether the row was as the change expects.
+pub fn write(table: &mut Table, change: &Change) -> bool {
+    if table.get(&change.key) != change.before.as_ref() {
+        return false;
+    }
+    table.set(change.key.clone(), change.after.clone());
+    true
+}
+
+pub fn terms(schema: &Schema, policy: &Policy) -> Terms {
+    Terms::new(schema, policy).unwrap()
+}
