@@ -1,1 +1,25 @@
-//! Lockstep.
+//! Lockstep keeps datasets in step between Google Sheets and everything else.
+//!
+//! # The map
+//! Uses go one way, from left to right; nothing calls back up:
+//! `main > cli > app > server > tools > sync > replica > {google, engine}`.
+//! [`error`], [`clock`] and [`progress`] are leaves that everything may use.
+//! `tests/architecture.rs` reads the `use` lines and enforces it.
+//!
+//! - [`cli`]: the commands. [`app`]: puts the parts together. [`config`]: settings.
+//! - [`server`]: MCP over stdio. [`tools`]: the MCP tools.
+//! - [`sync`]: the imperative shell of a sync run.
+//! - [`replica`]: one copy of a dataset: a sheet, a file, inline records.
+//!
+//! ARCHITECTURE.md walks through the two main routes.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod progress;
+pub mod replica;
+pub mod server;
+pub mod sync;
+pub mod tools;

@@ -1,0 +1,121 @@
+//! The composition root: settings in, a ready [`Context`] out.
+
+use std::path::PathBuf;
+
+use lockstep_google::Google;
+use lockstep_workspace::Workspace;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::{
+    clock::Clock,
+    config::{Backend, Config, data_dir},
+    error::{Error, Result},
+    progress::Progress,
+    replica::files::Files,
+    tools::Context,
+};
+
+/// A running Lockstep: what tools need, and the embedded workspace if it is used.
+#[derive(Debug)]
+pub struct App {
+    context: Context,
+    workspace: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl App {
+    /// Builds everything that tools need; nothing is read from the network yet.
+    ///
+    /// # Errors
+    /// Settings that cannot be carried out.
+    pub async fn start(config: &Config) -> Result<Self> {
+        let files = Files::open(&config.files.root, config.files.writable)?;
+        let (google, workspace) = match config.backend {
+            Backend::Local => {
+                let (url, handle) = start_workspace(config).await?;
+                (google(lockstep_google::Config::local(&url))?, Some(handle))
+            }
+            Backend::Google => (google(real(config)?)?, None),
+        };
+        let context =
+            Context { google, files, clock: Clock::System, progress: Progress::silent() };
+        Ok(Self { context, workspace })
+    }
+
+    /// Returns what tools need.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        self.context.clone()
+    }
+
+    /// Stops the embedded workspace, if it runs.
+    pub async fn stop(self) {
+        if let Some((stop, task)) = self.workspace {
+            let _ = stop.send(());
+            // Idle keep-alive connections of our own client must not hold the exit up.
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(500), task).await;
+        }
+    }
+}
+
+fn google(config: lockstep_google::Config) -> Result<Google> {
+    Google::new(config).map_err(Error::from)
+}
+
+fn real(config: &Config) -> Result<lockstep_google::Config> {
+    let variable = config.google.token_env.as_deref().unwrap_or("LOCKSTEP_GOOGLE_TOKEN");
+    let token = std::env::var(variable).map_err(|_| {
+        Error::new(
+            crate::error::Kind::Unauthenticated,
+            format!("backend = \"google\" needs an access token in the environment variable {variable}"),
+        )
+        .next("set it, or use the embedded workspace (backend = \"local\")")
+    })?;
+    let mut real = lockstep_google::Config::google(lockstep_google::Auth::Token(lockstep_google::Secret::new(token)));
+    if let Some(url) = &config.google.sheets_url {
+        real.sheets_url.clone_from(url);
+    }
+    if let Some(url) = &config.google.drive_url {
+        real.drive_url.clone_from(url);
+    }
+    Ok(real)
+}
+
+/// Opens the embedded workspace's database, and returns where it lies.
+///
+/// # Errors
+/// A folder that cannot be created, or a database that cannot be opened.
+pub fn open_workspace(config: &Config) -> Result<(PathBuf, Workspace)> {
+    let folder = match &config.workspace.data {
+        Some(folder) => folder.clone(),
+        None => data_dir()?,
+    };
+    let path = folder.join("workspace.db");
+    let unusable = |error: &dyn std::fmt::Display| {
+        Error::invalid(format!("the embedded workspace {} cannot be opened: {error}", path.display()))
+            .next("name a folder that can be written with --data")
+    };
+    std::fs::create_dir_all(&folder).map_err(|error| unusable(&error))?;
+    let workspace = Workspace::open(&path).map_err(|error| unusable(&error))?;
+    Ok((path, workspace))
+}
+
+async fn start_workspace(
+    config: &Config,
+) -> Result<(String, (oneshot::Sender<()>, JoinHandle<()>))> {
+    let (_, workspace) = open_workspace(config)?;
+    let no_port = |error: std::io::Error| {
+        Error::internal(format!("the embedded workspace finds no port on 127.0.0.1: {error}"))
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(no_port)?;
+    let url = format!("http://{}/", listener.local_addr().map_err(no_port)?);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        let shutdown = async move {
+            let _ = stopped.await;
+        };
+        if let Err(error) = workspace.serve(listener, shutdown).await {
+            tracing::error!(%error, "the embedded workspace stopped");
+        }
+    });
+    Ok((url, (stop, task)))
+}

@@ -1,0 +1,139 @@
+//! The command line: one file for each command.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    app::App,
+    config::Config,
+    error::{Error, Kind, Result},
+};
+
+mod call;
+mod demo;
+mod serve;
+mod workspace;
+
+/// Keeps datasets in step between Google Sheets and files, for AI assistants (MCP) and for scripts.
+#[derive(Debug, Parser)]
+#[command(name = "lockstep", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    operator: Operator,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What the operator allows; every command that calls tools takes it.
+#[derive(Debug, clap::Args)]
+struct Operator {
+    /// The configuration (default: lockstep.toml in the current folder, if there is one).
+    #[arg(long, global = true, value_name = "FILE", env = "LOCKSTEP_CONFIG")]
+    config: Option<PathBuf>,
+    /// The folder that files are read from (default: the current folder).
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Lets tools write files under the folder.
+    #[arg(long, global = true)]
+    allow_write: bool,
+    /// The folder of the embedded workspace's database.
+    #[arg(long, global = true, value_name = "DIR", env = "LOCKSTEP_DATA")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves MCP on stdin and stdout.
+    Serve,
+    /// Calls one tool, as a client would, and prints its result.
+    Call(call::Args),
+    /// Runs the main job on real data: a first sync, a plan, an apply, and a run that has nothing to do.
+    Demo(demo::Args),
+    /// Serves the embedded Google workspace alone (Sheets v4 and Drive v3, with a web page).
+    Workspace(workspace::Args),
+}
+
+impl Operator {
+    /// Returns the settings: the file's, overridden by the command line's.
+    fn config(&self) -> Result<Config> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(root) = &self.root {
+            config.files.root.clone_from(root);
+        }
+        config.files.writable |= self.allow_write;
+        if let Some(data) = &self.data {
+            config.workspace.data = Some(data.clone());
+        }
+        Ok(config)
+    }
+
+    async fn app(&self) -> Result<App> {
+        App::start(&self.config()?).await
+    }
+}
+
+/// Parses the command line and runs the command; the exit code tells how it went.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&Error::internal(format!("no runtime: {error}"))),
+    };
+    let code = match runtime.block_on(dispatch(cli)) {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    };
+    // A blocked read of stdin must not keep the process alive.
+    runtime.shutdown_background();
+    code
+}
+
+async fn dispatch(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Serve => serve::run(&cli.operator).await,
+        Command::Call(args) => call::run(&cli.operator, args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Workspace(args) => workspace::run(&cli.operator, args).await,
+    }
+}
+
+fn report(error: &Error) -> ExitCode {
+    let _ = writeln!(io::stderr().lock(), "lockstep: {error}");
+    ExitCode::from(if error.kind() == Kind::InvalidArgument { 2 } else { 1 })
+}
+
+/// Prints to stdout; a reader that went away ends the command without a complaint.
+fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::internal(format!("stdout cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns a future that ends when the operator asks the process to stop (Ctrl-C or SIGTERM).
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut terminate), Ok(mut hangup)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

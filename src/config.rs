@@ -1,0 +1,142 @@
+//! `lockstep.toml`, the environment and the command line, as typed settings.
+//!
+//! Without a file the default is the embedded workspace, files under the current
+//! directory readable, and no network. Only `app` and `cli` see this module.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// Where spreadsheets live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Backend {
+    /// The embedded workspace: no account, no network.
+    #[default]
+    Local,
+    /// Google's own service.
+    Google,
+}
+
+/// The settings of a server.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Config {
+    /// Where spreadsheets live.
+    pub backend: Backend,
+    /// The embedded workspace.
+    pub workspace: WorkspaceConfig,
+    /// Google's endpoints.
+    pub google: GoogleConfig,
+    /// The folder that file replicas may use.
+    pub files: FilesConfig,
+}
+
+/// The settings of the embedded workspace.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct WorkspaceConfig {
+    /// The folder of its database; the user's data folder by default.
+    pub data: Option<PathBuf>,
+}
+
+/// The settings of the Google client.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct GoogleConfig {
+    /// The root of the Sheets API, where it is not Google's own.
+    pub sheets_url: Option<String>,
+    /// The root of the Drive API, where it is not Google's own.
+    pub drive_url: Option<String>,
+    /// The environment variable that holds an access token.
+    pub token_env: Option<String>,
+}
+
+/// The folder that file replicas may use.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct FilesConfig {
+    /// The folder; nothing outside it can be reached.
+    pub root: PathBuf,
+    /// Whether files may be written.
+    pub writable: bool,
+}
+
+impl Default for FilesConfig {
+    fn default() -> Self {
+        Self { root: PathBuf::from("."), writable: false }
+    }
+}
+
+/// The file that is read when no other is named and it exists.
+pub const DEFAULT_FILE: &str = "lockstep.toml";
+
+impl Config {
+    /// Loads `file`, or `lockstep.toml` of the current directory if there is one, or the defaults.
+    ///
+    /// # Errors
+    /// A named file that is not there, or a file that does not parse (with its line).
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        match std::fs::read_to_string(path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| {
+                Error::invalid(error.to_string().trim_end().to_owned())
+                    .context(path.display().to_string())
+                    .next("correct the file; the README lists its keys")
+            }),
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
+            Err(error) => Err(Error::not_found(format!(
+                "the configuration {} cannot be read: {error}",
+                path.display()
+            ))
+            .next("name an existing file with --config")),
+        }
+    }
+}
+
+/// Returns the folder for the user's own data: `$LOCKSTEP_HOME`, or the platform's place.
+///
+/// # Errors
+/// A machine without a home folder and without `LOCKSTEP_HOME`.
+pub fn data_dir() -> Result<PathBuf> {
+    if let Some(home) = std::env::var_os("LOCKSTEP_HOME").filter(|home| !home.is_empty()) {
+        return Ok(PathBuf::from(home));
+    }
+    directories::ProjectDirs::from("", "", "lockstep")
+        .map(|dirs| dirs.data_dir().to_owned())
+        .ok_or_else(|| {
+            Error::invalid("this machine names no home folder")
+                .next("set LOCKSTEP_HOME to a folder that Lockstep may write to")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lockstep.toml");
+        std::fs::write(&path, "backend = \"local\"\n[files]\nwriteable = true\n").unwrap();
+        let error = Config::load(Some(&path)).unwrap_err().to_string();
+        assert!(error.contains("writeable") && error.contains("line 3"), "{error}");
+    }
+
+    #[test]
+    fn the_default_is_the_embedded_workspace_and_read_only_files() {
+        let config = Config::default();
+        assert_eq!(config.backend, Backend::Local);
+        assert!(!config.files.writable);
+    }
+
+    #[test]
+    fn a_named_file_must_exist() {
+        let error = Config::load(Some(Path::new("/nonexistent/x.toml"))).unwrap_err();
+        assert!(error.to_string().contains("--config"), "{error}");
+    }
+}

@@ -1,0 +1,255 @@
+//! The one folder that file replicas live in.
+//!
+//! Every path is opened relative to a directory handle (cap-std), so neither
+//! `..` nor a symbolic link leads out of the operator's folder.
+
+use std::{
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use cap_std::{ambient_authority, fs::Dir};
+
+use crate::error::{Error, Kind, Result, did_you_mean};
+
+/// The largest file that is read, in bytes.
+const MAX_FILE: u64 = 2 * 1024 * 1024 * 1024;
+
+/// A folder whose files may be read, and written where the operator said so.
+#[derive(Clone, Debug)]
+pub struct Files {
+    dir: Arc<Dir>,
+    root: PathBuf,
+    writable: bool,
+}
+
+impl Files {
+    /// Opens the folder.
+    ///
+    /// # Errors
+    /// A folder that is not there or cannot be opened.
+    pub fn open(root: &Path, writable: bool) -> Result<Self> {
+        let canonical = std::fs::canonicalize(root).map_err(|error| refused(root, &error))?;
+        let dir = Dir::open_ambient_dir(&canonical, ambient_authority())
+            .map_err(|error| refused(root, &error))?;
+        Ok(Self { dir: Arc::new(dir), root: canonical, writable })
+    }
+
+    /// Returns the folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    /// A path outside the folder, a file that is not there (near names are offered) or too large.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>> {
+        let relative = self.relative(path)?;
+        let mut file = self.dir.open(relative).map_err(|error| self.explain(path, &error))?;
+        let metadata = file.metadata().map_err(|error| self.explain(path, &error))?;
+        if metadata.is_dir() {
+            return Err(Error::invalid(format!("\"{path}\" is a folder, not a file"))
+                .next("name a CSV or TSV file"));
+        }
+        if metadata.len() > MAX_FILE {
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!("\"{path}\" has {} bytes; at most {MAX_FILE} are read", metadata.len()),
+            )
+            .next("split the file"));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        file.read_to_end(&mut bytes).map_err(|error| self.explain(path, &error))?;
+        Ok(bytes)
+    }
+
+    /// Returns whether a file is there.
+    ///
+    /// # Errors
+    /// A path outside the folder.
+    pub fn exists(&self, path: &str) -> Result<bool> {
+        Ok(self.dir.exists(self.relative(path)?))
+    }
+
+    /// Checks that a file may be written, without writing.
+    ///
+    /// # Errors
+    /// A folder that is read-only, or a path outside it.
+    pub fn check_writable(&self, path: &str) -> Result<()> {
+        if !self.writable {
+            return Err(Error::new(
+                Kind::PermissionDenied,
+                format!("files under {} may be read, not written", self.root.display()),
+            )
+            .next("the operator can allow it: start with --allow-write, or set writable = true under [files] in lockstep.toml"));
+        }
+        self.relative(path).map(|_| ())
+    }
+
+    /// Replaces a file's content: written aside, flushed to disk, renamed over.
+    ///
+    /// A reader sees the old content or the new, never a part of either.
+    ///
+    /// # Errors
+    /// A folder that is read-only, a path outside it, a disk that is full.
+    pub fn replace(&self, path: &str, content: &[u8]) -> Result<()> {
+        self.check_writable(path)?;
+        let relative = self.relative(path)?;
+        let aside = relative.with_file_name(format!(
+            ".{}.lockstep-{}",
+            relative.file_name().map(|name| name.to_string_lossy()).unwrap_or_default(),
+            std::process::id()
+        ));
+        let written = (|| {
+            let mut file = self.dir.create(&aside)?;
+            if let Ok(existing) = self.dir.metadata(&relative) {
+                file.set_permissions(existing.permissions())?;
+            }
+            file.write_all(content)?;
+            file.sync_all()?;
+            self.dir.rename(&aside, &self.dir, &relative)?;
+            let parent = relative.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let folder = match parent {
+                Some(parent) => self.dir.open(parent)?,
+                None => self.dir.open(".")?,
+            };
+            // The rename itself must survive a power cut; some file systems cannot, and say so.
+            let _ = folder.sync_all();
+            Ok(())
+        })();
+        written.map_err(|error: std::io::Error| {
+            let _ = self.dir.remove_file(&aside);
+            self.explain(path, &error)
+        })
+    }
+
+    fn relative(&self, path: &str) -> Result<PathBuf> {
+        let given = Path::new(path);
+        let relative = if given.is_absolute() {
+            given.strip_prefix(&self.root).map_err(|_| self.outside(path))?.to_owned()
+        } else {
+            given.to_owned()
+        };
+        let mut depth = 0_i32;
+        for part in relative.components() {
+            match part {
+                std::path::Component::ParentDir => depth -= 1,
+                std::path::Component::Normal(_) => depth += 1,
+                _ => {}
+            }
+            if depth < 0 {
+                return Err(self.outside(path));
+            }
+        }
+        if depth == 0 {
+            return Err(Error::invalid(format!("\"{path}\" names no file"))
+                .next("give a path such as \"data/planes.csv\""));
+        }
+        Ok(relative)
+    }
+
+    fn outside(&self, path: &str) -> Error {
+        Error::new(
+            Kind::PermissionDenied,
+            format!("\"{path}\" is outside the folder {}", self.root.display()),
+        )
+        .next("use a path inside it; the operator names another folder with --root or [files] root in lockstep.toml")
+    }
+
+    fn explain(&self, path: &str, error: &std::io::Error) -> Error {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                let names = self.neighbours(path);
+                let near = did_you_mean(path, names.iter().map(String::as_str));
+                Error::not_found(format!(
+                    "there is no file \"{path}\" in {}.{near}",
+                    self.root.display()
+                ))
+                .next("check the path; it is relative to that folder")
+            }
+            // cap-std reports an escape through a link as a permission error.
+            std::io::ErrorKind::PermissionDenied => Error::new(
+                Kind::PermissionDenied,
+                format!("\"{path}\" in {} cannot be opened: {error}", self.root.display()),
+            )
+            .next("check the file's permissions, and that it is no link out of the folder"),
+            _ => Error::invalid(format!("\"{path}\": {error}")).next("check the file and the disk"),
+        }
+    }
+
+    fn neighbours(&self, path: &str) -> Vec<String> {
+        let parent = Path::new(path).parent().filter(|parent| !parent.as_os_str().is_empty());
+        let listed = match parent {
+            Some(parent) => self.dir.read_dir(parent),
+            None => self.dir.entries(),
+        };
+        listed
+            .into_iter()
+            .flatten()
+            .take(1000)
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .map(|name| match parent {
+                Some(parent) => format!("{}/{name}", parent.display()),
+                None => name,
+            })
+            .collect()
+    }
+}
+
+fn refused(root: &Path, error: &std::io::Error) -> Error {
+    Error::invalid(format!("the folder {} cannot be opened: {error}", root.display()))
+        .next("name an existing folder with --root or [files] root in lockstep.toml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(writable: bool) -> (tempfile::TempDir, Files) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("inside")).unwrap();
+        std::fs::write(dir.path().join("inside/planes.csv"), "a\n1\n").unwrap();
+        let files = Files::open(&dir.path().join("inside"), writable).unwrap();
+        (dir, files)
+    }
+
+    #[test]
+    fn no_path_leads_out_of_the_folder() {
+        let (dir, files) = folder(true);
+        std::fs::write(dir.path().join("secret"), "s").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("secret"), dir.path().join("inside/link")).unwrap();
+        for path in ["../secret", "a/../../secret", "/etc/passwd", "link"] {
+            let error = files.read(path).unwrap_err();
+            assert_eq!(error.kind(), Kind::PermissionDenied, "{path}: {error}");
+        }
+        assert_eq!(files.replace("../secret", b"x").unwrap_err().kind(), Kind::PermissionDenied);
+        assert_eq!(std::fs::read(dir.path().join("secret")).unwrap(), b"s");
+    }
+
+    #[test]
+    fn a_missing_file_offers_its_neighbours() {
+        let (_dir, files) = folder(false);
+        let error = files.read("plane.csv").unwrap_err().to_string();
+        assert!(error.contains("Did you mean \"planes.csv\"?"), "{error}");
+    }
+
+    #[test]
+    fn a_read_only_folder_is_not_written() {
+        let (_dir, files) = folder(false);
+        let error = files.replace("planes.csv", b"x").unwrap_err();
+        assert!(error.to_string().contains("--allow-write"), "{error}");
+        assert_eq!(files.read("planes.csv").unwrap(), b"a\n1\n");
+    }
+
+    #[test]
+    fn replacing_leaves_no_other_file_behind() {
+        let (_dir, files) = folder(true);
+        files.replace("planes.csv", b"new").unwrap();
+        assert_eq!(files.read("planes.csv").unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(files.root()).unwrap().count(), 1);
+        assert!(files.read(&format!("{}/planes.csv", files.root().display())).is_ok());
+    }
+}

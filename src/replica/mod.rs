@@ -1,0 +1,36 @@
+//! Replicas: the copies that are kept in step. A connector gives access to one.
+//!
+//! Each connector scans (the whole replica as an engine snapshot, with what it
+//! needs to write later) and applies changes. It decides nothing.
+
+use serde::Serialize;
+use serde_json::Value;
+
+pub mod files;
+pub(crate) mod header;
+pub(crate) mod marker;
+pub(crate) mod sheet;
+
+/// Where a replica is.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) enum Source {
+    /// A CSV or TSV file under the allowed folder.
+    File {
+        /// The path, relative to the folder.
+        path: String,
+    },
+    /// A table on a sheet.
+    Sheet {
+        /// The spreadsheet's id or URL.
+        spreadsheet: String,
+        /// The sheet's title; the first one if not named.
+        sheet: Option<String>,
+        /// The header's row, from 1; the first that is not blank if not named.
+        header_row: Option<u32>,
+    },
+    /// Rows that came with the call.
+    Records {
+        /// The rows, by column name.
+        records: Vec<serde_json::Map<String, Value>>,
+    },
+}

@@ -1,0 +1,79 @@
+//! An in-process Lockstep on temporary folders, for tests that call tools.
+
+use std::path::PathBuf;
+
+use lockstep::{
+    app::App,
+    config::Config,
+    error::Error,
+    tools::{self, Registered},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A running Lockstep: an embedded workspace of its own and a folder of its own.
+pub struct House {
+    pub folder: TempDir,
+    _data: TempDir,
+    pub app: App,
+}
+
+/// Returns the tool with this name.
+pub fn tool(name: &str) -> Registered {
+    tools::all().into_iter().find(|tool| tool.name == name).unwrap_or_else(|| panic!("no tool {name}"))
+}
+
+/// Panics unless `value` is valid under `schema`.
+pub fn assert_valid(schema: &serde_json::Map<String, Value>, value: &Value, what: &str) {
+    let validator = jsonschema::validator_for(&Value::Object(schema.clone())).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(errors.is_empty(), "{what} does not match its schema: {errors:?}\n{value:#}");
+}
+
+impl House {
+    /// Starts with an empty workspace and an empty, writable folder.
+    pub async fn new() -> Self {
+        let (folder, data) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let mut config = Config::default();
+        config.workspace.data = Some(data.path().to_owned());
+        config.files.root = folder.path().to_owned();
+        config.files.writable = true;
+        let app = App::start(&config).await.unwrap();
+        Self { folder, _data: data, app }
+    }
+
+    /// Writes a file into the folder.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Calls a tool as the server would, and checks the result against the tool's output schema.
+    pub async fn call(&self, name: &str, arguments: Value) -> Result<Value, Error> {
+        let tool = tool(name);
+        let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
+        let context =
+            self.app.context().for_call(lockstep::progress::Progress::silent());
+        let result = tool.call(&context, arguments).await?;
+        assert_valid(&tool.output_schema, &result, name);
+        Ok(result)
+    }
+
+    /// Calls a tool that must succeed.
+    pub async fn ok(&self, name: &str, arguments: Value) -> Value {
+        match self.call(name, arguments.clone()).await {
+            Ok(result) => result,
+            Err(error) => panic!("{name} {arguments} failed:\n{error}"),
+        }
+    }
+
+    /// Calls a tool that must fail, and returns its text.
+    pub async fn err(&self, name: &str, arguments: Value) -> String {
+        match self.call(name, arguments.clone()).await {
+            Ok(result) => panic!("{name} {arguments} did not fail:\n{result:#}"),
+            Err(error) => error.to_string(),
+        }
+    }
+}
