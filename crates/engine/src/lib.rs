@@ -6,12 +6,21 @@
 //! - [`csv`], [`snapshot`], [`infer`]: delimited text, the compact rows of a replica, the types of its columns.
 //! - [`join`]: rows brought together by key; [`findings`]: what a person should know about the data.
 //! - [`encode`], [`canonical`]: values written so that they read back equal, and as stable bytes.
+//! - [`dataset`], [`terms`]: the policy; [`reconcile`]: what must change where; [`plan`], [`safety`]: before an apply.
 
 pub mod canonical;
 pub mod cell;
+mod cells;
+pub mod class;
+mod combine;
+pub mod conflict;
 pub mod csv;
+pub mod dataset;
 mod datetime;
+pub mod decision;
+mod deletes;
 pub mod encode;
+mod existence;
 pub mod findings;
 mod group;
 mod index;
@@ -19,13 +28,24 @@ pub mod infer;
 pub mod join;
 pub mod key;
 mod list;
+mod merge;
 mod nearest;
 mod number;
+pub mod plan;
+pub mod reconcile;
+mod resolve;
+pub mod rules;
+pub mod safety;
 pub mod schema;
 mod serial;
 mod shape;
+mod side;
 pub mod snapshot;
+mod strategy;
+pub mod table;
+pub mod terms;
 mod text;
+pub mod times;
 pub mod value;
 
 #[cfg(test)]
