@@ -1,0 +1,56 @@
+"""Plays a scenario through the official Python SDK over stdio.
+
+usage: python_sdk.py SCENARIO FOLDER BINARY ERA     (ERA: legacy, or a protocol revision such as 2026-07-28)
+"""
+
+import os
+import sys
+
+import anyio
+from mcp import Client, StdioServerParameters
+
+import scenario
+
+PATIENCE = 60
+
+
+class PythonSdk:
+    def __init__(self, client):
+        self.client = client
+
+    async def list_tools(self):
+        tools = (await self.client.list_tools()).tools
+        return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+
+    async def call(self, tool, arguments):
+        # The SDK itself validates structured content against the listed schema, and raises.
+        result = await self.client.call_tool(tool, arguments, read_timeout_seconds=PATIENCE)
+        return {
+            "isError": result.is_error,
+            "structuredContent": result.structured_content,
+            "content": [part.model_dump(mode="json") for part in result.content],
+        }
+
+
+async def session(path, folder, binary, era):
+    steps = scenario.load(path)
+    scenario.lay(steps, folder)
+    server = StdioServerParameters(command=binary, args=["serve"], cwd=folder, env=dict(os.environ))
+    with anyio.fail_after(300):
+        async with Client(server, mode=era, read_timeout_seconds=PATIENCE) as client:
+            spoken = client.protocol_version
+            if spoken != ("2025-11-25" if era == "legacy" else era):
+                raise scenario.Failed(f"asked for {era}, the session speaks {spoken}")
+            print(f"speaks {spoken}")
+            await scenario.play(steps, PythonSdk(client))
+
+
+def main():
+    try:
+        anyio.run(session, *sys.argv[1:])
+    except* scenario.Failed as group:
+        raise group.exceptions[0] from None
+
+
+if __name__ == "__main__":
+    scenario.report(main)

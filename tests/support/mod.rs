@@ -1,0 +1,28 @@
+//! Real processes for the suite: the built binary, and the programs of other people that drive it.
+
+use std::{path::Path, process::Command};
+
+pub mod bounded;
+pub mod programs;
+pub mod session;
+pub mod workspace;
+
+/// The binary under test, as Cargo built it for this run.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_lockstep");
+
+/// Returns a command that runs the binary on `data`, deaf to the caller's own settings.
+pub fn lockstep(data: &Path) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .env_remove("LOCKSTEP_CONFIG")
+        .env_remove("LOCKSTEP_LOG")
+        .env("LOCKSTEP_HOME", data)
+        .env("LOCKSTEP_DATA", data)
+        .current_dir(data);
+    command
+}
+
+/// Returns the path of a script of `tests/clients`.
+pub fn script(name: &str) -> String {
+    format!("{}/tests/clients/{name}", env!("CARGO_MANIFEST_DIR"))
+}

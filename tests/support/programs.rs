@@ -1,0 +1,72 @@
+//! The programs of other people: found where `tests/tools.sh` put them, else skipped or missed.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Returns whether `what` is installed at `path`: if not, prints why the test is skipped, or fails where
+/// `LOCKSTEP_REQUIRE_ALL` is set (as `tests/run` does).
+fn require(what: &str, path: &Path) -> bool {
+    if path.exists() {
+        return true;
+    }
+    let missing = format!("{what} is not at {}; `tests/run` installs it", path.display());
+    assert!(env::var_os("LOCKSTEP_REQUIRE_ALL").is_none(), "{missing}");
+    println!("skipped: {missing}");
+    false
+}
+
+fn place(variable: &str, default: &str) -> PathBuf {
+    env::var_os(variable).map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools").join(default),
+        PathBuf::from,
+    )
+}
+
+/// Returns a command for a Python script of `tests/clients`, or `None` to skip.
+pub fn python(script: &str) -> Option<Command> {
+    let python = place("LOCKSTEP_PYTHON", "python/bin/python");
+    if !require("Python with the clients of tests/clients/requirements.txt", &python) {
+        return None;
+    }
+    let mut command = Command::new(python);
+    // No byte code beside the scripts: the source tree stays as it was.
+    command.arg("-B").arg(super::script(script)).env("PYTHONUNBUFFERED", "1");
+    Some(command)
+}
+
+fn node_modules() -> PathBuf {
+    place("LOCKSTEP_NODE_MODULES", "node/node_modules")
+}
+
+/// Returns a command for a Node script of `tests/clients`, or `None` to skip.
+///
+/// The script finds the packages through `LOCKSTEP_NODE_MODULES`.
+pub fn node(script: &str) -> Option<Command> {
+    let node = place("LOCKSTEP_NODE", "node/node_modules/node/bin/node");
+    let modules = node_modules();
+    let complete = require("Node 22", &node)
+        && require("the clients of tests/clients/package.json", &modules.join("@modelcontextprotocol"));
+    complete.then(|| {
+        let mut command = Command::new(node);
+        command.arg(super::script(script)).env("LOCKSTEP_NODE_MODULES", modules);
+        command
+    })
+}
+
+/// Returns a Python driver of the MCP Inspector's command line, or `None` to skip.
+///
+/// The driver finds Node in `LOCKSTEP_NODE` and the Inspector in `LOCKSTEP_INSPECTOR`.
+pub fn inspector(script: &str) -> Option<Command> {
+    let node = place("LOCKSTEP_NODE", "node/node_modules/node/bin/node");
+    let inspector =
+        node_modules().join("@modelcontextprotocol/inspector/clients/launcher/build/index.js");
+    if !(require("Node 22", &node) && require("the MCP Inspector", &inspector)) {
+        return None;
+    }
+    let mut command = python(script)?;
+    command.env("LOCKSTEP_NODE", node).env("LOCKSTEP_INSPECTOR", inspector);
+    Some(command)
+}

@@ -1,0 +1,188 @@
+//! `lockstep serve` as a child process, spoken to in raw lines.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, ChildStdin, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use super::{bounded, lockstep};
+
+/// How long an answer may take on a busy machine before the test calls it missing.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The keys that every request of revision 2026-07-28 carries.
+pub fn modern_meta() -> Value {
+    json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    })
+}
+
+/// A session over the pipes of a child process.
+#[derive(Debug)]
+pub struct Session {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+/// What an ended session left.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    /// The messages that nobody had read yet.
+    pub rest: Vec<Value>,
+    pub stderr: String,
+}
+
+impl Session {
+    /// Starts the server over the database of `data`, with `LOCKSTEP_LOG` set to `log`.
+    pub fn start_with_log(data: &Path, log: &str) -> Self {
+        let mut child = lockstep(data)
+            .arg("serve")
+            .env("LOCKSTEP_LOG", log)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = Some(bounded::drain(child.stderr.take().unwrap()));
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (line_out, lines) = channel();
+        thread::spawn(move || {
+            for line in stdout.lines() {
+                let Ok(line) = line else { return };
+                if line_out.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let stdin = child.stdin.take();
+        Self { child, stdin, lines, stderr }
+    }
+
+    /// Starts the server over the database of `data`.
+    pub fn start(data: &Path) -> Self {
+        Self::start_with_log(data, "info")
+    }
+
+    /// Starts the server and shakes hands as a client of revision 2025-11-25.
+    pub fn initialized(data: &Path) -> Self {
+        let mut session = Self::start(data);
+        session.initialize();
+        session
+    }
+
+    /// Shakes hands as a client of revision 2025-11-25, and returns the answer's result.
+    pub fn initialize(&mut self) -> Value {
+        let result = self.request("initialize", json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "raw", "version": "1"},
+        }));
+        self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        result["result"].clone()
+    }
+
+    /// Sends raw bytes as they are.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(bytes).and_then(|()| stdin.flush()).unwrap_or_else(|error| {
+            panic!("the server does not read its stdin any more: {error}")
+        });
+    }
+
+    /// Sends one message.
+    pub fn send(&mut self, message: &Value) {
+        self.send_bytes(format!("{message}\n").as_bytes());
+    }
+
+    /// Sends a request with the id `"q"`, and returns its answer.
+    pub fn request(&mut self, method: &str, params: Value) -> Value {
+        self.send(&json!({"jsonrpc": "2.0", "id": "q", "method": method, "params": params}));
+        self.answer_to(&json!("q"))
+    }
+
+    /// Calls a tool under revision 2025-11-25, and returns the answer.
+    pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        self.request("tools/call", json!({"name": tool, "arguments": arguments}))
+    }
+
+    /// Returns the next answer, which must be to `id`; notifications before it are passed over.
+    pub fn answer_to(&mut self, id: &Value) -> Value {
+        loop {
+            let message = self.next();
+            if message.get("method").is_some() {
+                continue;
+            }
+            assert_eq!(message.get("id"), Some(id), "not the answer that was waited for: {message}");
+            return message;
+        }
+    }
+
+    /// Returns the next answer, whatever it is to; `None` if none comes within seconds.
+    pub fn answer_or_none(&mut self) -> Option<Value> {
+        let line = self.lines.recv_timeout(Duration::from_secs(10)).ok()?;
+        Some(json_rpc(&line))
+    }
+
+    fn next(&mut self) -> Value {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => json_rpc(&line),
+            Err(RecvTimeoutError::Timeout) => panic!("no answer within {PATIENCE:?}"),
+            Err(RecvTimeoutError::Disconnected) => {
+                let status = bounded::wait(&mut self.child, PATIENCE);
+                let stderr = self.stderr.take().map(|text| text.join().unwrap());
+                panic!("the server closed its stdout: {status:?}\n{}", stderr.unwrap_or_default())
+            }
+        }
+    }
+
+    /// Closes the server's stdin.
+    pub fn close(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Asks the server to stop, as a service manager does.
+    #[cfg(unix)]
+    pub fn terminate(&self) {
+        bounded::signal("TERM", &self.child.id().to_string());
+    }
+
+    /// Waits for the server's end, which must come within `limit` and without another push.
+    pub fn ended(mut self, limit: Duration) -> Ended {
+        let status = bounded::wait(&mut self.child, limit)
+            .unwrap_or_else(|| panic!("the server still runs after {limit:?}"));
+        // The reader ends with the pipe, so this takes every line that was written.
+        let rest = self.lines.iter().map(|line| json_rpc(&line)).collect();
+        let stderr = self.stderr.take().map(|text| text.join().unwrap()).unwrap_or_default();
+        Ended { status, rest, stderr }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Parses a line of stdout, which must be one JSON-RPC message and nothing else.
+fn json_rpc(line: &str) -> Value {
+    let message: Value = serde_json::from_str(line)
+        .unwrap_or_else(|error| panic!("stdout carries what is no JSON ({error}): {line:?}"));
+    assert_eq!(message["jsonrpc"], "2.0", "stdout carries what is no JSON-RPC: {line}");
+    // An error answers even what had no readable id.
+    let response = message.get("error").is_some()
+        ^ (message.get("id").is_some() && message.get("result").is_some());
+    assert!(response || message["method"].is_string(), "neither a response nor a request: {line}");
+    message
+}
