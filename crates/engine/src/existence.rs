@@ -393,6 +393,10 @@ fn remove(
                     ..merged
                 };
             }
+            let old = cell(Some(row), *column);
+            if case.base.is_none() && !old.is_null() {
+                merged.losers.push(loser(case, holder, *column, old, "drift:overwrite"));
+            }
             let mut after = row.to_vec();
             if let Some(slot) = after.get_mut(*column) {
                 *slot = value.clone();

@@ -15,13 +15,13 @@ use lockstep_engine::value::{Row, Value};
 
 use crate::world::World;
 
-pub struct Checked {
-    pub result: Reconciled,
-    pub after: World,
+pub(crate) struct Checked {
+    pub(crate) result: Reconciled,
+    pub(crate) after: World,
 }
 
 /// Reconciles and checks every law that one comparison and the one after it can show.
-pub fn laws(world: &World, policy: &Policy, terms: &Terms, times: &Times) -> Checked {
+pub(crate) fn laws(world: &World, policy: &Policy, terms: &Terms, times: &Times) -> Checked {
     let result = world.reconcile(terms, times);
     let mut after = world.clone();
     after.apply(&result);
@@ -31,7 +31,7 @@ pub fn laws(world: &World, policy: &Policy, terms: &Terms, times: &Times) -> Che
     second_plan_is_empty(&checked, terms, times);
     mirrors(world, policy, times, &checked, terms);
     invents_nothing(world, policy, &checked, terms);
-    loses_nothing_silently(world, &checked, terms);
+    loses_nothing_silently(world, policy, &checked, terms);
     one_sided_edits_survive(world, policy, &checked, terms);
     base_is_what_both_have(world, &checked, policy, terms);
     holds_do_not_move(world, policy, &checked);
@@ -60,16 +60,21 @@ fn direction(terms: &Terms, policy: &Policy, column: usize) -> Direction {
         .unwrap_or(policy.direction)
 }
 
-pub fn is_marked(terms: &Terms, policy: &Policy, side: SideName, row: &Row) -> bool {
+pub(crate) fn is_marked(terms: &Terms, policy: &Policy, side: SideName, row: &Row) -> bool {
+    mark_of(terms, policy, side, row).is_some()
+}
+
+/// The column that says that the row counts as deleted; taking that back loses no one's data.
+fn mark_of(terms: &Terms, policy: &Policy, side: SideName, row: &Row) -> Option<usize> {
     match policy.deletes.on(side) {
         Deletes::Mark {
             column: Some(column),
             value,
         } => {
             let index = terms.schema().position(column).unwrap();
-            row[index] == terms.schema().columns[index].ty.parse(value).unwrap()
+            (row[index] == terms.schema().columns[index].ty.parse(value).unwrap()).then_some(index)
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -229,7 +234,7 @@ fn invents_nothing(world: &World, policy: &Policy, checked: &Checked, terms: &Te
 }
 
 /// Law 6.
-fn loses_nothing_silently(world: &World, checked: &Checked, terms: &Terms) {
+fn loses_nothing_silently(world: &World, policy: &Policy, checked: &Checked, terms: &Terms) {
     for key in world.keys() {
         let base = world.base.get(&key);
         for side in SideName::BOTH {
@@ -252,7 +257,11 @@ fn loses_nothing_silently(world: &World, checked: &Checked, terms: &Terms) {
                     for (index, value) in row.iter().enumerate() {
                         let old = base.map_or(&Value::Null, |base| &base[index]);
                         let kept = after.is_some_and(|after| after[index] == *value);
-                        if terms.schema().key.contains(&index) || value == old || kept {
+                        if terms.schema().key.contains(&index)
+                            || value == old
+                            || kept
+                            || mark_of(terms, policy, side, row) == Some(index)
+                        {
                             continue;
                         }
                         let recorded = lost(&|lost| match lost {
@@ -374,7 +383,7 @@ fn holds_do_not_move(world: &World, policy: &Policy, checked: &Checked) {
 }
 
 /// Checks that a second look finds the same disputes under the same names.
-pub fn holds_are_stable(checked: &Checked, terms: &Terms, times: &Times) {
+pub(crate) fn holds_are_stable(checked: &Checked, terms: &Terms, times: &Times) {
     let again = checked.after.reconcile(terms, times);
     let names = |result: &Reconciled| -> Vec<(Key, Box<str>)> {
         result
@@ -387,7 +396,7 @@ pub fn holds_are_stable(checked: &Checked, terms: &Terms, times: &Times) {
 }
 
 /// Says by the table alone, for rows without marks, what happened to a key.
-pub fn class_by_table(base: Option<&Row>, left: Option<&Row>, right: Option<&Row>) -> Class {
+pub(crate) fn class_by_table(base: Option<&Row>, left: Option<&Row>, right: Option<&Row>) -> Class {
     match (base, left, right) {
         (None, None, None) => Class::Absent,
         (None, Some(_), None) => Class::LeftAdd,

@@ -2,7 +2,7 @@
 
 use lockstep_engine::dataset::*;
 
-pub fn mark(column: &str, value: &str) -> Deletes {
+pub(crate) fn mark(column: &str, value: &str) -> Deletes {
     Deletes::Mark {
         column: Some(column.into()),
         value: value.into(),
@@ -10,7 +10,7 @@ pub fn mark(column: &str, value: &str) -> Deletes {
 }
 
 /// Every combination of direction, strategy, clash, granularity, drift and delete policy.
-pub fn all() -> impl Iterator<Item = Policy> {
+pub(crate) fn all() -> impl Iterator<Item = Policy> {
     let directions = [
         Direction::Both,
         Direction::LeftToRight,
@@ -54,7 +54,7 @@ pub fn all() -> impl Iterator<Item = Policy> {
     })
 }
 
-pub fn deletes() -> [DeletePolicy; 5] {
+pub(crate) fn deletes() -> [DeletePolicy; 5] {
     [
         DeletePolicy::both(Deletes::Delete),
         DeletePolicy::both(Deletes::Ignore),

@@ -10,14 +10,14 @@ use lockstep_engine::times::Times;
 use lockstep_engine::value::{Row, Value};
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct World {
-    pub base: Table,
-    pub left: Table,
-    pub right: Table,
+pub(crate) struct World {
+    pub(crate) base: Table,
+    pub(crate) left: Table,
+    pub(crate) right: Table,
 }
 
 /// `id`, then columns named `a`, `b`, …, then `status`.
-pub fn schema(columns: usize) -> Schema {
+pub(crate) fn schema(columns: usize) -> Schema {
     let mut all = vec![Column::new("id", ColumnType::Text)];
     all.extend(
         (0..columns)
@@ -27,7 +27,7 @@ pub fn schema(columns: usize) -> Schema {
     Schema::new(all, vec![0])
 }
 
-pub fn row(id: &str, cells: &[Value]) -> Row {
+pub(crate) fn row(id: &str, cells: &[Value]) -> Row {
     let mut row = vec![Value::from(id)];
     row.extend(cells.iter().cloned());
     row.push(Value::Null);
@@ -35,21 +35,21 @@ pub fn row(id: &str, cells: &[Value]) -> Row {
 }
 
 impl World {
-    pub fn side(&self, side: SideName) -> &Table {
+    pub(crate) fn side(&self, side: SideName) -> &Table {
         match side {
             SideName::Left => &self.left,
             SideName::Right => &self.right,
         }
     }
 
-    pub fn side_mut(&mut self, side: SideName) -> &mut Table {
+    pub(crate) fn side_mut(&mut self, side: SideName) -> &mut Table {
         match side {
             SideName::Left => &mut self.left,
             SideName::Right => &mut self.right,
         }
     }
 
-    pub fn reconcile(&self, terms: &Terms, times: &Times) -> Reconciled {
+    pub(crate) fn reconcile(&self, terms: &Terms, times: &Times) -> Reconciled {
         reconcile(
             Some(&self.base),
             Side::complete(&self.left),
@@ -60,7 +60,7 @@ impl World {
     }
 
     /// Applies everything, as an undisturbed run does; every write must find what the plan saw.
-    pub fn apply(&mut self, result: &Reconciled) {
+    pub(crate) fn apply(&mut self, result: &Reconciled) {
         for side in SideName::BOTH {
             for change in result.writes(side) {
                 assert!(
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    pub fn mirrored(&self) -> World {
+    pub(crate) fn mirrored(&self) -> World {
         World {
             base: self.base.clone(),
             left: self.right.clone(),
@@ -87,7 +87,7 @@ impl World {
         }
     }
 
-    pub fn keys(&self) -> Vec<Key> {
+    pub(crate) fn keys(&self) -> Vec<Key> {
         let tables = [&self.base, &self.left, &self.right];
         let mut keys: Vec<Key> = tables
             .iter()
@@ -101,7 +101,7 @@ impl World {
 }
 
 /// Writes a change by compare-and-set; returns whether the row was as the change expects.
-pub fn write(table: &mut Table, change: &Change) -> bool {
+pub(crate) fn write(table: &mut Table, change: &Change) -> bool {
     if table.get(&change.key) != change.before.as_ref() {
         return false;
     }
@@ -109,6 +109,6 @@ pub fn write(table: &mut Table, change: &Change) -> bool {
     true
 }
 
-pub fn terms(schema: &Schema, policy: &Policy) -> Terms {
+pub(crate) fn terms(schema: &Schema, policy: &Policy) -> Terms {
     Terms::new(schema, policy).unwrap()
 }
