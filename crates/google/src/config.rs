@@ -114,6 +114,8 @@ pub struct Backoff {
     /// The quota window of the service: after a 429 without `Retry-After` the next try waits for
     /// the next multiple of it on the wall clock.
     pub window: Duration,
+    /// No further try begins this long after the first one.
+    pub give_up: Duration,
 }
 
 impl Default for Backoff {
@@ -123,6 +125,7 @@ impl Default for Backoff {
             base: Duration::from_millis(500),
             cap: Duration::from_secs(32),
             window: Duration::from_secs(60),
+            give_up: Duration::from_secs(300),
         }
     }
 }

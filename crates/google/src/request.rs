@@ -190,27 +190,16 @@ fn problem_of_cells(
                 cell.problem()
             };
             problem.map(|problem| {
-                let column_number = u64::from(column) + 1;
                 format!(
-                    "cell {}{} (row {}, column {column_number}): {problem}",
-                    letters(column_number),
+                    "cell {}{} (row {}, column {}): {problem}",
+                    lockstep_a1::column_letters(column),
                     u64::from(row) + 1,
                     u64::from(row) + 1,
+                    u64::from(column) + 1,
                 )
             })
         })
     })
-}
-
-/// Column letters of a one-based column number.
-fn letters(mut number: u64) -> String {
-    let mut reversed = Vec::new();
-    while number > 0 {
-        number -= 1;
-        reversed.push(char::from(b'A' + u8::try_from(number % 26).unwrap_or(0)));
-        number /= 26;
-    }
-    reversed.iter().rev().collect()
 }
 
 /// What an [`Request::UpdateCells`] writes.

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use google_sheets4::common;
+use tokio::time::Instant;
 
 use crate::calls::WaitReason;
 use crate::classify::{classify, timed_out};
@@ -38,6 +39,12 @@ pub(crate) enum Effect {
     Repeatable,
     /// The same again: when its outcome is unknown it must not be sent again.
     Once,
+}
+
+/// The tries of one call so far.
+struct Tries {
+    made: u32,
+    since: Instant,
 }
 
 impl Call {
@@ -77,10 +84,17 @@ impl Google {
         F: Future<Output = common::Result<T>>,
     {
         let limit = self.time_limit(&call);
-        let mut attempt = 1;
+        let mut tries = Tries {
+            made: 0,
+            since: Instant::now(),
+        };
         loop {
             self.gate(&call).pass(&self.scope).await;
-            self.scope.count(call.writes(), attempt > 1);
+            if tries.made == 0 {
+                tries.since = Instant::now();
+            }
+            tries.made += 1;
+            self.scope.count(call.writes(), tries.made > 1);
             let witness = Witness::default();
             // Boxed: the generated futures are large, and live in every future above this one.
             let sent = Box::pin(send(witness.clone()));
@@ -89,15 +103,14 @@ impl Google {
                 Ok(Err(error)) => classify(&call, witness.seen(), error).await,
                 Err(_) => timed_out(&call, witness.seen(), limit),
             };
-            self.before_retry(&call, error, attempt).await?;
-            attempt += 1;
+            self.before_retry(&call, error, &tries).await?;
         }
     }
 
     /// Waits as the failure demands, or returns it if it is final.
-    async fn before_retry(&self, call: &Call, mut error: Error, attempt: u32) -> Result<()> {
+    async fn before_retry(&self, call: &Call, mut error: Error, tries: &Tries) -> Result<()> {
         let backoff = &self.shared.backoff;
-        tracing::debug!(operation = call.operation, attempt, kind = ?error.kind, "call failed");
+        tracing::debug!(operation = call.operation, tries = tries.made, kind = ?error.kind, "call failed");
         if error.kind == Kind::Quota && error.retry == Retry::Temporary {
             let pause = error
                 .retry_after
@@ -106,13 +119,14 @@ impl Google {
             self.gate(call).close_for(pause.min(LONGEST_WAIT));
         }
         let too_long = error.retry_after.is_some_and(|wait| wait > LONGEST_WAIT);
-        if error.retry != Retry::Temporary || attempt >= backoff.attempts || too_long {
+        let enough = tries.made >= backoff.attempts || tries.since.elapsed() >= backoff.give_up;
+        if error.retry != Retry::Temporary || enough || too_long {
             return Err(error);
         }
         if error.kind != Kind::Quota {
             let delay = error
                 .retry_after
-                .unwrap_or_else(|| backoff.delay(attempt, fastrand::f64()));
+                .unwrap_or_else(|| backoff.delay(tries.made, fastrand::f64()));
             self.scope.wait(delay, WaitReason::Retry).await;
         }
         Ok(())

@@ -252,21 +252,6 @@ fn what_the_service_would_refuse_is_refused_with_its_place() {
     }
 }
 
-#[test]
-fn column_letters_carry_over() {
-    for (number, text) in [
-        (1, "A"),
-        (26, "Z"),
-        (27, "AA"),
-        (52, "AZ"),
-        (703, "AAA"),
-        (18_278, "ZZZ"),
-    ] {
-        assert_eq!(letters(number), text);
-    }
-    assert!(!letters(u64::from(u32::MAX) + 1).is_empty());
-}
-
 fn any_cell() -> impl Strategy<Value = CellWrite> {
     prop_oneof![
         Just(CellWrite::empty()),

@@ -1,15 +1,19 @@
 //! The JSON of a [`Request`], written without an intermediate tree.
 
+mod metadata;
+mod range;
+mod sheet;
+
 use std::io;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::{
-    CellFields, Dimension, GridRange, MetadataPlace, MetadataQuery, NewSheet, Request, SheetChange,
-    SortKey,
-};
+use super::{CellFields, Request, SortKey};
 use crate::CellWrite;
 use crate::cell::Formatted;
+use metadata::{Filter, NewMetadata};
+use range::{Range, Span};
+use sheet::Sheet;
 
 /// Bytes of the JSON of `request`.
 pub(super) fn size(request: &Request) -> usize {
@@ -199,15 +203,6 @@ impl Serialize for Request {
     }
 }
 
-impl Dimension {
-    fn wire(self) -> &'static str {
-        match self {
-            Self::Rows => "ROWS",
-            Self::Columns => "COLUMNS",
-        }
-    }
-}
-
 #[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Start {
@@ -240,134 +235,6 @@ impl Serialize for Row<'_> {
 
 #[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Span {
-    sheet_id: i32,
-    dimension: &'static str,
-    start_index: u32,
-    end_index: u32,
-}
-
-impl Span {
-    fn new(sheet_id: i32, dimension: Dimension, start_index: u32, end_index: u32) -> Self {
-        Self {
-            sheet_id,
-            dimension: dimension.wire(),
-            start_index,
-            end_index,
-        }
-    }
-}
-
-#[derive(serde::Serialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct Sheet<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sheet_id: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    title: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hidden: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grid_properties: Option<Grid>,
-}
-
-#[derive(serde::Serialize, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-struct Grid {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    row_count: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    column_count: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frozen_row_count: Option<u32>,
-}
-
-impl Grid {
-    fn some(self) -> Option<Self> {
-        (self != Self::default()).then_some(self)
-    }
-}
-
-impl<'a> From<&'a NewSheet> for Sheet<'a> {
-    fn from(sheet: &'a NewSheet) -> Self {
-        let frozen = (sheet.frozen_rows > 0).then_some(sheet.frozen_rows);
-        Self {
-            sheet_id: sheet.id,
-            title: Some(&sheet.title),
-            grid_properties: Grid {
-                row_count: sheet.rows,
-                column_count: sheet.columns,
-                frozen_row_count: frozen,
-            }
-            .some(),
-            ..Self::default()
-        }
-    }
-}
-
-impl SheetChange {
-    fn wire(&self, sheet_id: i32) -> Sheet<'_> {
-        Sheet {
-            sheet_id: Some(sheet_id),
-            title: self.title.as_deref(),
-            index: self.index,
-            hidden: self.hidden,
-            grid_properties: Grid {
-                row_count: self.rows,
-                column_count: self.columns,
-                frozen_row_count: self.frozen_rows,
-            }
-            .some(),
-        }
-    }
-
-    fn mask(&self) -> String {
-        [
-            (self.title.is_some(), "title"),
-            (self.index.is_some(), "index"),
-            (self.hidden.is_some(), "hidden"),
-            (self.rows.is_some(), "gridProperties.rowCount"),
-            (self.columns.is_some(), "gridProperties.columnCount"),
-            (self.frozen_rows.is_some(), "gridProperties.frozenRowCount"),
-        ]
-        .iter()
-        .filter(|(given, _)| *given)
-        .map(|(_, path)| *path)
-        .collect::<Vec<_>>()
-        .join(",")
-    }
-}
-
-#[derive(serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Range {
-    sheet_id: i32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start_row_index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end_row_index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start_column_index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end_column_index: Option<u32>,
-}
-
-impl From<&GridRange> for Range {
-    fn from(range: &GridRange) -> Self {
-        Self {
-            sheet_id: range.sheet,
-            start_row_index: range.start_row,
-            end_row_index: range.end_row,
-            start_column_index: range.start_column,
-            end_column_index: range.end_column,
-        }
-    }
-}
-
-#[derive(serde::Serialize)]
-#[serde(rename_all = "camelCase")]
 struct FormatCell<'a> {
     user_entered_format: Formatted<'a>,
 }
@@ -388,66 +255,6 @@ impl From<&SortKey> for Sort {
             } else {
                 "ASCENDING"
             },
-        }
-    }
-}
-
-#[derive(serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-struct NewMetadata<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata_id: Option<i32>,
-    metadata_key: &'a str,
-    metadata_value: &'a str,
-    location: Location,
-    visibility: &'static str,
-}
-
-#[derive(serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-enum Location {
-    Spreadsheet(bool),
-    SheetId(i32),
-    DimensionRange(Span),
-}
-
-impl From<MetadataPlace> for Location {
-    fn from(place: MetadataPlace) -> Self {
-        let line = |sheet, dimension, index: u32| {
-            Self::DimensionRange(Span::new(sheet, dimension, index, index.saturating_add(1)))
-        };
-        match place {
-            MetadataPlace::Spreadsheet => Self::Spreadsheet(true),
-            MetadataPlace::Sheet { sheet } => Self::SheetId(sheet),
-            MetadataPlace::Row { sheet, index } => line(sheet, Dimension::Rows, index),
-            MetadataPlace::Column { sheet, index } => line(sheet, Dimension::Columns, index),
-        }
-    }
-}
-
-#[derive(serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Filter<'a> {
-    developer_metadata_lookup: Lookup<'a>,
-}
-
-#[derive(serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Lookup<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata_id: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata_key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata_value: Option<&'a str>,
-}
-
-impl<'a> From<&'a MetadataQuery> for Lookup<'a> {
-    fn from(query: &'a MetadataQuery) -> Self {
-        Self {
-            metadata_id: query.id,
-            metadata_key: query.key.as_deref(),
-            metadata_value: query.value.as_deref(),
         }
     }
 }

@@ -57,14 +57,15 @@ impl Google {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
-            if !needs_settling(&error, send) {
+            if send == 1 && !needs_settling(&error) {
                 return Err(error);
             }
             match self.is_applied(id, marker).await {
-                Ok(true) => return self.found_applied(id, read_back).await,
-                // Refused for good, and not because of itself.
-                Ok(false) if error.retry != Retry::Ambiguous => return Err(error),
+                Ok(true) => return self.found_applied(id, marker, read_back).await,
+                // Refused for good, and not because it was there already.
+                Ok(false) if error.retry == Retry::Permanent => return Err(error),
                 Ok(false) if send < SENDS => {}
+                // Even if the last try had no effect, an earlier one may still arrive.
                 Ok(false) => return Err(unsettled(error, marker, "the marker is not there yet")),
                 Err(lookup) if lookup.kind == Kind::Conflict => return Err(lookup),
                 Err(lookup) => return Err(unsettled(error, marker, &lookup.to_string())),
@@ -92,14 +93,27 @@ impl Google {
     }
 
     /// The reply of a batch whose own answer was lost.
-    async fn found_applied(&self, id: &str, read_back: &[String]) -> Result<BatchReply> {
+    async fn found_applied(
+        &self,
+        id: &str,
+        marker: &Marker,
+        read_back: &[String],
+    ) -> Result<BatchReply> {
         let parts = GridParts {
             value: true,
             ..GridParts::default()
         };
         let read_back = match read_back {
             [] => Vec::new(),
-            ranges => self.grid(id, ranges, parts).await?,
+            ranges => self.grid(id, ranges, parts).await.map_err(|mut error| {
+                // The same call with the same marker finds the batch applied and reads again.
+                error.retry = Retry::Ambiguous;
+                error.message = format!(
+                    "the batch was applied (marker {}), but its ranges could not be read back: {}",
+                    marker.metadata_id, error.message
+                );
+                error
+            })?,
         };
         Ok(BatchReply {
             replies: Vec::new(),
@@ -109,14 +123,12 @@ impl Google {
     }
 }
 
-/// Whether a failed send leaves open if the batch was applied, by it or by a twin.
-fn needs_settling(error: &Error, send: u32) -> bool {
-    // A refusal of the request itself can be the doing of an earlier send that was applied: its
-    // marker id is taken, its sheet exists. On the first send only an earlier call (before a
-    // crash) can be the cause, which then is the marker.
+/// Whether the first failure leaves open if the batch was applied. A refusal that speaks of
+/// metadata can mean that the marker is there, from a call before a crash.
+fn needs_settling(error: &Error) -> bool {
     let refused = matches!(error.kind, Kind::Invalid | Kind::Conflict) && error.status.is_some();
     error.retry == Retry::Ambiguous
-        || (refused && (send > 1 || error.message.to_lowercase().contains("metadata")))
+        || (refused && error.message.to_lowercase().contains("metadata"))
 }
 
 fn unsettled(mut error: Error, marker: &Marker, why: &str) -> Error {

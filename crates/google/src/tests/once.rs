@@ -19,6 +19,8 @@ enum Fate {
     Late,
     /// Refused for a reason of its own.
     Refused,
+    /// Refused for want of quota.
+    NoQuota,
 }
 
 #[derive(Default)]
@@ -74,6 +76,7 @@ impl World {
                 self.late = Some(marker);
                 Answer::Reset
             }
+            Fate::NoQuota => Answer::Json(429, r#"{"error":{"code":429,"message":"q"}}"#.into()),
             Fate::Refused => {
                 let body = r#"{"error":{"code":400,"message":"No grid with id: 0","status":"INVALID_ARGUMENT"}}"#;
                 Answer::Json(400, body.into())
@@ -149,8 +152,8 @@ async fn run(fates: &'static [Fate], world: World, read_back: &[String]) -> Case
 
 #[tokio::test]
 async fn whatever_is_lost_the_batch_is_applied_once() {
-    use Fate::{AnswerLost, Applied, Late, Lost};
-    let cases: [(&'static [Fate], bool, usize, usize); 7] = [
+    use Fate::{AnswerLost, Applied, Late, Lost, NoQuota};
+    let cases: [(&'static [Fate], bool, usize, usize); 9] = [
         // fates, found by marker, sends, lookups
         (&[Applied], false, 1, 0),
         (&[AnswerLost], true, 1, 1),
@@ -160,6 +163,9 @@ async fn whatever_is_lost_the_batch_is_applied_once() {
         // The twin lands between the lookup and the second send, which then fails as a whole.
         (&[Late, Applied], true, 2, 2),
         (&[Late, Lost], true, 2, 2),
+        // Three tries without quota are one send that surely had no effect: the first may have.
+        (&[Late, NoQuota, NoQuota, NoQuota], true, 4, 2),
+        (&[Lost, NoQuota, NoQuota, NoQuota, Applied], false, 5, 2),
     ];
     for (fates, found, sends, lookups) in cases {
         let case = run(fates, World::default(), &[]).await;
@@ -197,6 +203,23 @@ async fn what_cannot_be_settled_stays_ambiguous_and_bounded() {
     let error = case.result.unwrap_err();
     assert_eq!(error.retry, Retry::Ambiguous);
     assert_eq!(case.world.lock().unwrap().sends, 1);
+}
+
+/// A late try may still arrive: that the last one had no effect proves nothing.
+#[tokio::test]
+async fn a_lost_try_is_not_forgotten_over_a_refusal_for_now() {
+    const FATES: [Fate; 20] = {
+        let mut fates = [Fate::NoQuota; 20];
+        fates[0] = Fate::Lost;
+        fates
+    };
+    let case = run(&FATES, World::default(), &[]).await;
+    let error = case.result.unwrap_err();
+    assert_eq!((error.kind, error.retry), (Kind::Quota, Retry::Ambiguous));
+    // Without a lost try before it, it is what it is.
+    let case = run(&FATES[1..], World::default(), &[]).await;
+    let error = case.result.unwrap_err();
+    assert_eq!((error.kind, error.retry), (Kind::Quota, Retry::Temporary));
 }
 
 #[tokio::test]

@@ -117,6 +117,7 @@ impl Stub {
                 base: Duration::from_millis(1),
                 cap: Duration::from_millis(4),
                 window: Duration::from_millis(20),
+                ..Backoff::default()
             },
             ..Config::local(&self.url)
         }
