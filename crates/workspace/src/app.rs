@@ -10,6 +10,8 @@ use crate::store::Store;
 pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) options: Arc<Options>,
+    /// Is held while notifications are sent, so that they leave in order.
+    pub(crate) push: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl App {

@@ -15,6 +15,7 @@
 
 mod app;
 mod book;
+mod drive;
 mod entered;
 mod error;
 mod fields;

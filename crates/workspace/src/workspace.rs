@@ -58,10 +58,12 @@ impl Workspace {
     }
 
     fn over(store: Store, options: Options) -> Self {
+        store.fix_clock(options.now_ms);
         Self {
             app: App {
                 store,
                 options: Arc::new(options),
+                push: Arc::default(),
             },
         }
     }

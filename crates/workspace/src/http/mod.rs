@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::sheets;
+use crate::{drive, sheets};
 
 /// Is the largest request body taken, in bytes. Google documents no hard limit for Sheets (2 MB is
 /// recommended) and 5 TB for Drive; this bounds the memory of one request.
@@ -40,7 +40,15 @@ async fn entry(State(app): State<App>, request: Request) -> Response {
 async fn dispatch(app: App, call: Call) -> Response {
     let path = call.path().to_owned();
     if path.starts_with("/v4/") {
-        return sheets::handle(app, call).await;
+        let writes = call.method != axum::http::Method::GET;
+        let response = sheets::handle(app.clone(), call).await;
+        if writes && response.status().is_success() {
+            drive::flush(&app);
+        }
+        return response;
+    }
+    if ["/drive/", "/upload/drive/", "/resumable/upload/drive/"].iter().any(|start| path.starts_with(start)) {
+        return drive::handle(app, call).await;
     }
     not_found(&call)
 }

@@ -12,7 +12,7 @@ pub(crate) use session::Session;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -52,6 +52,8 @@ pub(crate) struct Store {
 }
 
 struct Shared {
+    /// The moment the clock stands at, for tests that repeat; empty when it runs.
+    clock: OnceLock<i64>,
     inner: Mutex<Inner>,
     /// Keeps the folder of a temporary workspace until the last handle goes; dropped after `inner`.
     _folder: Option<TempDir>,
@@ -114,6 +116,7 @@ impl Store {
         })?;
         Ok(Self {
             shared: Arc::new(Shared {
+                clock: OnceLock::new(),
                 inner: Mutex::new(Inner {
                     connection,
                     version: -1,
@@ -122,6 +125,13 @@ impl Store {
                 _folder: folder,
             }),
         })
+    }
+
+    /// Stops the clock at a moment (milliseconds since 1970 UTC), once.
+    pub(crate) fn fix_clock(&self, now_ms: Option<i64>) {
+        if let Some(now) = now_ms {
+            self.shared.clock.get_or_init(|| now);
+        }
     }
 
     /// Runs a closure over one consistent state; nothing it writes is kept.
@@ -148,7 +158,8 @@ impl Store {
         let shared = Arc::clone(&self.shared);
         tokio::task::spawn_blocking(move || {
             let mut inner = shared.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            inner.transact(behavior, work)
+            let now = shared.clock.get().copied();
+            inner.transact(behavior, now, work)
         })
         .await
         .map_err(ApiError::internal)?
@@ -159,6 +170,7 @@ impl Inner {
     fn transact<T>(
         &mut self,
         behavior: TransactionBehavior,
+        now: Option<i64>,
         work: impl FnOnce(&mut Session<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         let writes = matches!(behavior, TransactionBehavior::Immediate);
@@ -169,7 +181,8 @@ impl Inner {
             self.cache.forget_books();
             self.version = version;
         }
-        let mut session = Session::new(&transaction, &mut self.cache);
+        let now = now.unwrap_or_else(|| jiff::Timestamp::now().as_millisecond());
+        let mut session = Session::new(&transaction, &mut self.cache, now);
         let result = work(&mut session)?;
         if writes {
             let staged = session.finish()?;
@@ -196,6 +209,7 @@ fn format_of(connection: &Connection) -> rusqlite::Result<i64> {
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version={FORMAT};COMMIT;"
+        "BEGIN IMMEDIATE;{SCHEMA}{}PRAGMA user_version={FORMAT};COMMIT;",
+        crate::drive::SCHEMA
     ))
 }

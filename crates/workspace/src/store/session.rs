@@ -15,14 +15,17 @@ pub(crate) struct Session<'a> {
     connection: &'a Connection,
     cache: &'a mut Cache,
     staged: Staged,
+    /// The time, in milliseconds since 1970 UTC.
+    now_ms: i64,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(connection: &'a Connection, cache: &'a mut Cache) -> Self {
+    pub(super) fn new(connection: &'a Connection, cache: &'a mut Cache, now_ms: i64) -> Self {
         Self {
             connection,
             cache,
             staged: Staged::default(),
+            now_ms,
         }
     }
 
@@ -86,6 +89,7 @@ impl<'a> Session<'a> {
                 self.remove_sheet(&book.id, old)?;
             }
         }
+        crate::drive::book_saved(self.connection, &book.id, book.title(), self.now_ms)?;
         let book = Arc::new(book);
         self.staged
             .books

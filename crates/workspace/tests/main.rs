@@ -1,0 +1,5 @@
+//! The integration tests of the workspace, over real HTTP; one binary, one module a subject.
+
+mod drive;
+mod push;
+mod server;
