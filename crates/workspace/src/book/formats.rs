@@ -39,6 +39,11 @@ impl Formats {
         self.numbers.get(&format.to_string()).copied()
     }
 
+    /// Returns how many formats there are; the last has this number.
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.all.len()).unwrap_or(u32::MAX)
+    }
+
     /// Returns the type and the pattern of a format's number format.
     pub(crate) fn number_format(&self, number: u32) -> Option<(&str, &str)> {
         let format = self.get(number)?.get("numberFormat")?;

@@ -1,14 +1,18 @@
 //! A spreadsheet without its cells: properties, sheets, ranges, formats and metadata.
 
+mod create;
 mod formats;
 mod metadata;
+mod normal;
 mod remap;
 mod sheet;
 
+pub(crate) use create::{COLUMNS, ROWS, blank, copy, new_id, new_sheet_id, sheet_title};
 pub(crate) use formats::Formats;
 pub(crate) use metadata::{Location, Metadata};
+pub(crate) use normal::{default_format, normalize, theme_colors};
 pub(crate) use remap::{Axis, Remap, remap_ranges};
-pub(crate) use sheet::Sheet;
+pub(crate) use sheet::{LISTS, Sheet};
 
 use std::sync::Arc;
 
@@ -56,6 +60,13 @@ impl Book {
     /// Returns the time zone, as `Etc/GMT`.
     pub(crate) fn time_zone(&self) -> &str {
         self.text("timeZone")
+    }
+
+    /// Sets the title.
+    pub(crate) fn set_title(&mut self, title: &str) {
+        self.head_mut()
+            .properties
+            .insert("title".to_owned(), title.into());
     }
 
     fn text(&self, name: &str) -> &str {

@@ -160,8 +160,10 @@ pub(crate) fn remap_ranges(value: &mut Value, sheet: i32, axis: Axis, remap: Rem
                 return on_sheet(map, sheet).is_none_or(|()| remap_range(map, axis, remap));
             }
             let mut whole = true;
-            for (_, inner) in map.iter_mut() {
-                whole &= remap_ranges(inner, sheet, axis, remap);
+            for (name, inner) in map.iter_mut() {
+                let kept = remap_ranges(inner, sheet, axis, remap);
+                // Only its own place decides whether an object goes, not one it refers to.
+                whole &= kept || !(name == "range" || name == "ranges");
             }
             whole
         }

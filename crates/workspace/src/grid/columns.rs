@@ -4,18 +4,30 @@ use super::{Blocks, Cell, DECODED_CELLS, Grid, Row, Work};
 use crate::http::ApiError;
 
 impl Grid {
-    /// Inserts blank columns before a column, or at the end.
+    /// Inserts columns without values before a column, or at the end; they take the formats of
+    /// the column `like`, counted before.
     pub(crate) fn insert_columns(
         &mut self,
         blocks: &mut dyn Blocks,
         at: u32,
         count: u32,
+        like: Option<u32>,
     ) -> Result<(), ApiError> {
-        if at < self.columns {
+        if at < self.columns || like.is_some() {
             self.each_row_mut(blocks, &mut |row| {
-                if row.len() > at as usize {
-                    let at = at as usize;
-                    row.splice(at..at, std::iter::repeat_n(Cell::default(), count as usize));
+                let format = like
+                    .and_then(|like| row.get(like as usize))
+                    .map_or(0, |cell| cell.format);
+                let at = at as usize;
+                if row.len() < at && format != 0 {
+                    row.resize_with(at, Cell::default);
+                }
+                if row.len() >= at && (row.len() > at || format != 0) {
+                    let cell = Cell {
+                        format,
+                        ..Cell::default()
+                    };
+                    row.splice(at..at, std::iter::repeat_n(cell, count as usize));
                 }
             })?;
         }

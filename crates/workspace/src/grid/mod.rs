@@ -13,6 +13,7 @@ mod save;
 
 pub(crate) use cell::{Cell, CellError, CellView, Extra, Scalar, ScalarView};
 pub(crate) use codec::Row;
+pub(crate) use read::{Line, Window};
 
 use std::sync::Arc;
 
@@ -93,9 +94,20 @@ impl Grid {
         self.columns
     }
 
-    /// Returns whether any cell has a formula.
+    /// Returns one past the last row that is not in the blank stretch at the end.
+    pub(crate) fn filled_rows(&self) -> u32 {
+        let blank = match self.slots.last() {
+            Some(slot) if slot.is_blank() => slot.rows,
+            _ => 0,
+        };
+        self.rows() - blank
+    }
+
+    /// Returns whether any cell may have a formula.
     pub(crate) fn has_formulas(&self) -> bool {
-        self.slots.iter().any(|slot| slot.formulas)
+        self.slots
+            .iter()
+            .any(|slot| slot.formulas || slot.is_changed())
     }
 
     /// Returns the slot that holds a row, and its first row.

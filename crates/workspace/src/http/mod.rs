@@ -47,7 +47,10 @@ async fn dispatch(app: App, call: Call) -> Response {
         }
         return response;
     }
-    if ["/drive/", "/upload/drive/", "/resumable/upload/drive/"].iter().any(|start| path.starts_with(start)) {
+    if ["/drive/", "/upload/drive/", "/resumable/upload/drive/"]
+        .iter()
+        .any(|start| path.starts_with(start))
+    {
         return drive::handle(app, call).await;
     }
     not_found(&call)

@@ -1,0 +1,209 @@
+//! Reading values: get, batchGet and batchGetByDataFilter.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use lockstep_a1::Rect;
+use serde_json::{Value, json};
+
+use super::filter::{self, Matched};
+use super::ranges::{Range, echo};
+use super::render::{Options, Style, new_line, string};
+use super::{Request, body_of};
+use crate::book::Book;
+use crate::grid::Window;
+use crate::http::{ApiError, raw_json};
+use crate::store::Session;
+
+/// Is one range read: everything needed to write it out after the transaction.
+pub(crate) struct Read {
+    range: String,
+    rect: Rect,
+    window: Window,
+}
+
+impl Read {
+    /// Reads a range.
+    pub(crate) fn of(
+        session: &mut Session<'_>,
+        book: &Book,
+        range: &Range,
+    ) -> Result<Self, ApiError> {
+        let sheet = book.sheet(range.sheet).ok_or_else(ApiError::not_found)?;
+        let rect = range.inside(sheet)?;
+        Ok(Self {
+            range: echo(sheet, rect),
+            rect,
+            window: sheet.grid.window(session, rect.start_row, rect.end_row)?,
+        })
+    }
+
+    /// Writes the ValueRange.
+    pub(crate) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        style: &mut Style,
+        indent: Option<usize>,
+    ) -> Result<(), ApiError> {
+        style.value_range(out, &self.range, &self.window, self.rect, indent)
+    }
+
+    /// Returns the ValueRange as a value.
+    pub(crate) fn value(&self, style: &mut Style) -> Result<Value, ApiError> {
+        let mut out = Vec::new();
+        self.write(&mut out, style, None)?;
+        Ok(serde_json::from_slice(&out)?)
+    }
+}
+
+/// Answers `GET /v4/spreadsheets/{id}/values/{range}`.
+pub(crate) async fn get(request: Request, range: String) -> Result<Response, ApiError> {
+    let options = Options::of_call(&request.call, "valueRenderOption", "dateTimeRenderOption")?;
+    let mask = request.mask("ValueRange")?;
+    let id = request.id.clone();
+    let (book, read) = request
+        .app
+        .store
+        .read(move |session| {
+            let book = session.book(&id)?;
+            let range = Range::of_text(&book, &range)?;
+            let read = Read::of(session, &book, &range)?;
+            Ok((book, read))
+        })
+        .await?;
+    let indent = request.call.pretty().then_some(0);
+    let text = blocking(move || {
+        let mut out = Vec::new();
+        read.write(&mut out, &mut Style::new(&book, options), indent)?;
+        Ok(out)
+    })
+    .await?;
+    finish(text, mask.as_ref(), indent.is_some())
+}
+
+/// Answers `GET .../values:batchGet`.
+pub(crate) async fn batch_get(request: Request) -> Result<Response, ApiError> {
+    let options = Options::of_call(&request.call, "valueRenderOption", "dateTimeRenderOption")?;
+    let mask = request.mask("BatchGetValuesResponse")?;
+    let id = request.id.clone();
+    let texts: Vec<String> = request
+        .call
+        .params("ranges")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let (book, reads) = request
+        .app
+        .store
+        .read(move |session| {
+            let book = session.book(&id)?;
+            let mut reads = Vec::with_capacity(texts.len());
+            for text in &texts {
+                let range = Range::of_text(&book, text)?;
+                reads.push(Read::of(session, &book, &range)?);
+            }
+            Ok((book, reads))
+        })
+        .await?;
+    let indent = request.call.pretty().then_some(2);
+    let text = blocking(move || write_all(&book, &reads, options, indent)).await?;
+    finish(text, mask.as_ref(), indent.is_some())
+}
+
+fn write_all(
+    book: &Arc<Book>,
+    reads: &[Read],
+    options: Options,
+    indent: Option<usize>,
+) -> Result<Vec<u8>, ApiError> {
+    let mut style = Style::new(book, options);
+    let mut out = Vec::new();
+    let line = |out: &mut Vec<u8>, depth: usize| {
+        if indent.is_some() {
+            new_line(out, depth);
+        }
+    };
+    let colon: &[u8] = if indent.is_some() { b": " } else { b":" };
+    out.push(b'{');
+    line(&mut out, 1);
+    string(&mut out, "spreadsheetId");
+    out.extend_from_slice(colon);
+    string(&mut out, &book.id);
+    if !reads.is_empty() {
+        out.push(b',');
+        line(&mut out, 1);
+        string(&mut out, "valueRanges");
+        out.extend_from_slice(colon);
+        out.push(b'[');
+        for (index, read) in reads.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            line(&mut out, 2);
+            read.write(&mut out, &mut style, indent)?;
+        }
+        line(&mut out, 1);
+        out.push(b']');
+    }
+    line(&mut out, 0);
+    out.push(b'}');
+    Ok(out)
+}
+
+/// Answers `POST .../values:batchGetByDataFilter`.
+pub(crate) async fn batch_get_by_filter(request: Request) -> Result<Response, ApiError> {
+    let body = body_of(&request.call, "BatchGetValuesByDataFilterRequest", "")?;
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let options = Options::of(
+        text("valueRenderOption"),
+        text("dateTimeRenderOption"),
+        text("majorDimension"),
+    )?;
+    let filters = body.get("dataFilters").cloned().unwrap_or_default();
+    let id = request.id.clone();
+    let answer = request
+        .app
+        .store
+        .read(move |session| {
+            let book = session.book(&id)?;
+            let mut style = Style::new(&book, options);
+            let mut all = Vec::new();
+            for Matched { range, filters } in filter::ranges(&book, &filters)? {
+                let read = Read::of(session, &book, &range)?;
+                all.push(json!({"valueRange": read.value(&mut style)?, "dataFilters": filters}));
+            }
+            let mut answer = json!({"spreadsheetId": book.id});
+            if let Value::Object(map) = &mut answer
+                && !all.is_empty()
+            {
+                map.insert("valueRanges".to_owned(), all.into());
+            }
+            Ok(answer)
+        })
+        .await?;
+    request.answer("BatchGetValuesByDataFilterResponse", answer)
+}
+
+fn finish(
+    mut text: Vec<u8>,
+    mask: Option<&crate::fields::Mask>,
+    pretty: bool,
+) -> Result<Response, ApiError> {
+    if let Some(mask) = mask {
+        let value: Value = serde_json::from_slice(&text)?;
+        return Ok(crate::http::json(200, &mask.apply(value), pretty));
+    }
+    if pretty {
+        text.push(b'\n');
+    }
+    Ok(raw_json(200, text))
+}
+
+/// Runs work that takes the processor for long beside the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(ApiError::internal)?
+}
