@@ -85,7 +85,7 @@ fn the_revision_without_a_handshake_is_served() {
     assert!(versions.contains(&json!("2026-07-28")), "{answer}");
     session.send(&modern("tools/list", 2, json!({})));
     assert_eq!(tool_names(&session.answer_to(&json!(2))), TOOLS);
-    let call = json!({"name": "createFile", "arguments": {"kind": "spreadsheet", "name": "Modern"}});
+    let call = json!({"name": "createFile", "arguments": {"type": "spreadsheet", "name": "Modern"}});
     session.send(&modern("tools/call", 3, call));
     let answer = session.answer_to(&json!(3));
     assert_ne!(answer["result"]["isError"], json!(true), "{answer}");
@@ -121,7 +121,7 @@ fn calls_in_flight_are_answered_before_the_process_ends() {
     for id in 0..8 {
         session.send(&json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {
             "name": "createFile",
-            "arguments": {"kind": "spreadsheet", "name": format!("In flight {id}")},
+            "arguments": {"type": "spreadsheet", "name": format!("In flight {id}")},
         }}));
     }
     session.close();
@@ -135,7 +135,7 @@ fn calls_in_flight_are_answered_before_the_process_ends() {
     }
     // What was answered was done.
     let mut next = Session::initialized(data.path());
-    let found = next.call("findFiles", json!({"name": "In flight"}));
+    let found = next.call("findFiles", json!({"contains": "flight"}));
     let files = found["result"]["structuredContent"]["files"].as_array().cloned().unwrap_or_default();
     assert_eq!(files.len(), 8, "{found}");
 }
@@ -264,8 +264,8 @@ fn unknown_tools_methods_and_arguments_are_answered() {
 fn exercise(session: &mut Session) {
     session.initialize();
     assert_serves(session);
-    session.call("createFile", json!({"kind": "spreadsheet", "name": "Logs"}));
-    session.call("readSheet", json!({"spreadsheet": "nowhere"}));
+    session.call("createFile", json!({"type": "spreadsheet", "name": "Logs"}));
+    session.call("readSheet", json!({"spreadsheetId": "nowhere"}));
     session.call("noSuchTool", json!({}));
     session.send_bytes(b"not json\n");
     session.answer_to(&Value::Null);

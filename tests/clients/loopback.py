@@ -44,7 +44,7 @@ class Loopback:
 
     def pygsheets(self):
         """Returns a pygsheets client."""
-        return pygsheets.Client(AnonymousCredentials(), http=Http(self), retries=0, check=False)
+        return pygsheets.client.Client(AnonymousCredentials(), http=Http(self), retries=0, check=False)
 
 
 class Adapter(HTTPAdapter):

@@ -103,11 +103,13 @@ const checks = {
     const made = await drive.files.create({ requestBody: { name: "Node sheet", mimeType: SHEET, parents: [folder] } });
     const listed = await drive.files.list({ q: `'${folder}' in parents`, fields: "files(id,name,mimeType)" });
     assert.deepEqual(listed.data.files, [{ id: made.data.id, name: "Node sheet", mimeType: SHEET }]);
-    const upload = await drive.files.create({
+    // The library overlooks the client's own rootUrl where it uploads; the call's is heard.
+    const notes = {
       requestBody: { name: "notes.txt", parents: [folder] },
       media: { mimeType: "text/plain", body: Readable.from(["plain ", "tëxt"]) },
       fields: "id,size",
-    });
+    };
+    const upload = await drive.files.create(notes, { rootUrl });
     assert.equal(upload.data.size, "11");
     const media = await drive.files.get({ fileId: upload.data.id, alt: "media" }, { responseType: "text" });
     assert.equal(media.data, "plain tëxt");
@@ -138,7 +140,7 @@ for (const [name, check] of Object.entries(checks)) {
     console.log(`ok ${name}`);
   } catch (error) {
     failed += 1;
-    console.log(`FAILED ${name}\n${error.stack}`);
+    console.log(`FAILED ${name}\n${error.stack}\n${error.cause ?? ""}`);
   }
 }
 process.exit(failed ? 1 : 0);

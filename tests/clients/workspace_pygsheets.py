@@ -82,9 +82,11 @@ def formats_and_notes(client):
 @check
 def ranges(client):
     sheet, tab = fresh(client, "py ranges")
-    tab.create_named_range("Corner", "A1", "B2")
+    # pygsheets 2.0.6 cannot make its own range object of the answer.
+    tab.create_named_range("Corner", "A1", "B2", returnas="json")
     equal([named.name for named in client.open_by_key(sheet.id).named_ranges], ["Corner"])
-    equal([[cell.value for cell in row] for row in tab.get_named_range("Corner")], [["key", "n"], ["a", "1"]])
+    corner = tab.get_named_range("Corner")
+    equal([[cell.value for cell in corner[row]] for row in range(2)], [["key", "n"], ["a", "1"]])
     tab.delete_named_range("Corner")
     guard = tab.create_protected_range("A1", "C1")
     equal(isinstance(guard, DataRange), True)
@@ -143,9 +145,9 @@ def exports(client):
         sheet.export(ExportType.CSV, path=f"{folder}/", filename="out")
         sheet.export(ExportType.XLS, path=f"{folder}/", filename="out")
         written = {path.suffix: path.read_bytes() for path in Path(folder).iterdir()}
-    equal(sorted(written), [".csv", ".xlsx"])
+    equal(sorted(written), [".csv", ".xls"])
     equal(written[".csv"], b"key,n,ok\r\na,1,TRUE\r\n007,2.5,FALSE")
-    equal(written[".xlsx"][:2], b"PK")
+    equal(written[".xls"][:2], b"PK")
 
 
 @check
