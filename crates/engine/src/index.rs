@@ -7,6 +7,9 @@
 /// Shards of an index; a power of two.
 pub(crate) const SHARDS: usize = 64;
 
+/// Bytes of an entry, in memory and in a spill file.
+pub(crate) const ENTRY: usize = 40;
+
 /// One row: digests as pairs of words, because a `u128` would pad every entry to 48 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -51,20 +54,49 @@ impl Entry {
     pub(crate) fn same_row(&self, other: &Entry) -> bool {
         self.row == other.row
     }
+
+    pub(crate) fn to_bytes(self) -> [u8; ENTRY] {
+        let mut bytes = [0; ENTRY];
+        let words = [
+            self.key[0],
+            self.key[1],
+            self.row[0],
+            self.row[1],
+            self.place,
+        ];
+        for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Entry {
+        let mut words = [0u64; 5];
+        for (word, from) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            *word = from.try_into().map_or(0, u64::from_le_bytes);
+        }
+        let [k0, k1, r0, r1, place] = words;
+        Entry {
+            key: [k0, k1],
+            row: [r0, r1],
+            place,
+        }
+    }
 }
 
-/// The entries of one side, by shard.
+/// The entries of one side in memory, by shard.
 #[derive(Debug)]
 pub(crate) struct Index {
     shards: Vec<Vec<Entry>>,
-    len: u64,
 }
 
 impl Index {
-    pub(crate) fn new() -> Index {
+    /// Returns an index that is expected to get this many entries.
+    pub(crate) fn new(expected: usize) -> Index {
+        // A little more than the mean, so that the usual scatter over the shards does not make them grow.
+        let each = expected / SHARDS + expected / (SHARDS * 16);
         Index {
-            shards: (0..SHARDS).map(|_| Vec::new()).collect(),
-            len: 0,
+            shards: (0..SHARDS).map(|_| Vec::with_capacity(each)).collect(),
         }
     }
 
@@ -72,11 +104,15 @@ impl Index {
     pub(crate) fn push(&mut self, entry: Entry) {
         if let Some(shard) = self.shards.get_mut(entry.shard()) {
             shard.push(entry);
-            self.len += 1;
         }
     }
 
     pub(crate) fn shard(&self, shard: usize) -> &[Entry] {
         self.shards.get(shard).map_or(&[], Vec::as_slice)
+    }
+
+    /// Iterates over the shards, to empty them.
+    pub(crate) fn shards_mut(&mut self) -> impl Iterator<Item = &mut Vec<Entry>> {
+        self.shards.iter_mut()
     }
 }

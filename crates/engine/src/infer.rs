@@ -198,7 +198,7 @@ impl Evidence {
         if self.exception.is_some() {
             return;
         }
-        let trimmed = text.trim();
+        let trimmed = trim(text);
         if trimmed.is_empty()
             || (!column.nulls.is_empty() && column.nulls.iter().any(|null| null == trimmed))
         {
@@ -229,6 +229,18 @@ impl Evidence {
             Cell::Float(_) => self.take(Types::NUMBER, "a number", row),
             Cell::Number(text) => self.take(Types::NUMBER, text, row),
         }
+    }
+}
+
+/// Trims a text; the usual one, without spaces at its ends, is told by two bytes.
+#[inline]
+fn trim(text: &str) -> &str {
+    let plain = |byte: Option<&u8>| byte.is_some_and(|byte| (b'!'..=b'~').contains(byte));
+    let bytes = text.as_bytes();
+    if plain(bytes.first()) && plain(bytes.last()) {
+        text
+    } else {
+        text.trim()
     }
 }
 

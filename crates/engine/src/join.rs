@@ -138,7 +138,7 @@ impl Columns {
 fn index(view: &View<'_>, columns: &[usize]) -> (Index, Vec<usize>) {
     let snapshot = view.snapshot();
     let identity = view.is_identity(columns);
-    let (mut index, mut blanks) = (Index::new(), Vec::new());
+    let (mut index, mut blanks) = (Index::new(view.len()), Vec::new());
     let (mut parts, mut scratch) = (Vec::new(), Vec::new());
     for row in 0..view.len() {
         let packed = snapshot.packed(row);

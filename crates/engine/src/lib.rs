@@ -5,6 +5,7 @@
 //! - [`value`], [`schema`], [`key`]: typed values, how a column reads them, and what makes two rows the same row.
 //! - [`csv`], [`snapshot`], [`infer`]: delimited text, the compact rows of a replica, the types of its columns.
 //! - [`join`]: rows brought together by key; [`findings`]: what a person should know about the data.
+//! - [`diff`]: two files compared by key, larger than memory if need be.
 //! - [`encode`], [`canonical`]: values written so that they read back equal, and as stable bytes.
 //! - [`dataset`], [`terms`]: the policy; [`reconcile`]: what must change where; [`plan`], [`safety`]: before an apply.
 
@@ -19,6 +20,7 @@ pub mod dataset;
 mod datetime;
 pub mod decision;
 mod deletes;
+pub mod diff;
 pub mod encode;
 mod existence;
 pub mod findings;
@@ -41,6 +43,8 @@ mod serial;
 mod shape;
 mod side;
 pub mod snapshot;
+pub mod source;
+mod spill;
 mod strategy;
 pub mod table;
 pub mod terms;

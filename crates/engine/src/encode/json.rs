@@ -28,10 +28,10 @@ pub fn encode(value: &Value, ty: &ColumnType) -> Json {
 }
 
 fn number(value: &Number) -> Option<Json> {
-    if value.is_integer() {
-        if let Ok(integer) = value.to_string().parse::<i64>() {
-            return Some(Json::Number(integer.into()));
-        }
+    if value.is_integer()
+        && let Ok(integer) = value.to_string().parse::<i64>()
+    {
+        return Some(Json::Number(integer.into()));
     }
     JsonNumber::from_f64(value.to_f64_exact()?).map(Json::Number)
 }

@@ -10,6 +10,7 @@ mod view;
 
 pub use builder::SnapshotBuilder;
 pub use view::{Mapping, View, ViewError};
+pub(crate) use view::{nearest_hint, put_key_part};
 
 use crate::cell::Cell;
 use crate::findings::Finding;

@@ -1,0 +1,131 @@
+//! Streams one file into an index.
+
+use std::fs::File;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::layout::Layout;
+use super::options::DiffOptions;
+use super::row::Place;
+use crate::csv::reader::{Reader, Record};
+use crate::csv::{CsvError, Lengths};
+use crate::index::{ENTRY, Entry};
+use crate::infer::Evidence;
+use crate::schema::Schema;
+use crate::snapshot::pack::{Kind, put};
+use crate::snapshot::put_key_part;
+use crate::source::{Source, SourceReader};
+use crate::spill::{Spill, SpillIndex};
+
+/// Memory for the indexes of both files when the options do not say.
+const MEMORY: usize = 512 << 20;
+
+/// What one pass over a file found.
+pub(crate) struct Scan {
+    pub(crate) index: SpillIndex,
+    pub(crate) rows: u64,
+    /// Rows without a complete key.
+    pub(crate) blanks: Vec<Place>,
+    /// For each column, what its values say about its type.
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+/// Reads a file to its end; keys are normalised by the types of the schema.
+pub(crate) fn scan(
+    file: &dyn Source,
+    layout: &Layout,
+    side: usize,
+    schema: &Schema,
+    options: &DiffOptions,
+    spill: Option<File>,
+) -> Result<Scan, CsvError> {
+    let (Some(head), Some(sources)) = (layout.heads.get(side), layout.sources.get(side)) else {
+        return Err(CsvError::Empty);
+    };
+    let memory = if options.memory == 0 {
+        MEMORY
+    } else {
+        options.memory
+    };
+    let spill = spill.map(|file| Spill {
+        file,
+        budget: (memory / 2 / ENTRY).max(1_000),
+    });
+    let expected = file.size().map_err(CsvError::Read)? / head.row_bytes;
+    let mut scan = Scan {
+        index: SpillIndex::new(usize::try_from(expected).unwrap_or(usize::MAX), spill),
+        rows: 0,
+        blanks: Vec::new(),
+        evidence: vec![Evidence::default(); sources.len()],
+    };
+    let mut lengths = Lengths::default();
+    let mut reader =
+        Reader::new(SourceReader::new(file, head.start), head.delimiter).starting_at(head.start, 1);
+    let mut scratch = Vec::new();
+    // Columns whose type is still open: none when bytes are compared.
+    let open: Vec<bool> = layout
+        .declared
+        .iter()
+        .map(|declared| declared.is_none() && !options.bytes)
+        .collect();
+    reader.next()?;
+    while let Some(record) = reader.next()? {
+        lengths.check(
+            head.columns,
+            record.len(),
+            record.line,
+            options.csv.pad_short_rows,
+        );
+        scan.rows += 1;
+        let place = Place::new(record.offset, record.raw().len());
+        scratch.clear();
+        for (column, &source) in sources.iter().enumerate() {
+            let text = record.get(source).unwrap_or_default();
+            put(&mut scratch, Kind::Text, text.as_bytes());
+            if open.get(column) == Some(&true)
+                && let (Some(evidence), Some(column)) =
+                    (scan.evidence.get_mut(column), schema.columns.get(column))
+            {
+                evidence.text(column, &text, record.line);
+            }
+        }
+        let row = xxh3_128(&scratch);
+        match key(&record, sources, schema, options.bytes, &mut scratch) {
+            Some(key) => scan
+                .index
+                .push(Entry::new(key, row, place.to_word()))
+                .map_err(CsvError::Read)?,
+            None => scan.blanks.push(place),
+        }
+    }
+    lengths.finish(head.columns)?;
+    Ok(scan)
+}
+
+#[inline]
+fn key(
+    record: &Record<'_>,
+    sources: &[usize],
+    schema: &Schema,
+    bytes: bool,
+    scratch: &mut Vec<u8>,
+) -> Option<u128> {
+    scratch.clear();
+    for &key in &schema.key {
+        let text = record.get(*sources.get(key)?)?;
+        if !bytes {
+            put_key_part(
+                scratch,
+                schema.columns.get(key)?,
+                Kind::Text,
+                text.as_bytes(),
+                schema.fold_key_case,
+            )?;
+        } else if text.is_empty() {
+            return None;
+        } else {
+            put(scratch, Kind::Text, text.as_bytes());
+        }
+    }
+    Some(xxh3_128(scratch))
+}
