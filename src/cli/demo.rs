@@ -178,7 +178,7 @@ fn told(run: &Timed) -> String {
 
 fn table(report: &Value) -> String {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header(["change", "tailnum", "cells"]);
+    table.load_style(UTF8_FULL_CONDENSED).set_header(["change", "tailnum", "cells"]);
     let changes = report.get("changes").and_then(Value::as_array);
     for change in changes.into_iter().flatten() {
         let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -7,9 +7,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub mod files;
+pub(crate) mod apply;
+mod file_apply;
 pub(crate) mod header;
 pub(crate) mod marker;
+pub(crate) mod scan;
 pub(crate) mod sheet;
+mod sheet_apply;
+mod sheet_inserts;
+pub(crate) mod sheet_table;
 
 /// Where a replica is.
 #[derive(Clone, Debug, Serialize)]

@@ -8,6 +8,7 @@ use lockstep_google::Google;
 use crate::{progress::Progress, replica::files::Files};
 
 pub(crate) mod definition;
+mod prepare;
 pub(crate) mod report;
 pub(crate) mod run;
 

@@ -62,7 +62,6 @@ pub(crate) struct ChangeOut {
 pub(crate) struct FindingOut {
     /// left or right.
     pub(crate) side: &'static str,
-    pub(crate) kind: String,
     pub(crate) message: String,
 }
 

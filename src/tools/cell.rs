@@ -78,7 +78,7 @@ impl CellArg {
         match self {
             Self::Keep => CellWrite::empty(),
             Self::Formula(formula) => CellWrite::formula(formula.clone()),
-            Self::Value(value, ty) => to_write(&sheet::encode(value, *ty)),
+            Self::Value(value, ty) => to_write(&sheet::encode(value, ty)),
         }
     }
 }

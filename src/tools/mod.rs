@@ -28,7 +28,6 @@ mod filter;
 mod find_files;
 mod read_sheet;
 mod schema;
-mod sheet_table;
 mod sync_dataset;
 mod update_cells;
 

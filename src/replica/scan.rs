@@ -1,0 +1,177 @@
+//! Reading a replica whole: its rows as an engine snapshot, and what is needed to write to it later.
+
+use std::collections::HashMap;
+
+use lockstep_engine::{
+    cell::Cell,
+    csv::{CsvOptions, sniff_delimiter},
+    schema::ColumnType,
+    snapshot::{self, Snapshot, SnapshotBuilder},
+};
+use lockstep_google::Google;
+use serde_json::Value;
+
+use super::{Source, files::Files, sheet_table::SheetTable};
+use crate::error::{Error, Kind, Result};
+
+/// A replica as it was read.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    /// The rows.
+    pub(crate) snapshot: Snapshot,
+    /// Where and how to write.
+    pub(crate) target: Target,
+    /// Columns whose type the replica itself knows (dates by their number format), by name.
+    pub(crate) types: HashMap<String, ColumnType>,
+}
+
+/// What is needed to write to a replica.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// It can only be read.
+    ReadOnly,
+    /// A table on a sheet.
+    Sheet(Box<SheetTable>),
+    /// A delimited file.
+    File(FileTable),
+}
+
+/// A delimited file as it was read; what is kept when it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct FileTable {
+    /// The path under the folder.
+    pub(crate) path: String,
+    /// The delimiter.
+    pub(crate) delimiter: u8,
+    /// Whether lines end with CR LF.
+    pub(crate) crlf: bool,
+    /// Whether the file begins with a byte order mark.
+    pub(crate) bom: bool,
+    /// BLAKE3 of the bytes that were read; `None` for a file that is not there yet.
+    pub(crate) hash: Option<blake3::Hash>,
+}
+
+/// Which side of a dataset a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It is read, and must be there.
+    Source,
+    /// It is written; a file need not be there yet.
+    Target,
+}
+
+/// Reads a replica.
+///
+/// # Errors
+/// A replica that is not there, is not allowed, or cannot be understood; says which side and where.
+pub(crate) async fn scan(google: &Google, files: &Files, source: &Source, role: Role) -> Result<Scan> {
+    let side = match role {
+        Role::Source => "left",
+        Role::Target => "right",
+    };
+    let scanned = match source {
+        Source::File { path } => file(files, path, role),
+        Source::Records { records } => self::records(records),
+        Source::Sheet { spreadsheet, sheet, header_row } => {
+            super::sheet_table::scan(google, spreadsheet, sheet.as_deref(), *header_row, role).await
+        }
+    };
+    scanned.map_err(|error| error.context(side))
+}
+
+fn file(files: &Files, path: &str, role: Role) -> Result<Scan> {
+    if role == Role::Target {
+        files.check_writable(path)?;
+        if !files.exists(path)? {
+            let delimiter = if path.to_lowercase().ends_with(".tsv") { b'\t' } else { b',' };
+            let table =
+                FileTable { path: path.into(), delimiter, crlf: false, bom: false, hash: None };
+            return Ok(Scan {
+                snapshot: SnapshotBuilder::new(Vec::<String>::new()).finish(),
+                target: Target::File(table),
+                types: HashMap::new(),
+            });
+        }
+    }
+    let bytes = files.read(path)?;
+    let snapshot = snapshot::csv::read(&bytes, &CsvOptions::default())
+        .map_err(|error| csv_error(path, &error))?;
+    let head = bytes.get(..bytes.len().min(64 * 1024)).unwrap_or_default();
+    let utf16 = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
+    if utf16 && role == Role::Target {
+        return Err(Error::invalid(format!("\"{path}\" is UTF-16: it can be read, not written"))
+            .next("save it as UTF-8, or name another file"));
+    }
+    let bom = head.starts_with(b"\xef\xbb\xbf");
+    let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let table = FileTable {
+        path: path.into(),
+        delimiter: sniff_delimiter(if bom { head.get(3..).unwrap_or_default() } else { head }),
+        crlf: first_line.ends_with(b"\r"),
+        bom,
+        hash: Some(blake3::hash(&bytes)),
+    };
+    Ok(Scan { snapshot, target: Target::File(table), types: HashMap::new() })
+}
+
+fn csv_error(path: &str, error: &lockstep_engine::csv::CsvError) -> Error {
+    Error::invalid(error.to_string())
+        .context(format!("\"{path}\""))
+        .next("correct the file; nothing was written")
+}
+
+/// The most rows that may come with a call.
+const MAX_RECORDS: usize = 10_000;
+
+fn records(records: &[serde_json::Map<String, Value>]) -> Result<Scan> {
+    if records.is_empty() {
+        return Err(Error::invalid("records: there are none")
+            .next("give at least one record; an empty source would remove every row"));
+    }
+    if records.len() > MAX_RECORDS {
+        return Err(Error::new(
+            Kind::TooLarge,
+            format!("records: {} are more than {MAX_RECORDS}", records.len()),
+        )
+        .next("put them into a CSV file and name it with file"));
+    }
+    let mut headers: Vec<&str> = Vec::new();
+    let mut known = std::collections::HashSet::new();
+    for name in records.iter().flat_map(|record| record.keys()) {
+        if known.insert(name.as_str()) {
+            headers.push(name);
+        }
+    }
+    if let Some(blank) = headers.iter().find(|name| name.trim().is_empty() || name.trim() != **name) {
+        return Err(Error::invalid(format!("records: \"{blank}\" is no column name"))
+            .next("name columns without spaces around them"));
+    }
+    let mut builder = SnapshotBuilder::new(headers.iter().copied());
+    for (number, record) in records.iter().enumerate() {
+        let texts: Vec<(&str, String)> = record
+            .iter()
+            .filter_map(|(name, value)| match value {
+                Value::Number(number) => Some((name.as_str(), number.to_string())),
+                _ => None,
+            })
+            .collect();
+        let cells = headers
+            .iter()
+            .map(|name| match record.get(*name) {
+                None | Some(Value::Null) => Ok(Cell::Null),
+                Some(Value::Bool(value)) => Ok(Cell::Bool(*value)),
+                Some(Value::String(text)) => Ok(Cell::Text(text)),
+                Some(Value::Number(_)) => Ok(texts
+                    .iter()
+                    .find(|(at, _)| at == name)
+                    .map_or(Cell::Null, |(_, text)| Cell::Number(text))),
+                Some(_) => Err(Error::invalid(format!(
+                    "records[{number}], column \"{name}\": a list or object is no cell"
+                ))
+                .next("give text, a number, a boolean or null")),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        builder.push(cells);
+    }
+    Ok(Scan { snapshot: builder.finish(), target: Target::ReadOnly, types: HashMap::new() })
+}
