@@ -181,6 +181,13 @@ impl Terms {
         self
     }
 
+    /// Returns whether a side has a column.
+    pub fn has(&self, side: SideName, column: usize) -> bool {
+        self.columns
+            .get(column)
+            .is_some_and(|column| *column.on.get(side))
+    }
+
     /// Returns the schema the terms were made for.
     pub fn schema(&self) -> &Schema {
         &self.schema
