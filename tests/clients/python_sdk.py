@@ -48,8 +48,11 @@ async def session(path, folder, binary, era):
 def main():
     try:
         anyio.run(session, *sys.argv[1:])
-    except* scenario.Failed as group:
-        raise group.exceptions[0] from None
+    except BaseExceptionGroup as group:
+        # The SDK runs its sessions in task groups, which wrap whatever ends them.
+        while isinstance(group, BaseExceptionGroup):
+            group = group.exceptions[0]
+        raise group from None
 
 
 if __name__ == "__main__":

@@ -155,8 +155,8 @@ async def play(scenario, client):
                 check_failure(result, step)
             else:
                 check_success(named[step["tool"]], result, step, captured)
-        except Failed as failed:
-            raise Failed(f"{step['say']}: {step['tool']} {json.dumps(arguments, ensure_ascii=False)}\n{failed}") from None
+        except Exception as reason:  # the client's own complaints, too, are told with the step
+            raise Failed(f"{step['say']}: {step['tool']} {json.dumps(arguments, ensure_ascii=False)}\n{reason}") from None
         print(f"ok {step['tool']}: {step['say']}")
 
 
