@@ -1,6 +1,7 @@
 //! Columns, their types, and how text is read by them.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +106,22 @@ impl fmt::Display for ColumnType {
         })
     }
 }
+
+impl FromStr for ColumnType {
+    type Err = UnknownType;
+
+    fn from_str(text: &str) -> Result<ColumnType, UnknownType> {
+        use ColumnType::*;
+        let known = [Text, Number, Bool, Date, Time, DateTime, List];
+        let same = |ty: &ColumnType| ty.to_string().eq_ignore_ascii_case(text.trim());
+        known.into_iter().find(same).ok_or_else(|| UnknownType(text.to_owned()))
+    }
+}
+
+/// Tells that a name is no column type's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no column type; the types are text, number, bool, date, time, dateTime and list")]
+pub struct UnknownType(String);
 
 fn parse_bool(text: &str) -> Option<bool> {
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));

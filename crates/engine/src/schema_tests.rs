@@ -175,6 +175,15 @@ fn schema_in_json() {
 }
 
 #[test]
+fn types_by_name() {
+    for ty in ["text", "number", "bool", "date", "time", "dateTime", "list"] {
+        assert_eq!(ty.parse::<ColumnType>().unwrap().to_string(), ty);
+    }
+    assert_eq!("DATETIME".parse(), Ok(ColumnType::DateTime));
+    assert!("int".parse::<ColumnType>().unwrap_err().to_string().starts_with("'int' is no column type"));
+}
+
+#[test]
 fn errors_say_what_is_expected() {
     let error = ColumnType::Date.parse("01/02/2024").unwrap_err();
     assert_eq!(

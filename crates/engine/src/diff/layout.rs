@@ -1,11 +1,12 @@
 //! Which columns of two files are compared, and with which types to begin.
 
-use super::options::{DiffError, DiffOptions, SideName};
+use super::options::{DiffError, DiffOptions};
 use crate::csv::reader::Reader;
 use crate::csv::{CsvError, delimiter};
 use crate::infer::{Evidence, conclude};
 use crate::nearest::nearest;
 use crate::schema::{Column, ColumnType, Schema};
+use crate::side::SideName;
 use crate::source::{Source, SourceReader};
 
 /// Rows of each file that the guess of types looks at.
@@ -77,10 +78,8 @@ impl Layout {
                 .find(|(known, _)| known == name)
                 .map(|(_, ty)| *ty)
         };
-        let columns: Vec<Column> = names
-            .iter()
-            .map(|name| Column::new(name.as_str(), ColumnType::Text))
-            .collect();
+        let column = |name: &&String| Column { nulls: options.csv.nulls.clone(), ..Column::new(name.as_str(), ColumnType::Text) };
+        let columns: Vec<Column> = names.iter().map(column).collect();
         let position = |key: &String| columns.iter().position(|column| column.name == *key);
         let key = options
             .key

@@ -9,7 +9,7 @@ mod row;
 mod scan;
 mod visit;
 
-pub use options::{DiffError, DiffOptions, SideName};
+pub use options::{DiffError, DiffOptions};
 pub use visit::{CellChange, Change, ChangeKind, Counts};
 
 use std::fs::File;
@@ -23,6 +23,7 @@ use crate::index::SHARDS;
 use crate::infer::{Cause, InferReason, conclude};
 use crate::key::Key;
 use crate::schema::Schema;
+use crate::side::SideName;
 use crate::source::{Source, same_bytes};
 use layout::Layout;
 use row::{Place, Rows};

@@ -1,9 +1,8 @@
 //! What a diff is asked for, and how it fails.
 
-use std::fmt;
-
 use crate::csv::{CsvError, CsvOptions};
 use crate::schema::ColumnType;
+use crate::side::SideName;
 use crate::snapshot::nearest_hint;
 
 /// How two files are compared.
@@ -19,28 +18,10 @@ pub struct DiffOptions {
     pub types: Vec<(String, ColumnType)>,
     /// Columns that are not compared.
     pub ignore: Vec<String>,
-    /// How the files are read. Both are decoded already; the encoding is not looked at.
+    /// How the files are read. Both are UTF-8 already, so the encoding is not looked at.
     pub csv: CsvOptions,
     /// Bytes of memory for the indexes of both files before they are spilled; 512 MiB when zero.
     pub memory: usize,
-}
-
-/// One of two compared files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SideName {
-    /// The first file.
-    Left,
-    /// The second file.
-    Right,
-}
-
-impl fmt::Display for SideName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SideName::Left => "left",
-            SideName::Right => "right",
-        })
-    }
 }
 
 /// Tells why two files cannot be compared.

@@ -4,11 +4,12 @@ use std::io;
 
 use rayon::prelude::*;
 
-use super::options::{DiffError, SideName};
+use super::options::DiffError;
 use super::row::{Place, Rows};
 use super::{Diff, Places};
 use crate::csv::CsvError;
 use crate::key::Key;
+use crate::side::SideName;
 
 /// Rows that are read and compared together, in parallel, before their changes are handed out in order.
 const BATCH: usize = 4_096;
