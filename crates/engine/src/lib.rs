@@ -51,6 +51,7 @@ pub mod terms;
 mod text;
 pub mod times;
 pub mod value;
+pub mod views;
 
 #[cfg(test)]
 mod testing;

@@ -211,10 +211,26 @@ impl<'a> Reconciler<'a> {
         self
     }
 
-    /// Counts keys that the join found equal in all three places and did not deliver.
-    pub fn skip(&mut self, keys: u64) {
+    /// Returns the terms that keys are decided by.
+    pub fn terms(&self) -> &'a Terms {
+        self.terms
+    }
+
+    /// Takes note that no more than this may be concluded from what a side does not have.
+    pub fn at_best(&mut self, side: SideName, reading: Reading) {
+        let known = self.readings.get_mut(side);
+        *known = (*known).max(reading);
+    }
+
+    /// Counts keys whose rows are equal on both sides, and in base where there is one.
+    pub fn skip(&mut self, keys: u64, based: bool) {
+        let class = if based {
+            Class::InSync
+        } else {
+            Class::ConvergentAdd
+        };
         if keys > 0 {
-            *self.result.counts.classes.entry(Class::InSync).or_default() += keys;
+            *self.result.counts.classes.entry(class).or_default() += keys;
             *self
                 .result
                 .counts

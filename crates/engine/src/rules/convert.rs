@@ -36,17 +36,17 @@ pub(crate) fn from_dynamic(result: Dynamic, column: &Column) -> Result<Value, St
         (Value::Text(text), _) => column.read(text),
         _ => value,
     };
-    let fits = match (&value, column.ty) {
+    let fits = matches!(
+        (&value, column.ty),
         (Value::Null, _)
-        | (Value::Text(_), ColumnType::Text)
-        | (Value::Number(_), ColumnType::Number)
-        | (Value::Bool(_), ColumnType::Bool)
-        | (Value::Date(_), ColumnType::Date)
-        | (Value::Time(_), ColumnType::Time)
-        | (Value::DateTime(_), ColumnType::DateTime)
-        | (Value::List(_), ColumnType::List) => true,
-        _ => false,
-    };
+            | (Value::Text(_), ColumnType::Text)
+            | (Value::Number(_), ColumnType::Number)
+            | (Value::Bool(_), ColumnType::Bool)
+            | (Value::Date(_), ColumnType::Date)
+            | (Value::Time(_), ColumnType::Time)
+            | (Value::DateTime(_), ColumnType::DateTime)
+            | (Value::List(_), ColumnType::List)
+    );
     if fits {
         Ok(value)
     } else {
