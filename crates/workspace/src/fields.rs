@@ -42,9 +42,7 @@ impl Mask {
 
     /// Returns the mask below a field; `None` when the field is not taken.
     pub(crate) fn child(&self, name: &str) -> Option<&Self> {
-        static ALL: Mask = Mask {
-            children: BTreeMap::new(),
-        };
+        static ALL: Mask = Mask { children: BTreeMap::new() };
         if self.is_all() {
             return Some(&ALL);
         }
@@ -58,9 +56,7 @@ impl Mask {
 
     /// Returns the names at the top; none when it takes everything.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &Self)> {
-        self.children
-            .iter()
-            .map(|(name, mask)| (name.as_str(), mask))
+        self.children.iter().map(|(name, mask)| (name.as_str(), mask))
     }
 
     /// Returns the part of a value that the mask takes.
@@ -101,9 +97,8 @@ impl Mask {
                     }
                 }
                 Some(Value::Object(given)) if !mask.is_all() => {
-                    let inner = target
-                        .entry(name.clone())
-                        .or_insert_with(|| Value::Object(Map::new()));
+                    let inner =
+                        target.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
                     if let Value::Object(inner) = inner {
                         mask.update(inner, given);
                         if inner.is_empty() {
@@ -125,9 +120,8 @@ impl Mask {
             children.insert(name.clone(), mask.with_color_twins());
             if name.ends_with("Color") {
                 children.insert(format!("{name}Style"), Self::default());
-            } else if let Some(plain) = name
-                .strip_suffix("Style")
-                .filter(|plain| plain.ends_with("Color"))
+            } else if let Some(plain) =
+                name.strip_suffix("Style").filter(|plain| plain.ends_with("Color"))
             {
                 children.insert(plain.to_owned(), Self::default());
             }
@@ -141,11 +135,7 @@ impl Mask {
             if name == "*" {
                 continue;
             }
-            let path = if above.is_empty() {
-                name.clone()
-            } else {
-                format!("{above}.{name}")
-            };
+            let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
             let Some(kind) = message.field(name) else {
                 return Some(path);
             };
@@ -235,9 +225,7 @@ fn read_list<'a>(mut text: &'a str, mask: &mut Mask) -> Option<&'a str> {
 
 impl Mask {
     fn at_existing(&self, path: &[&str]) -> bool {
-        path.iter()
-            .try_fold(self, |mask, step| mask.children.get(*step))
-            .is_some()
+        path.iter().try_fold(self, |mask, step| mask.children.get(*step)).is_some()
     }
 }
 
@@ -249,11 +237,7 @@ fn camel(name: &str) -> String {
                 upper = true;
                 return None;
             }
-            let out = if upper {
-                letter.to_ascii_uppercase()
-            } else {
-                letter
-            };
+            let out = if upper { letter.to_ascii_uppercase() } else { letter };
             upper = false;
             Some(out)
         })
@@ -286,15 +270,9 @@ mod tests {
     fn masks_take_and_update_parts() {
         let mask = Mask::parse("a(b,c),d").unwrap();
         let value = json!({"a": [{"b": 1, "x": 2}, {}], "d": {"e": 1}, "f": 0});
-        assert_eq!(
-            mask.apply(value),
-            json!({"a": [{"b": 1}, {}], "d": {"e": 1}})
-        );
+        assert_eq!(mask.apply(value), json!({"a": [{"b": 1}, {}], "d": {"e": 1}}));
 
-        let mut target = json!({"a": {"b": 1, "k": 2}, "d": 3})
-            .as_object()
-            .cloned()
-            .unwrap();
+        let mut target = json!({"a": {"b": 1, "k": 2}, "d": 3}).as_object().cloned().unwrap();
         let source = json!({"a": {"c": 9}}).as_object().cloned().unwrap();
         mask.update(&mut target, &source);
         assert_eq!(Value::Object(target), json!({"a": {"k": 2, "c": 9}}));
@@ -314,11 +292,8 @@ mod tests {
                 .contains("Cannot find matching fields for path 'sheets.foo'.")
         );
         assert!(
-            Mask::of_answer(
-                "sheets(properties.gridProperties.rowCount),namedRanges",
-                spreadsheet
-            )
-            .is_ok()
+            Mask::of_answer("sheets(properties.gridProperties.rowCount),namedRanges", spreadsheet)
+                .is_ok()
         );
     }
 }

@@ -23,16 +23,8 @@ pub(crate) fn blank(id: &str, title: &str, locale: &str, time_zone: &str) -> Boo
     properties.insert("timeZone".to_owned(), time_zone.into());
     let mut book = Book {
         id: id.to_owned(),
-        head: Arc::new(Head {
-            properties,
-            ..Head::default()
-        }),
-        sheets: vec![Arc::new(Sheet::new(
-            0,
-            &sheet_title(locale, 1),
-            ROWS,
-            COLUMNS,
-        ))],
+        head: Arc::new(Head { properties, ..Head::default() }),
+        sheets: vec![Arc::new(Sheet::new(0, &sheet_title(locale, 1), ROWS, COLUMNS))],
     };
     book.note_order();
     book
@@ -46,11 +38,7 @@ pub(crate) fn copy(session: &mut Session<'_>, book: &Book, id: &str) -> Result<B
         copy.grid = sheet.grid.duplicate(session)?;
         sheets.push(Arc::new(copy));
     }
-    Ok(Book {
-        id: id.to_owned(),
-        head: Arc::clone(&book.head),
-        sheets,
-    })
+    Ok(Book { id: id.to_owned(), head: Arc::clone(&book.head), sheets })
 }
 
 /// Returns the title that the service gives the n-th sheet in a locale.

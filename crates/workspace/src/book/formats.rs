@@ -54,11 +54,8 @@ impl Formats {
 
 impl From<Vec<Value>> for Formats {
     fn from(all: Vec<Value>) -> Self {
-        let numbers = all
-            .iter()
-            .zip(1..)
-            .map(|(format, number)| (format.to_string(), number))
-            .collect();
+        let numbers =
+            all.iter().zip(1..).map(|(format, number)| (format.to_string(), number)).collect();
         Self { all, numbers }
     }
 }

@@ -55,11 +55,7 @@ impl Location {
                 if sheet != 0 {
                     range.insert("sheetId".to_owned(), sheet.into());
                 }
-                let dimension = if matches!(self, Self::Row(_)) {
-                    "ROWS"
-                } else {
-                    "COLUMNS"
-                };
+                let dimension = if matches!(self, Self::Row(_)) { "ROWS" } else { "COLUMNS" };
                 range.insert("dimension".to_owned(), dimension.into());
                 range.insert("startIndex".to_owned(), index.into());
                 range.insert("endIndex".to_owned(), (index + 1).into());

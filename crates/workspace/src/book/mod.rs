@@ -64,17 +64,11 @@ impl Book {
 
     /// Sets the title.
     pub(crate) fn set_title(&mut self, title: &str) {
-        self.head_mut()
-            .properties
-            .insert("title".to_owned(), title.into());
+        self.head_mut().properties.insert("title".to_owned(), title.into());
     }
 
     fn text(&self, name: &str) -> &str {
-        self.head
-            .properties
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.head.properties.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Returns the head, to be changed.
@@ -98,11 +92,7 @@ impl Book {
         self.sheets
             .iter()
             .find(|sheet| sheet.title() == title)
-            .or_else(|| {
-                self.sheets
-                    .iter()
-                    .find(|sheet| sheet.title().to_lowercase() == lower)
-            })
+            .or_else(|| self.sheets.iter().find(|sheet| sheet.title().to_lowercase() == lower))
             .map(|sheet| &**sheet)
     }
 

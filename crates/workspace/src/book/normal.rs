@@ -92,10 +92,8 @@ fn twin_colors(map: &mut Map<String, Value>, message: &Message) {
                     map.insert(name.to_owned(), color);
                 }
                 None => {
-                    if let Some(color) = styled
-                        .get("themeColor")
-                        .and_then(Value::as_str)
-                        .and_then(theme)
+                    if let Some(color) =
+                        styled.get("themeColor").and_then(Value::as_str).and_then(theme)
                     {
                         map.insert(name.to_owned(), color);
                     }
@@ -110,10 +108,7 @@ fn twin_colors(map: &mut Map<String, Value>, message: &Message) {
 
 /// Returns a colour of the standard theme (recorded).
 fn theme(name: &str) -> Option<Value> {
-    theme_colors()
-        .into_iter()
-        .find(|(kind, _)| *kind == name)
-        .map(|(_, color)| color)
+    theme_colors().into_iter().find(|(kind, _)| *kind == name).map(|(_, color)| color)
 }
 
 /// Returns the nine colours of the standard theme (recorded).
@@ -121,34 +116,13 @@ pub(crate) fn theme_colors() -> Vec<(&'static str, Value)> {
     vec![
         ("TEXT", json!({})),
         ("BACKGROUND", json!({"red": 1, "green": 1, "blue": 1})),
-        (
-            "ACCENT1",
-            json!({"red": 0.258_823_54, "green": 0.521_568_66, "blue": 0.956_862_75}),
-        ),
-        (
-            "ACCENT2",
-            json!({"red": 0.917_647_06, "green": 0.262_745_1, "blue": 0.207_843_14}),
-        ),
-        (
-            "ACCENT3",
-            json!({"red": 0.984_313_7, "green": 0.737_254_9, "blue": 0.015_686_275}),
-        ),
-        (
-            "ACCENT4",
-            json!({"red": 0.203_921_57, "green": 0.658_823_55, "blue": 0.325_490_2}),
-        ),
-        (
-            "ACCENT5",
-            json!({"red": 1, "green": 0.427_450_98, "blue": 0.003_921_569}),
-        ),
-        (
-            "ACCENT6",
-            json!({"red": 0.274_509_8, "green": 0.741_176_5, "blue": 0.776_470_6}),
-        ),
-        (
-            "LINK",
-            json!({"red": 0.066_666_67, "green": 0.333_333_34, "blue": 0.8}),
-        ),
+        ("ACCENT1", json!({"red": 0.258_823_54, "green": 0.521_568_66, "blue": 0.956_862_75})),
+        ("ACCENT2", json!({"red": 0.917_647_06, "green": 0.262_745_1, "blue": 0.207_843_14})),
+        ("ACCENT3", json!({"red": 0.984_313_7, "green": 0.737_254_9, "blue": 0.015_686_275})),
+        ("ACCENT4", json!({"red": 0.203_921_57, "green": 0.658_823_55, "blue": 0.325_490_2})),
+        ("ACCENT5", json!({"red": 1, "green": 0.427_450_98, "blue": 0.003_921_569})),
+        ("ACCENT6", json!({"red": 0.274_509_82, "green": 0.741_176_5, "blue": 0.776_470_6})),
+        ("LINK", json!({"red": 0.066_666_67, "green": 0.333_333_34, "blue": 0.8})),
     ]
 }
 
@@ -204,9 +178,6 @@ mod tests {
     fn defaults_are_left_out() {
         let mut range = json!({"range": {"sheetId": 0, "startRowIndex": 0, "endRowIndex": 2}, "warningOnly": false, "editors": {"users": []}});
         normalize(&mut range, message("ProtectedRange").unwrap());
-        assert_eq!(
-            range,
-            json!({"range": {"startRowIndex": 0, "endRowIndex": 2}, "editors": {}})
-        );
+        assert_eq!(range, json!({"range": {"startRowIndex": 0, "endRowIndex": 2}, "editors": {}}));
     }
 }

@@ -70,22 +70,16 @@ impl Remap {
     /// Returns where one position went; `None` when it is gone.
     pub(crate) fn point(self, position: u32) -> Option<u32> {
         match self {
-            Self::Insert { at, count } => Some(if position >= at {
-                position + count
-            } else {
-                position
-            }),
+            Self::Insert { at, count } => {
+                Some(if position >= at { position + count } else { position })
+            }
             Self::Delete { start, end } if position >= end => Some(position - (end - start)),
             Self::Delete { start, .. } if position >= start => None,
             Self::Delete { .. } => Some(position),
             Self::Move { start, end, to } => {
                 let length = end - start;
                 Some(if (start..end).contains(&position) {
-                    if to > start {
-                        position + (to - end.min(to))
-                    } else {
-                        position - (start - to)
-                    }
+                    if to > start { position + (to - end.min(to)) } else { position - (start - to) }
                 } else if to > end && (end..to).contains(&position) {
                     position - length
                 } else if to < start && (to..start).contains(&position) {
@@ -107,16 +101,9 @@ impl Remap {
                 let shift = |edge: u32, grows: bool| if grows { edge + count } else { edge };
                 Some((shift(start, at <= start), shift(end, at < end)))
             }
-            Self::Delete {
-                start: from,
-                end: to,
-            } => {
+            Self::Delete { start: from, end: to } => {
                 let cut = |edge: u32| {
-                    if edge <= from {
-                        edge
-                    } else {
-                        edge.max(to) - (to - from)
-                    }
+                    if edge <= from { edge } else { edge.max(to) - (to - from) }
                 };
                 let (start, end) = (cut(start), cut(end));
                 (start < end).then_some((start, end))
@@ -125,11 +112,7 @@ impl Remap {
                 let moved = self.point(start)?;
                 let last = self.point(end.checked_sub(1)?)?;
                 let together = last >= moved && last - moved == end - 1 - start;
-                Some(if together {
-                    (moved, last + 1)
-                } else {
-                    (start, end)
-                })
+                Some(if together { (moved, last + 1) } else { (start, end) })
             }
         }
     }
@@ -194,11 +177,8 @@ fn remap_range(map: &mut Map<String, Value>, axis: Axis, remap: Remap) -> bool {
     } else {
         axis.keys()
     };
-    let number = |key: &str| {
-        map.get(key)
-            .and_then(Value::as_u64)
-            .and_then(|n| u32::try_from(n).ok())
-    };
+    let number =
+        |key: &str| map.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let (start, end) = (number(start_key), number(end_key));
     match (start, end) {
         // An open range reaches to the edge whatever happens.
@@ -214,9 +194,7 @@ fn remap_range(map: &mut Map<String, Value>, axis: Axis, remap: Remap) -> bool {
             None => false,
         },
         (Some(start), None) => {
-            let from = remap
-                .span(start, u32::MAX / 2)
-                .map_or(start, |(from, _)| from);
+            let from = remap.span(start, u32::MAX / 2).map_or(start, |(from, _)| from);
             map.insert(start_key.to_owned(), from.into());
             true
         }
@@ -250,18 +228,10 @@ mod tests {
     fn remaps() -> impl Strategy<Value = Remap> {
         prop_oneof![
             (0_u32..10, 1_u32..4).prop_map(|(at, count)| Remap::Insert { at, count }),
-            (0_u32..6, 1_u32..4).prop_map(|(start, n)| Remap::Delete {
-                start,
-                end: start + n
-            }),
+            (0_u32..6, 1_u32..4).prop_map(|(start, n)| Remap::Delete { start, end: start + n }),
             (0_u32..6, 1_u32..4, 0_u32..=10)
-                .prop_filter("outside", |(start, n, to)| *to <= *start
-                    || *to >= *start + *n)
-                .prop_map(|(start, n, to)| Remap::Move {
-                    start,
-                    end: start + n,
-                    to
-                }),
+                .prop_filter("outside", |(start, n, to)| *to <= *start || *to >= *start + *n)
+                .prop_map(|(start, n, to)| Remap::Move { start, end: start + n, to }),
         ]
     }
 
@@ -295,22 +265,12 @@ mod tests {
     #[test]
     fn ranges_in_objects_follow() {
         let mut chart = json!({"series": [{"startRowIndex": 2, "endRowIndex": 5}, {"sheetId": 7, "startRowIndex": 2, "endRowIndex": 5}]});
-        assert!(remap_ranges(
-            &mut chart,
-            0,
-            Axis::Rows,
-            Remap::Delete { start: 0, end: 3 }
-        ));
+        assert!(remap_ranges(&mut chart, 0, Axis::Rows, Remap::Delete { start: 0, end: 3 }));
         assert_eq!(
             chart,
             json!({"series": [{"startRowIndex": 0, "endRowIndex": 2}, {"sheetId": 7, "startRowIndex": 2, "endRowIndex": 5}]})
         );
         let mut gone = json!({"range": {"startRowIndex": 1, "endRowIndex": 2}});
-        assert!(!remap_ranges(
-            &mut gone,
-            0,
-            Axis::Rows,
-            Remap::Delete { start: 0, end: 3 }
-        ));
+        assert!(!remap_ranges(&mut gone, 0, Axis::Rows, Remap::Delete { start: 0, end: 3 }));
     }
 }

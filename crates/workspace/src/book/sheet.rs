@@ -65,10 +65,7 @@ impl Sheet {
 
     /// Returns the title.
     pub(crate) fn title(&self) -> &str {
-        self.properties
-            .get("title")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.properties.get("title").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Returns whether the tab is hidden.

@@ -77,9 +77,7 @@ impl Cell {
     pub(crate) fn set_field(&mut self, name: &str, value: Option<Value>) {
         match value {
             Some(value) => {
-                self.extra
-                    .get_or_insert_default()
-                    .insert(name.to_owned(), value);
+                self.extra.get_or_insert_default().insert(name.to_owned(), value);
             }
             None => {
                 if let Some(extra) = &mut self.extra {
@@ -120,11 +118,7 @@ impl Scalar {
     /// Returns a text value; the empty text is [`Scalar::Empty`].
     pub(crate) fn text(text: impl Into<Box<str>>) -> Self {
         let text = text.into();
-        if text.is_empty() {
-            Self::Empty
-        } else {
-            Self::Text(text)
-        }
+        if text.is_empty() { Self::Empty } else { Self::Text(text) }
     }
 
     /// Returns the value, borrowed.
@@ -134,10 +128,9 @@ impl Scalar {
             Self::Number(number) => ScalarView::Number(*number),
             Self::Bool(flag) => ScalarView::Bool(*flag),
             Self::Text(text) => ScalarView::Text(text),
-            Self::Error(error) => ScalarView::Error {
-                shown: &error.shown,
-                message: &error.message,
-            },
+            Self::Error(error) => {
+                ScalarView::Error { shown: &error.shown, message: &error.message }
+            }
         }
     }
 }
@@ -194,10 +187,9 @@ impl ScalarView<'_> {
             Self::Number(number) => Scalar::Number(number),
             Self::Bool(flag) => Scalar::Bool(flag),
             Self::Text(text) => Scalar::Text(text.into()),
-            Self::Error { shown, message } => Scalar::Error(Box::new(CellError {
-                shown: shown.into(),
-                message: message.into(),
-            })),
+            Self::Error { shown, message } => {
+                Scalar::Error(Box::new(CellError { shown: shown.into(), message: message.into() }))
+            }
         }
     }
 }

@@ -75,21 +75,9 @@ pub(crate) fn each(line: &[u8], visit: &mut impl FnMut(u32, CellView<'_>)) -> Op
             column = column.checked_add(u32::try_from(reader.varint()?).ok()?)?;
             continue;
         }
-        let format = if tag & FORMAT != 0 {
-            u32::try_from(reader.varint()?).ok()?
-        } else {
-            0
-        };
-        let extra = if tag & EXTRA != 0 {
-            Extra::Text(reader.text()?)
-        } else {
-            Extra::None
-        };
-        let formula = if tag & FORMULA != 0 {
-            Some(reader.text()?)
-        } else {
-            None
-        };
+        let format = if tag & FORMAT != 0 { u32::try_from(reader.varint()?).ok()? } else { 0 };
+        let extra = if tag & EXTRA != 0 { Extra::Text(reader.text()?) } else { Extra::None };
+        let formula = if tag & FORMULA != 0 { Some(reader.text()?) } else { None };
         let value = match tag & KIND {
             BARE => ScalarView::Empty,
             NUMBER => ScalarView::Number(reader.float()?),
@@ -97,21 +85,10 @@ pub(crate) fn each(line: &[u8], visit: &mut impl FnMut(u32, CellView<'_>)) -> Op
             TRUE => ScalarView::Bool(true),
             FALSE => ScalarView::Bool(false),
             TEXT => ScalarView::Text(reader.text()?),
-            ERROR => ScalarView::Error {
-                shown: reader.text()?,
-                message: reader.text()?,
-            },
+            ERROR => ScalarView::Error { shown: reader.text()?, message: reader.text()? },
             _ => return None,
         };
-        visit(
-            column,
-            CellView {
-                value,
-                formula,
-                format,
-                extra,
-            },
-        );
+        visit(column, CellView { value, formula, format, extra });
         column += 1;
     }
     Some(())
@@ -191,10 +168,7 @@ fn zigzag(number: f64) -> Option<u64> {
     {
         return None;
     }
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "whole and below 2^48, tested above"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "whole and below 2^48, tested above")]
     let whole = number as i64;
     Some(((whole << 1) ^ (whole >> 63)).cast_unsigned())
 }
@@ -265,9 +239,7 @@ mod tests {
     fn scalar() -> impl Strategy<Value = Scalar> {
         prop_oneof![
             Just(Scalar::Empty),
-            any::<f64>()
-                .prop_filter("json numbers", |n| n.is_finite())
-                .prop_map(Scalar::Number),
+            any::<f64>().prop_filter("json numbers", |n| n.is_finite()).prop_map(Scalar::Number),
             (-5_i64..300_000_000_000_000).prop_map(|n| Scalar::Number(n as f64)),
             any::<bool>().prop_map(Scalar::Bool),
             ".{1,9}".prop_map(|text| Scalar::Text(text.into())),
@@ -279,24 +251,16 @@ mod tests {
     }
 
     fn cell() -> impl Strategy<Value = Cell> {
-        (
-            scalar(),
-            proptest::option::of("=.{0,5}"),
-            0_u32..3,
-            any::<bool>(),
-        )
-            .prop_map(|(value, formula, format, note)| {
-                let mut cell = Cell {
-                    value,
-                    formula: formula.map(Into::into),
-                    format,
-                    extra: None,
-                };
+        (scalar(), proptest::option::of("=.{0,5}"), 0_u32..3, any::<bool>()).prop_map(
+            |(value, formula, format, note)| {
+                let mut cell =
+                    Cell { value, formula: formula.map(Into::into), format, extra: None };
                 if note {
                     cell.set_field("note", Some("n\"ote".into()));
                 }
                 cell
-            })
+            },
+        )
     }
 
     fn trim(mut rows: Vec<Row>) -> Vec<Row> {

@@ -15,18 +15,14 @@ impl Grid {
     ) -> Result<(), ApiError> {
         if at < self.columns || like.is_some() {
             self.each_row_mut(blocks, &mut |row| {
-                let format = like
-                    .and_then(|like| row.get(like as usize))
-                    .map_or(0, |cell| cell.format);
+                let format =
+                    like.and_then(|like| row.get(like as usize)).map_or(0, |cell| cell.format);
                 let at = at as usize;
                 if row.len() < at && format != 0 {
                     row.resize_with(at, Cell::default);
                 }
                 if row.len() >= at && (row.len() > at || format != 0) {
-                    let cell = Cell {
-                        format,
-                        ..Cell::default()
-                    };
+                    let cell = Cell { format, ..Cell::default() };
                     row.splice(at..at, std::iter::repeat_n(cell, count as usize));
                 }
             })?;

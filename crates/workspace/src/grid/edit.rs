@@ -21,9 +21,7 @@ impl Grid {
             self.decoded += 1;
         }
         self.hint = (index, start);
-        slot.decode(blocks)?
-            .get_mut((row - start) as usize)
-            .ok_or_else(missing)
+        slot.decode(blocks)?.get_mut((row - start) as usize).ok_or_else(missing)
     }
 
     /// Returns a cell to be changed; its row is made long enough.
@@ -59,10 +57,7 @@ impl Grid {
         {
             let rows = slot.decode(blocks)?;
             let offset = (at - start) as usize;
-            rows.splice(
-                offset..offset,
-                std::iter::repeat_n(Row::new(), count as usize),
-            );
+            rows.splice(offset..offset, std::iter::repeat_n(Row::new(), count as usize));
             slot.rows += count;
             self.moved();
             return Ok(());
@@ -128,12 +123,7 @@ impl Grid {
             Slot::blank(slot.rows - head)
         } else {
             let below = slot.decode(blocks)?.split_off(head as usize);
-            Slot {
-                id: 0,
-                rows: slot.rows - head,
-                formulas: slot.formulas,
-                work: Work::Rows(below),
-            }
+            Slot { id: 0, rows: slot.rows - head, formulas: slot.formulas, work: Work::Rows(below) }
         };
         slot.rows = head;
         self.slots.insert(index + 1, tail);
@@ -151,17 +141,13 @@ impl Grid {
         }
         let available = slot.rows;
         // A row just below a block that is not full grows the block: appending makes no slivers.
-        if let Some(above) = index
-            .checked_sub(1)
-            .and_then(|above| self.slots.get_mut(above))
+        if let Some(above) = index.checked_sub(1).and_then(|above| self.slots.get_mut(above))
             && !above.is_blank()
             && above.rows + offset < chunk
         {
             let taken = offset + 1;
             let start = start - above.rows;
-            above
-                .decode(blocks)?
-                .extend(std::iter::repeat_n(Row::new(), taken as usize));
+            above.decode(blocks)?.extend(std::iter::repeat_n(Row::new(), taken as usize));
             above.rows += taken;
             if taken == available {
                 self.slots.remove(index);
@@ -178,10 +164,8 @@ impl Grid {
         let middle = chunk.min(available - before);
         let after = available - before - middle;
         let parts = [before, middle, after];
-        self.slots.splice(
-            index..=index,
-            parts.into_iter().filter(|rows| *rows > 0).map(Slot::blank),
-        );
+        self.slots
+            .splice(index..=index, parts.into_iter().filter(|rows| *rows > 0).map(Slot::blank));
         self.moved();
         Ok((index + usize::from(before > 0), start + before))
     }

@@ -76,12 +76,7 @@ impl Grid {
         if rows > 0 {
             slots.push(Slot::blank(rows));
         }
-        Self {
-            columns,
-            slots,
-            hint: (0, 0),
-            decoded: 0,
-        }
+        Self { columns, slots, hint: (0, 0), decoded: 0 }
     }
 
     /// Returns the number of rows.
@@ -105,18 +100,12 @@ impl Grid {
 
     /// Returns whether any cell may have a formula.
     pub(crate) fn has_formulas(&self) -> bool {
-        self.slots
-            .iter()
-            .any(|slot| slot.formulas || slot.is_changed())
+        self.slots.iter().any(|slot| slot.formulas || slot.is_changed())
     }
 
     /// Returns the slot that holds a row, and its first row.
     fn find(&self, row: u32) -> Option<(usize, u32)> {
-        let (mut index, mut start) = if row >= self.hint.1 {
-            self.hint
-        } else {
-            (0, 0)
-        };
+        let (mut index, mut start) = if row >= self.hint.1 { self.hint } else { (0, 0) };
         loop {
             let slot = self.slots.get(index)?;
             if row - start < slot.rows {
@@ -135,12 +124,7 @@ impl Grid {
 
 impl Slot {
     fn blank(rows: u32) -> Self {
-        Self {
-            id: 0,
-            rows,
-            formulas: false,
-            work: Work::None,
-        }
+        Self { id: 0, rows, formulas: false, work: Work::None }
     }
 
     fn is_blank(&self) -> bool {

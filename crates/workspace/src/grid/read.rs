@@ -13,11 +13,7 @@ pub(crate) struct Window {
 
 enum Part {
     Blank(u32),
-    Packed {
-        data: Arc<[u8]>,
-        skip: u32,
-        rows: u32,
-    },
+    Packed { data: Arc<[u8]>, skip: u32, rows: u32 },
     Rows(Vec<Row>),
 }
 
@@ -155,16 +151,15 @@ impl Grid {
             let start = end - slot.rows;
             if !slot.is_blank() {
                 let mut used = 0;
-                Window {
-                    parts: vec![part(slot, blocks, 0, slot.rows)?],
-                }
-                .each(&mut |number, line| {
-                    line.each(&mut |_, cell| {
-                        if !cell.is_empty() {
-                            used = number + 1;
-                        }
-                    })
-                })?;
+                Window { parts: vec![part(slot, blocks, 0, slot.rows)?] }.each(
+                    &mut |number, line| {
+                        line.each(&mut |_, cell| {
+                            if !cell.is_empty() {
+                                used = number + 1;
+                            }
+                        })
+                    },
+                )?;
                 if used > 0 {
                     return Ok(start + used);
                 }
@@ -183,16 +178,15 @@ impl Grid {
         let mut first = 0;
         for slot in &self.slots {
             if slot.formulas || slot.is_changed() {
-                Window {
-                    parts: vec![part(slot, blocks, 0, slot.rows)?],
-                }
-                .each(&mut |number, line| {
-                    line.each(&mut |column, cell| {
-                        if let Some(formula) = cell.formula {
-                            found.push((first + number, column, formula.to_owned()));
-                        }
-                    })
-                })?;
+                Window { parts: vec![part(slot, blocks, 0, slot.rows)?] }.each(
+                    &mut |number, line| {
+                        line.each(&mut |column, cell| {
+                            if let Some(formula) = cell.formula {
+                                found.push((first + number, column, formula.to_owned()));
+                            }
+                        })
+                    },
+                )?;
             }
             first += slot.rows;
         }
@@ -202,22 +196,12 @@ impl Grid {
 
 fn part(slot: &Slot, blocks: &mut dyn Blocks, skip: u32, rows: u32) -> Result<Part, ApiError> {
     Ok(match &slot.work {
-        Work::Rows(all) => Part::Rows(
-            all.get(skip as usize..(skip + rows) as usize)
-                .ok_or_else(missing)?
-                .to_vec(),
-        ),
-        Work::Packed(data) => Part::Packed {
-            data: Arc::clone(data),
-            skip,
-            rows,
-        },
+        Work::Rows(all) => {
+            Part::Rows(all.get(skip as usize..(skip + rows) as usize).ok_or_else(missing)?.to_vec())
+        }
+        Work::Packed(data) => Part::Packed { data: Arc::clone(data), skip, rows },
         Work::None if slot.id == 0 => Part::Blank(rows),
-        Work::None => Part::Packed {
-            data: blocks.load(slot.id)?,
-            skip,
-            rows,
-        },
+        Work::None => Part::Packed { data: blocks.load(slot.id)?, skip, rows },
     })
 }
 

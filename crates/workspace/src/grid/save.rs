@@ -37,10 +37,7 @@ impl Grid {
                 slot.work = Work::Packed(Arc::from(codec::encode(rows)));
             }
             if let Work::Packed(data) = &slot.work {
-                pending.push(Pending {
-                    slot: index,
-                    data: Arc::clone(data),
-                });
+                pending.push(Pending { slot: index, data: Arc::clone(data) });
             }
         }
         pending
@@ -99,12 +96,7 @@ fn cut(packed: &mut Vec<Slot>, mut rows: Vec<Row>) {
     if rows.iter().flatten().all(super::Cell::is_blank) {
         return push(packed, Slot::blank(count));
     }
-    packed.push(Slot {
-        id: 0,
-        rows: count,
-        formulas: has_formula(&rows),
-        work: Work::Rows(rows),
-    });
+    packed.push(Slot { id: 0, rows: count, formulas: has_formula(&rows), work: Work::Rows(rows) });
 }
 
 /// Adds a slot; blank ones join.

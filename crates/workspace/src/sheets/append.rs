@@ -24,11 +24,7 @@ pub(crate) async fn append(request: Request, range: String) -> Result<Response, 
             let text = format!(
                 "Invalid value at 'insert_data_option' (type.googleapis.com/google.apps.sheets.v4.AppendValuesRequest.InsertDataOption), \"{other}\""
             );
-            return Err(ApiError::violation(
-                text.clone(),
-                "insert_data_option",
-                text,
-            ));
+            return Err(ApiError::violation(text.clone(), "insert_data_option", text));
         }
     };
     let told = Echo::of(
@@ -73,22 +69,10 @@ fn place(
     body: &Value,
     insert: bool,
 ) -> Result<Range, ApiError> {
-    let lists = body
-        .get("values")
-        .and_then(Value::as_array)
-        .map_or(&[] as &[Value], Vec::as_slice);
-    let long = lists
-        .iter()
-        .filter_map(Value::as_array)
-        .map(Vec::len)
-        .max()
-        .unwrap_or(0);
+    let lists = body.get("values").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
+    let long = lists.iter().filter_map(Value::as_array).map(Vec::len).max().unwrap_or(0);
     let by_columns = body.get("majorDimension").and_then(Value::as_str) == Some("COLUMNS");
-    let (height, width) = if by_columns {
-        (long, lists.len())
-    } else {
-        (lists.len(), long)
-    };
+    let (height, width) = if by_columns { (long, lists.len()) } else { (lists.len(), long) };
     let size = |count: usize| u32::try_from(count).unwrap_or(u32::MAX / 4);
     let (height, width) = (size(height), size(width));
     let (row, column) = match table {
@@ -110,10 +94,7 @@ fn place(
         Axis::Columns,
         (column + width).saturating_sub(columns),
     )?;
-    Ok(Range {
-        sheet: range.sheet,
-        cells: Cells::cell(row, column),
-    })
+    Ok(Range { sheet: range.sheet, cells: Cells::cell(row, column) })
 }
 
 /// Returns the table that a range falls in: the block of cells around the last one in the range
@@ -126,23 +107,16 @@ fn table(session: &mut Session<'_>, book: &Book, range: &Range) -> Result<Option
     let mut end = sheet.grid.used_rows(session)?.min(within.end_row);
     while seed.is_none() && end > within.start_row {
         let start = end.saturating_sub(512).max(within.start_row);
-        sheet
-            .grid
-            .window(session, start, end)?
-            .each(&mut |number, line| {
-                line.each(&mut |column, cell| {
-                    if !cell.is_empty()
-                        && column >= within.start_column
-                        && column < within.end_column
-                    {
-                        seed = Some((start + number, column));
-                    }
-                })
-            })?;
+        sheet.grid.window(session, start, end)?.each(&mut |number, line| {
+            line.each(&mut |column, cell| {
+                if !cell.is_empty() && column >= within.start_column && column < within.end_column {
+                    seed = Some((start + number, column));
+                }
+            })
+        })?;
         end = start;
     }
-    seed.map(|(row, column)| block(session, &sheet.grid, Rect::cell(row, column)))
-        .transpose()
+    seed.map(|(row, column)| block(session, &sheet.grid, Rect::cell(row, column))).transpose()
 }
 
 /// Widens a rectangle until no cell that shows something touches it, also by its corners.
@@ -152,11 +126,8 @@ fn block(session: &mut Session<'_>, grid: &Grid, seed: Rect) -> Result<Rect, Api
         // Whole runs of rows at once: a tall table would else cost one pass a row.
         let above = run(session, grid, rect, false)?;
         let below = run(session, grid, rect, true)?;
-        let mut next = Rect {
-            start_row: rect.start_row - above,
-            end_row: rect.end_row + below,
-            ..rect
-        };
+        let mut next =
+            Rect { start_row: rect.start_row - above, end_row: rect.end_row + below, ..rect };
         let from = rect.start_column.saturating_sub(1);
         let to = rect.end_column + 1;
         let mut look = |column: u32, cell: CellView<'_>| {
@@ -191,18 +162,17 @@ fn run(session: &mut Session<'_>, grid: &Grid, rect: Rect, down: bool) -> Result
             return Ok(total);
         }
         let mut shows = vec![false; (last - first) as usize];
-        grid.window(session, first, last)?
-            .each(&mut |number, line| {
-                line.each(&mut |column, cell| {
-                    if !cell.is_empty()
-                        && column + 1 >= rect.start_column
-                        && column <= rect.end_column
-                        && let Some(shown) = shows.get_mut(number as usize)
-                    {
-                        *shown = true;
-                    }
-                })
-            })?;
+        grid.window(session, first, last)?.each(&mut |number, line| {
+            line.each(&mut |column, cell| {
+                if !cell.is_empty()
+                    && column + 1 >= rect.start_column
+                    && column <= rect.end_column
+                    && let Some(shown) = shows.get_mut(number as usize)
+                {
+                    *shown = true;
+                }
+            })
+        })?;
         let length = if down {
             shows.iter().take_while(|shown| **shown).count()
         } else {

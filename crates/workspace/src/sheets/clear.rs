@@ -61,10 +61,7 @@ pub(crate) async fn clear(request: Request, range: String) -> Result<Response, A
 /// Answers `POST .../values:batchClear`, and with data filters `:batchClearByDataFilter`.
 pub(crate) async fn batch_clear(request: Request, by_filter: bool) -> Result<Response, ApiError> {
     let (kind, answer_kind) = if by_filter {
-        (
-            "BatchClearValuesByDataFilterRequest",
-            "BatchClearValuesByDataFilterResponse",
-        )
+        ("BatchClearValuesByDataFilterRequest", "BatchClearValuesByDataFilterResponse")
     } else {
         ("BatchClearValuesRequest", "BatchClearValuesResponse")
     };

@@ -25,17 +25,10 @@ pub(crate) async fn create(request: Request) -> Result<Response, ApiError> {
         .app
         .store
         .write(move |session| {
-            let given = body
-                .get("properties")
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default();
+            let given =
+                body.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
             let text = |name: &str, or: &str| {
-                given
-                    .get(name)
-                    .and_then(Value::as_str)
-                    .unwrap_or(or)
-                    .to_owned()
+                given.get(name).and_then(Value::as_str).unwrap_or(or).to_owned()
             };
             let title = text("title", "Untitled spreadsheet");
             let mut book = blank(
@@ -47,11 +40,7 @@ pub(crate) async fn create(request: Request) -> Result<Response, ApiError> {
             for (name, value) in given {
                 book.head_mut().properties.insert(name, value);
             }
-            let sheets = body
-                .get("sheets")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
+            let sheets = body.get("sheets").and_then(Value::as_array).cloned().unwrap_or_default();
             let mut batch = Batch::new(session, book, &app);
             if !sheets.is_empty() {
                 batch.book.sheets.clear();
@@ -59,39 +48,21 @@ pub(crate) async fn create(request: Request) -> Result<Response, ApiError> {
                     fill(&mut batch, sheet)?;
                 }
             }
-            for range in body
-                .get("namedRanges")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-            {
+            for range in body.get("namedRanges").and_then(Value::as_array).into_iter().flatten() {
                 batch.run("addNamedRange", &serde_json::json!({ "namedRange": range }))?;
             }
-            for entry in body
-                .get("developerMetadata")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
+            for entry in
+                body.get("developerMetadata").and_then(Value::as_array).into_iter().flatten()
             {
                 batch.run(
                     "createDeveloperMetadata",
                     &serde_json::json!({ "developerMetadata": entry }),
                 )?;
             }
-            let Batch {
-                session, mut book, ..
-            } = batch;
+            let Batch { session, mut book, .. } = batch;
             book.note_order();
-            super::formulas::created(session, &app, &book)?;
             let book = commit(session, &app, book)?;
-            tell(
-                session,
-                &book,
-                &View {
-                    mask,
-                    ..View::default()
-                },
-            )
+            tell(session, &book, &View { mask, ..View::default() })
         })
         .await?;
     Ok(crate::http::json(200, &answer, request.call.pretty()))
@@ -100,10 +71,8 @@ pub(crate) async fn create(request: Request) -> Result<Response, ApiError> {
 /// Adds one sheet of a create request, with its cells and objects.
 fn fill(batch: &mut Batch<'_, '_>, sheet: &Value) -> Result<(), ApiError> {
     let number = batch.book.sheets.len() + 1;
-    let mut properties = sheet
-        .get("properties")
-        .cloned()
-        .unwrap_or_else(|| Value::Object(Map::new()));
+    let mut properties =
+        sheet.get("properties").cloned().unwrap_or_else(|| Value::Object(Map::new()));
     if let Value::Object(map) = &mut properties {
         let default = sheet_title(batch.book.locale(), number);
         map.entry("title").or_insert_with(|| default.into());
@@ -112,51 +81,27 @@ fn fill(batch: &mut Batch<'_, '_>, sheet: &Value) -> Result<(), ApiError> {
         }
     }
     let id = add_sheet(batch, &properties)?;
-    for data in sheet
-        .get("data")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for data in sheet.get("data").and_then(Value::as_array).into_iter().flatten() {
         let number = |name: &str| {
             data.get(name)
                 .and_then(Value::as_u64)
                 .and_then(|number| u32::try_from(number).ok())
                 .unwrap_or(0)
         };
-        let rows = data
-            .get("rowData")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
-        update_rows(
-            batch,
-            id,
-            (number("startRow"), number("startColumn")),
-            &rows,
-        )?;
+        let rows = data.get("rowData").and_then(Value::as_array).cloned().unwrap_or_default();
+        update_rows(batch, id, (number("startRow"), number("startColumn")), &rows)?;
     }
     let target = batch.book.sheet_mut(id)?;
     for name in crate::book::LISTS {
-        if let Some(list) = sheet
-            .get(name)
-            .and_then(Value::as_array)
-            .filter(|list| !list.is_empty())
+        if let Some(list) =
+            sheet.get(name).and_then(Value::as_array).filter(|list| !list.is_empty())
         {
             *target.list_mut(name) = list.clone();
         }
     }
     target.basic_filter = sheet.get("basicFilter").cloned();
-    for entry in sheet
-        .get("developerMetadata")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        batch.run(
-            "createDeveloperMetadata",
-            &serde_json::json!({ "developerMetadata": entry }),
-        )?;
+    for entry in sheet.get("developerMetadata").and_then(Value::as_array).into_iter().flatten() {
+        batch.run("createDeveloperMetadata", &serde_json::json!({ "developerMetadata": entry }))?;
     }
     Ok(())
 }
@@ -171,17 +116,12 @@ pub(crate) async fn copy_to(request: Request, sheet: String) -> Result<Response,
         .store
         .write(move |session| {
             let source = session.book(&id)?;
-            let sheet = sheet
-                .parse()
-                .ok()
-                .and_then(|sheet| source.sheet_arc(sheet))
-                .ok_or_else(|| {
+            let sheet =
+                sheet.parse().ok().and_then(|sheet| source.sheet_arc(sheet)).ok_or_else(|| {
                     ApiError::invalid(format!("The sheet ({sheet}) cannot be found."))
                 })?;
-            let target = body
-                .get("destinationSpreadsheetId")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let target =
+                body.get("destinationSpreadsheetId").and_then(Value::as_str).unwrap_or_default();
             let mut book = Book::clone(&*session.book(target)?);
             let mut copy = Sheet::clone(sheet);
             copy.grid = sheet.grid.duplicate(session)?;
@@ -207,10 +147,7 @@ pub(crate) async fn copy_to(request: Request, sheet: String) -> Result<Response,
             book.note_order();
             let book = commit(session, &app, book)?;
             let index = book.sheets.len().saturating_sub(1);
-            Ok(book
-                .sheet(new)
-                .map(|sheet| sheet.properties_json(index))
-                .unwrap_or_default())
+            Ok(book.sheet(new).map(|sheet| sheet.properties_json(index)).unwrap_or_default())
         })
         .await?;
     request.answer("SheetProperties", answer)

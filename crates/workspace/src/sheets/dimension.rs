@@ -65,10 +65,7 @@ pub(crate) fn insert(
     let (rows, columns) = (sheet.grid.rows(), sheet.grid.columns());
     let (more, wide) = match axis {
         Axis::Rows => (u64::from(count) * u64::from(columns), columns),
-        Axis::Columns => (
-            u64::from(count) * u64::from(rows),
-            columns.saturating_add(count),
-        ),
+        Axis::Columns => (u64::from(count) * u64::from(rows), columns.saturating_add(count)),
     };
     check_size(book, more, wide)?;
     let sheet = book.sheet_mut(id)?;
@@ -119,16 +116,13 @@ fn row_formats(
     row: u32,
 ) -> Result<Vec<(u32, u32)>, ApiError> {
     let mut formats = Vec::new();
-    sheet
-        .grid
-        .window(session, row, row + 1)?
-        .each(&mut |_, line| {
-            line.each(&mut |column, cell| {
-                if cell.format != 0 {
-                    formats.push((column, cell.format));
-                }
-            })
-        })?;
+    sheet.grid.window(session, row, row + 1)?.each(&mut |_, line| {
+        line.each(&mut |column, cell| {
+            if cell.format != 0 {
+                formats.push((column, cell.format));
+            }
+        })
+    })?;
     Ok(formats)
 }
 
@@ -199,19 +193,18 @@ fn remap(
                 Axis::Columns => &mut sheet.columns,
             };
             remap.map(dimensions);
-            sheet
-                .metadata
-                .retain_mut(|entry| match (&mut entry.location, axis) {
-                    (Location::Row(index), Axis::Rows)
-                    | (Location::Column(index), Axis::Columns) => match remap.point(*index) {
+            sheet.metadata.retain_mut(|entry| match (&mut entry.location, axis) {
+                (Location::Row(index), Axis::Rows) | (Location::Column(index), Axis::Columns) => {
+                    match remap.point(*index) {
                         Some(position) => {
                             *index = position;
                             true
                         }
                         None => false,
-                    },
-                    _ => true,
-                });
+                    }
+                }
+                _ => true,
+            });
         }
     }
     super::formulas::follow(session, book, id, axis, remap)

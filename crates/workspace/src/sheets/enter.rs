@@ -30,18 +30,14 @@ impl Mode {
         match name {
             Some("RAW") => Ok(Self::Raw),
             Some("USER_ENTERED") => Ok(Self::UserEntered),
-            None | Some("" | "INPUT_VALUE_OPTION_UNSPECIFIED") => Err(ApiError::invalid(
-                "'valueInputOption' is required but not specified",
-            )),
+            None | Some("" | "INPUT_VALUE_OPTION_UNSPECIFIED") => {
+                Err(ApiError::invalid("'valueInputOption' is required but not specified"))
+            }
             Some(other) => {
                 let text = format!(
                     "Invalid value at 'value_input_option' (type.googleapis.com/google.apps.sheets.v4.ValueInputOption), \"{other}\""
                 );
-                Err(ApiError::violation(
-                    text.clone(),
-                    "value_input_option",
-                    text,
-                ))
+                Err(ApiError::violation(text.clone(), "value_input_option", text))
             }
         }
     }
@@ -57,11 +53,7 @@ pub(crate) struct Enter {
 impl Enter {
     /// Returns the way of entering in a book at a moment (milliseconds since 1970 UTC).
     pub(crate) fn new(book: &Book, mode: Mode, now_ms: i64) -> Self {
-        Self {
-            mode,
-            locale: Locale::of(book.locale()),
-            now: local_time(book, now_ms),
-        }
+        Self { mode, locale: Locale::of(book.locale()), now: local_time(book, now_ms) }
     }
 
     /// Puts a value of a request into a cell; `false` when null says to leave it.
@@ -80,9 +72,7 @@ impl Enter {
             Value::Number(number) => cell.set_value(Scalar::Number(number.as_f64().unwrap_or(0.0))),
             Value::String(text) => self.put_text(formats, cell, text)?,
             Value::Array(_) | Value::Object(_) => {
-                return Err(ApiError::invalid(format!(
-                    "list_value or struct_value: {value}"
-                )));
+                return Err(ApiError::invalid(format!("list_value or struct_value: {value}")));
             }
         }
         Ok(true)
@@ -101,10 +91,7 @@ impl Enter {
             return Ok(());
         }
         // A cell formatted as plain text takes what is typed as it is.
-        if formats
-            .number_format(cell.format)
-            .is_some_and(|(kind, _)| kind == "TEXT")
-        {
+        if formats.number_format(cell.format).is_some_and(|(kind, _)| kind == "TEXT") {
             set_text(formats, cell, text);
             return Ok(());
         }
@@ -129,10 +116,7 @@ impl Enter {
 /// Returns the wall-clock time of a book.
 pub(crate) fn local_time(book: &Book, now_ms: i64) -> DateTime {
     let zone = TimeZone::get(book.time_zone()).unwrap_or(TimeZone::UTC);
-    Timestamp::from_millisecond(now_ms)
-        .unwrap_or(Timestamp::UNIX_EPOCH)
-        .to_zoned(zone)
-        .datetime()
+    Timestamp::from_millisecond(now_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone).datetime()
 }
 
 /// Refuses a text that no cell holds.
@@ -148,22 +132,14 @@ pub(crate) fn check_length(text: &str) -> Result<(), ApiError> {
 /// Sets a plain text; a whole-cell address becomes a link (also RAW: google-wire 2.4).
 fn set_text(formats: &mut Formats, cell: &mut Cell, text: &str) {
     cell.set_value(Scalar::text(text));
-    let address = if text.contains('.') || text.contains(':') {
-        entered::link(text)
-    } else {
-        None
-    };
-    let linked = formats
-        .get(cell.format)
-        .and_then(|format| format.get("textFormat")?.get("link"))
-        .is_some();
+    let address = if text.contains('.') || text.contains(':') { entered::link(text) } else { None };
+    let linked =
+        formats.get(cell.format).and_then(|format| format.get("textFormat")?.get("link")).is_some();
     if address.is_none() && !linked {
         return;
     }
     change_format(formats, cell, |format| {
-        let part = format
-            .entry("textFormat")
-            .or_insert_with(|| Value::Object(Map::new()));
+        let part = format.entry("textFormat").or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(part) = part {
             match address {
                 Some(address) => {

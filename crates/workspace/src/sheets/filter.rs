@@ -20,10 +20,7 @@ pub(crate) fn ranges(book: &Book, filters: &Value) -> Result<Vec<Matched>, ApiEr
         for range in chosen(book, filter)? {
             match all.iter_mut().find(|known| known.range == range) {
                 Some(known) => known.filters.push(filter.clone()),
-                None => all.push(Matched {
-                    range,
-                    filters: vec![filter.clone()],
-                }),
+                None => all.push(Matched { range, filters: vec![filter.clone()] }),
             }
         }
     }
@@ -56,10 +53,7 @@ fn chosen(book: &Book, filter: &Value) -> Result<Vec<Range>, ApiError> {
                     cells.end_column = Some(column + 1);
                 }
             }
-            Some(Range {
-                sheet: sheet?,
-                cells,
-            })
+            Some(Range { sheet: sheet?, cells })
         })
         .collect())
 }
@@ -108,17 +102,11 @@ pub(crate) fn search<'a>(
     book: &'a Book,
     lookup: &Value,
 ) -> Result<Vec<(Option<i32>, &'a Metadata)>, ApiError> {
-    let text = |name: &str| {
-        lookup
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
-    };
+    let text =
+        |name: &str| lookup.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let id = lookup.get("metadataId").and_then(Value::as_i64);
-    let place = lookup
-        .get("metadataLocation")
-        .map(|location| Place::of(book, location))
-        .transpose()?;
+    let place =
+        lookup.get("metadataLocation").map(|location| Place::of(book, location)).transpose()?;
     let strategy = text("locationMatchingStrategy");
     if place == Some(Place::Spreadsheet) && strategy == Some("INTERSECTING_LOCATION") {
         return Err(ApiError::invalid(
@@ -133,9 +121,7 @@ pub(crate) fn search<'a>(
                 && text("metadataValue").is_none_or(|value| value == entry.value)
                 && text("visibility").is_none_or(|visibility| visibility == entry.visibility)
                 && text("locationType").is_none_or(|kind| kind == entry.location.kind())
-                && place
-                    .as_ref()
-                    .is_none_or(|place| place.matches(*sheet, entry.location, exact))
+                && place.as_ref().is_none_or(|place| place.matches(*sheet, entry.location, exact))
         })
         .collect())
 }
@@ -144,12 +130,7 @@ pub(crate) fn search<'a>(
 enum Place {
     Spreadsheet,
     Sheet(i32),
-    Span {
-        sheet: i32,
-        rows: bool,
-        start: u32,
-        end: Option<u32>,
-    },
+    Span { sheet: i32, rows: bool, start: u32, end: Option<u32> },
 }
 
 impl Place {
@@ -165,10 +146,7 @@ impl Place {
         };
         if let Some(range) = location.get("dimensionRange") {
             let number = |name: &str| {
-                range
-                    .get(name)
-                    .and_then(Value::as_u64)
-                    .and_then(|n| u32::try_from(n).ok())
+                range.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok())
             };
             return Ok(Self::Span {
                 sheet: known(range.get("sheetId").and_then(Value::as_i64).unwrap_or(0))?,
@@ -179,9 +157,7 @@ impl Place {
         }
         match location.get("sheetId").and_then(Value::as_i64) {
             Some(id) => Ok(Self::Sheet(known(id)?)),
-            None => Err(ApiError::invalid(
-                "DeveloperMetadataLocation must specify a location.",
-            )),
+            None => Err(ApiError::invalid("DeveloperMetadataLocation must specify a location.")),
         }
     }
 
@@ -194,22 +170,13 @@ impl Place {
             }
             (Self::Span { sheet, .. }, Location::Sheet) => !exact && of == Some(*sheet),
             (
-                Self::Span {
-                    sheet,
-                    rows,
-                    start,
-                    end,
-                },
+                Self::Span { sheet, rows, start, end },
                 Location::Row(index) | Location::Column(index),
             ) => {
                 let same = *rows == matches!(location, Location::Row(_));
                 let inside = index >= *start && end.is_none_or(|end| index < end);
                 of == Some(*sheet)
-                    && if same {
-                        inside && (!exact || *end == Some(*start + 1))
-                    } else {
-                        !exact
-                    }
+                    && if same { inside && (!exact || *end == Some(*start + 1)) } else { !exact }
             }
             _ => false,
         }

@@ -38,11 +38,7 @@ impl View {
             None => self.grid,
             Some(mask) if mask.is_all() => self.grid,
             Some(mask) => mask.child("sheets").is_some_and(|sheets| {
-                if sheets.is_all() {
-                    self.grid
-                } else {
-                    sheets.child("data").is_some()
-                }
+                if sheets.is_all() { self.grid } else { sheets.child("data").is_some() }
             }),
         }
     }
@@ -52,12 +48,7 @@ impl View {
 pub(crate) async fn get(request: Request) -> Result<Response, ApiError> {
     let mask = request.mask("Spreadsheet")?;
     let grid = request.call.flag("includeGridData");
-    let texts: Vec<String> = request
-        .call
-        .params("ranges")
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let texts: Vec<String> = request.call.params("ranges").into_iter().map(str::to_owned).collect();
     let id = request.id.clone();
     let answer = request
         .app
@@ -67,10 +58,8 @@ pub(crate) async fn get(request: Request) -> Result<Response, ApiError> {
             let ranges = if texts.is_empty() {
                 None
             } else {
-                let ranges: Result<Vec<Range>, ApiError> = texts
-                    .iter()
-                    .map(|text| Range::of_text(&book, text))
-                    .collect();
+                let ranges: Result<Vec<Range>, ApiError> =
+                    texts.iter().map(|text| Range::of_text(&book, text)).collect();
                 Some(ranges?)
             };
             tell(session, &book, &View { ranges, grid, mask })
@@ -127,13 +116,7 @@ pub(crate) fn tell(session: &mut Session<'_>, book: &Book, view: &View) -> Resul
             }
             "sheets" => sheets(session, book, view, &mask)?,
             "namedRanges" => mask.apply(Value::Array(book.head.named_ranges.clone())),
-            _ => mask.apply(
-                book.head
-                    .metadata
-                    .iter()
-                    .map(|entry| entry.json(0))
-                    .collect(),
-            ),
+            _ => mask.apply(book.head.metadata.iter().map(|entry| entry.json(0)).collect()),
         };
         if value.as_array().is_none_or(|list| !list.is_empty()) {
             out.insert(name.to_owned(), value);
@@ -152,10 +135,7 @@ fn properties(book: &Book) -> Value {
     }
     out.insert(
         "defaultFormat".to_owned(),
-        stored
-            .get("defaultFormat")
-            .cloned()
-            .unwrap_or_else(default_format),
+        stored.get("defaultFormat").cloned().unwrap_or_else(default_format),
     );
     for (name, value) in stored {
         if !out.contains_key(name) {
@@ -183,12 +163,10 @@ fn sheets(
 ) -> Result<Value, ApiError> {
     let mut all = Vec::new();
     for (index, sheet) in book.sheets.iter().enumerate() {
-        let ranges: Option<Vec<&Range>> = view.ranges.as_ref().map(|ranges| {
-            ranges
-                .iter()
-                .filter(|range| range.sheet == sheet.id)
-                .collect()
-        });
+        let ranges: Option<Vec<&Range>> = view
+            .ranges
+            .as_ref()
+            .map(|ranges| ranges.iter().filter(|range| range.sheet == sheet.id).collect());
         if ranges.as_ref().is_some_and(Vec::is_empty) {
             continue;
         }
@@ -197,10 +175,7 @@ fn sheets(
             && sheet.is_grid()
             && let Some(mask) = mask.child("data")
         {
-            let whole = Range {
-                sheet: sheet.id,
-                cells: lockstep_a1::Cells::all(),
-            };
+            let whole = Range { sheet: sheet.id, cells: lockstep_a1::Cells::all() };
             let mut data = Vec::new();
             for range in ranges.unwrap_or_else(|| vec![&whole]) {
                 data.push(GridData::new(book, sheet, mask).tell(session, range)?);
@@ -223,10 +198,7 @@ fn sheet_json(sheet: &Sheet, index: usize, mask: &Mask) -> Map<String, Value> {
     put("properties", Some(sheet.properties_json(index)));
     for name in LISTS {
         let list = sheet.list(name);
-        put(
-            name,
-            (!list.is_empty()).then(|| Value::Array(list.to_vec())),
-        );
+        put(name, (!list.is_empty()).then(|| Value::Array(list.to_vec())));
     }
     put("basicFilter", sheet.basic_filter.clone());
     // Entries on rows and columns are told with the cells, under rowMetadata and columnMetadata.
@@ -236,10 +208,7 @@ fn sheet_json(sheet: &Sheet, index: usize, mask: &Mask) -> Map<String, Value> {
         .filter(|entry| entry.location == crate::book::Location::Sheet)
         .map(|entry| entry.json(sheet.id))
         .collect();
-    put(
-        "developerMetadata",
-        (!own.is_empty()).then_some(Value::Array(own)),
-    );
+    put("developerMetadata", (!own.is_empty()).then_some(Value::Array(own)));
     out
 }
 

@@ -27,17 +27,8 @@ pub(crate) struct GridData<'a> {
 impl<'a> GridData<'a> {
     /// Returns a teller for a sheet; the mask is that of GridData.
     pub(crate) fn new(book: &'a Book, sheet: &'a Sheet, mask: &'a Mask) -> Self {
-        let options = Options {
-            render: Render::Formatted,
-            format_dates: false,
-            columns: false,
-        };
-        Self {
-            book,
-            sheet,
-            mask,
-            style: Style::new(book, options),
-        }
+        let options = Options { render: Render::Formatted, format_dates: false, columns: false };
+        Self { book, sheet, mask, style: Style::new(book, options) }
     }
 
     /// Returns the GridData object of a range.
@@ -48,10 +39,7 @@ impl<'a> GridData<'a> {
     ) -> Result<Value, ApiError> {
         let rect = range.inside(self.sheet)?;
         let mut out = Map::new();
-        for (name, start) in [
-            ("startRow", rect.start_row),
-            ("startColumn", rect.start_column),
-        ] {
+        for (name, start) in [("startRow", rect.start_row), ("startColumn", rect.start_column)] {
             if start > 0 && self.mask.child(name).is_some() {
                 out.insert(name.to_owned(), start.into());
             }
@@ -67,9 +55,8 @@ impl<'a> GridData<'a> {
             ("columnMetadata", false, rect.start_column, rect.end_column),
         ] {
             if let Some(mask) = self.mask.child(name) {
-                let all: Vec<Value> = (start..end)
-                    .map(|index| mask.apply(self.dimension(rows, index)))
-                    .collect();
+                let all: Vec<Value> =
+                    (start..end).map(|index| mask.apply(self.dimension(rows, index))).collect();
                 out.insert(name.to_owned(), Value::Array(all));
             }
         }
@@ -82,10 +69,7 @@ impl<'a> GridData<'a> {
         };
         let mut rows: Vec<Value> = Vec::new();
         let mut used = 0;
-        let window = self
-            .sheet
-            .grid
-            .window(session, rect.start_row, rect.end_row)?;
+        let window = self.sheet.grid.window(session, rect.start_row, rect.end_row)?;
         window.each(&mut |_, line| {
             let mut cells: Vec<Value> = Vec::new();
             line.each(&mut |column, cell| {
@@ -135,9 +119,7 @@ impl<'a> GridData<'a> {
             (cell.format != 0 || !cell.is_empty()).then(|| effective(self.book, format))
         });
         put("hyperlink", &mut || {
-            format
-                .and_then(|format| format.get("textFormat")?.get("link")?.get("uri"))
-                .cloned()
+            format.and_then(|format| format.get("textFormat")?.get("link")?.get("uri")).cloned()
         });
         if let Some(extra) = cell.extra.to_map() {
             for (name, value) in extra {
@@ -151,19 +133,11 @@ impl<'a> GridData<'a> {
         let mut out = Map::new();
         let pixels = if rows { ROW_PIXELS } else { COLUMN_PIXELS };
         out.insert("pixelSize".to_owned(), pixels.into());
-        let set = if rows {
-            &self.sheet.rows
-        } else {
-            &self.sheet.columns
-        };
+        let set = if rows { &self.sheet.rows } else { &self.sheet.columns };
         if let Some(set) = set.get(&index) {
             out.extend(set.clone());
         }
-        let place = if rows {
-            Location::Row(index)
-        } else {
-            Location::Column(index)
-        };
+        let place = if rows { Location::Row(index) } else { Location::Column(index) };
         let entries: Vec<Value> = self
             .sheet
             .metadata
@@ -186,28 +160,20 @@ pub(crate) fn extended(value: ScalarView<'_>) -> Option<Value> {
         ScalarView::Bool(flag) => json!({ "boolValue": flag }),
         ScalarView::Text(text) => json!({ "stringValue": text }),
         ScalarView::Error { shown, message } => {
-            let error = crate::grid::CellError {
-                shown: shown.into(),
-                message: message.into(),
-            };
+            let error = crate::grid::CellError { shown: shown.into(), message: message.into() };
             json!({"errorValue": {"type": error.kind(), "message": message}})
         }
     })
 }
 
 fn effective(book: &Book, format: Option<&Value>) -> Value {
-    let mut base = book
-        .head
-        .properties
-        .get("defaultFormat")
-        .cloned()
-        .unwrap_or_else(default_format);
+    let mut base =
+        book.head.properties.get("defaultFormat").cloned().unwrap_or_else(default_format);
     if let Some(format) = format {
         overlay(&mut base, format);
     }
     if let Value::Object(map) = &mut base {
-        map.entry("hyperlinkDisplayType")
-            .or_insert_with(|| "PLAIN_TEXT".into());
+        map.entry("hyperlinkDisplayType").or_insert_with(|| "PLAIN_TEXT".into());
     }
     base
 }

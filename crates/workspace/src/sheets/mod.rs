@@ -61,9 +61,7 @@ impl Request {
 /// Answers a call below `/v4/`.
 pub(crate) async fn handle(app: App, call: Call) -> Response {
     // Masks of answers are checked before anything is written.
-    route(app, call)
-        .await
-        .unwrap_or_else(IntoResponse::into_response)
+    route(app, call).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn route(app: App, call: Call) -> Result<Response, ApiError> {
@@ -140,11 +138,7 @@ async fn values_route(
 }
 
 fn request(app: App, call: Call, id: &str) -> Request {
-    Request {
-        app,
-        call,
-        id: id.to_owned(),
-    }
+    Request { app, call, id: id.to_owned() }
 }
 
 /// Returns the body of a call, checked against a message type; an empty body is an empty message.

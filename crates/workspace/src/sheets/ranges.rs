@@ -39,10 +39,7 @@ impl Range {
         if !sheet.is_grid() {
             return Err(unknown());
         }
-        Ok(Self {
-            sheet: sheet.id,
-            cells,
-        })
+        Ok(Self { sheet: sheet.id, cells })
     }
 
     /// Returns the range of a GridRange object; absent ends are open.
@@ -60,9 +57,7 @@ impl Range {
                 ApiError::invalid(format!("GridRange.{name}[{value}] must be at least 0"))
             };
             let first = u32::try_from(from).map_err(|_| negative(start, from))?;
-            let last = to
-                .map(|to| u32::try_from(to).map_err(|_| negative(end, to)))
-                .transpose()?;
+            let last = to.map(|to| u32::try_from(to).map_err(|_| negative(end, to))).transpose()?;
             if last.is_some_and(|last| last <= first) {
                 return Err(ApiError::invalid(format!(
                     "GridRange.{end}[{}] must be after {start}[{first}]",
@@ -73,15 +68,7 @@ impl Range {
         };
         let (start_row, end_row) = span("startRowIndex", "endRowIndex")?;
         let (start_column, end_column) = span("startColumnIndex", "endColumnIndex")?;
-        Ok(Self {
-            sheet: sheet.id,
-            cells: Cells {
-                start_row,
-                end_row,
-                start_column,
-                end_column,
-            },
-        })
+        Ok(Self { sheet: sheet.id, cells: Cells { start_row, end_row, start_column, end_column } })
     }
 
     /// Returns the part of the range inside the grid.
@@ -104,18 +91,8 @@ impl Range {
         }
         let cells = &self.cells;
         for (start, end, from, to) in [
-            (
-                "startRowIndex",
-                "endRowIndex",
-                cells.start_row,
-                cells.end_row,
-            ),
-            (
-                "startColumnIndex",
-                "endColumnIndex",
-                cells.start_column,
-                cells.end_column,
-            ),
+            ("startRowIndex", "endRowIndex", cells.start_row, cells.end_row),
+            ("startColumnIndex", "endColumnIndex", cells.start_column, cells.end_column),
         ] {
             if from > 0 || to.is_some() {
                 map.insert(start.to_owned(), from.into());
@@ -144,10 +121,7 @@ pub(crate) fn echo(sheet: &Sheet, rect: Rect) -> String {
 }
 
 fn first_visible(book: &Book) -> Option<&Sheet> {
-    book.sheets
-        .iter()
-        .find(|sheet| !sheet.is_hidden() && sheet.is_grid())
-        .map(|sheet| &**sheet)
+    book.sheets.iter().find(|sheet| !sheet.is_hidden() && sheet.is_grid()).map(|sheet| &**sheet)
 }
 
 fn named<'a>(book: &'a Book, name: &str) -> Option<&'a Value> {

@@ -30,11 +30,7 @@ pub(crate) enum Render {
 impl Options {
     /// Returns the options of the query of a call; a prefix is `response` for those of writes.
     pub(crate) fn of_call(call: &Call, render: &str, dates: &str) -> Result<Self, ApiError> {
-        Self::of(
-            call.param(render),
-            call.param(dates),
-            call.param("majorDimension"),
-        )
+        Self::of(call.param(render), call.param(dates), call.param("majorDimension"))
     }
 
     /// Returns the options that three enumerations say, absent ones being the defaults.
@@ -59,11 +55,7 @@ impl Options {
             None | Some("" | "SERIAL_NUMBER") => false,
             Some("FORMATTED_STRING") => true,
             Some(other) => {
-                return Err(bad(
-                    "date_time_render_option",
-                    "DateTimeRenderOption",
-                    other,
-                ));
+                return Err(bad("date_time_render_option", "DateTimeRenderOption", other));
             }
         };
         let columns = match major {
@@ -71,11 +63,7 @@ impl Options {
             Some("COLUMNS") => true,
             Some(other) => return Err(bad("major_dimension", "Dimension", other)),
         };
-        Ok(Self {
-            render,
-            format_dates,
-            columns,
-        })
+        Ok(Self { render, format_dates, columns })
     }
 
     /// Returns the API's name of the major dimension.
@@ -113,10 +101,7 @@ impl Style {
         {
             return string(out, formula);
         }
-        let format = self
-            .formats
-            .get(cell.format as usize)
-            .and_then(Option::as_ref);
+        let format = self.formats.get(cell.format as usize).and_then(Option::as_ref);
         if self.options.render == Render::Formatted {
             match (cell.value, format) {
                 (ScalarView::Text(text), None) => string(out, text),
@@ -236,10 +221,7 @@ impl Style {
                 }
             })
         })?;
-        let used = columns
-            .iter()
-            .rposition(|list| !list.is_empty())
-            .map_or(0, |last| last + 1);
+        let used = columns.iter().rposition(|list| !list.is_empty()).map_or(0, |last| last + 1);
         for (index, list) in columns.iter().take(used).enumerate() {
             json.item(2, index > 0);
             json.raw(b"[");
@@ -317,10 +299,7 @@ pub(crate) fn new_line(out: &mut Vec<u8>, indent: usize) {
 
 /// Writes a JSON string.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
-    if text
-        .bytes()
-        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
-    {
+    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');

@@ -86,12 +86,7 @@ pub(crate) async fn batch_get(request: Request) -> Result<Response, ApiError> {
     let options = Options::of_call(&request.call, "valueRenderOption", "dateTimeRenderOption")?;
     let mask = request.mask("BatchGetValuesResponse")?;
     let id = request.id.clone();
-    let texts: Vec<String> = request
-        .call
-        .params("ranges")
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let texts: Vec<String> = request.call.params("ranges").into_iter().map(str::to_owned).collect();
     let (book, reads) = request
         .app
         .store
@@ -203,7 +198,5 @@ fn finish(
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(ApiError::internal)?
+    tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?
 }

@@ -57,11 +57,7 @@ pub(crate) fn write(
     let lists = lists(body);
     let by_columns = body.get("majorDimension").and_then(Value::as_str) == Some("COLUMNS");
     let long = lists.iter().map(|list| list.len()).max().unwrap_or(0);
-    let (height, width) = if by_columns {
-        (long, lists.len())
-    } else {
-        (lists.len(), long)
-    };
+    let (height, width) = if by_columns { (long, lists.len()) } else { (lists.len(), long) };
     let sheet = book.sheet(range.sheet).ok_or_else(ApiError::not_found)?;
     let rect = target(sheet, range.cells, height, width)?;
     let Book { head, sheets, .. } = book;
@@ -80,11 +76,7 @@ pub(crate) fn write(
     };
     for (major, list) in (0_u32..).zip(&lists) {
         for (minor, value) in (0_u32..).zip(*list) {
-            let (down, right) = if by_columns {
-                (minor, major)
-            } else {
-                (major, minor)
-            };
+            let (down, right) = if by_columns { (minor, major) } else { (major, minor) };
             if value.is_null() {
                 continue;
             }
@@ -162,10 +154,7 @@ fn proto_text(value: &Value, depth: usize) -> String {
             let inner: String = items
                 .iter()
                 .map(|item| {
-                    format!(
-                        "{pad}  values {{\n{pad}    {}{pad}  }}\n",
-                        proto_text(item, depth + 2)
-                    )
+                    format!("{pad}  values {{\n{pad}    {}{pad}  }}\n", proto_text(item, depth + 2))
                 })
                 .collect();
             format!("list_value {{\n{inner}{pad}}}\n")
@@ -214,15 +203,9 @@ impl Echo {
         answer: &mut Map<String, Value>,
     ) -> Result<(), ApiError> {
         if let Some(options) = self.0 {
-            let range = Range {
-                sheet: written.sheet,
-                cells: written.rect.into(),
-            };
+            let range = Range { sheet: written.sheet, cells: written.rect.into() };
             let read = Read::of(session, book, &range)?;
-            answer.insert(
-                "updatedData".to_owned(),
-                read.value(&mut Style::new(book, options))?,
-            );
+            answer.insert("updatedData".to_owned(), read.value(&mut Style::new(book, options))?);
         }
         Ok(())
     }
@@ -258,28 +241,19 @@ pub(crate) async fn update(request: Request, range: String) -> Result<Response, 
 
 /// Refuses a body whose own range is another than that of the path.
 pub(crate) fn same_range(book: &Book, path: &str, body: &Value) -> Result<(), ApiError> {
-    let Some(own) = body
-        .get("range")
-        .and_then(Value::as_str)
-        .filter(|own| !own.is_empty())
-    else {
+    let Some(own) = body.get("range").and_then(Value::as_str).filter(|own| !own.is_empty()) else {
         return Ok(());
     };
     if own == path || Range::of_text(book, own)? == Range::of_text(book, path)? {
         return Ok(());
     }
-    Err(ApiError::invalid(format!(
-        "Request range[{path}] does not match value's range[{own}]"
-    )))
+    Err(ApiError::invalid(format!("Request range[{path}] does not match value's range[{own}]")))
 }
 
 /// Answers `POST .../values:batchUpdate`, and with data filters `:batchUpdateByDataFilter`.
 pub(crate) async fn batch_update(request: Request, by_filter: bool) -> Result<Response, ApiError> {
     let (kind, answer_kind) = if by_filter {
-        (
-            "BatchUpdateValuesByDataFilterRequest",
-            "BatchUpdateValuesByDataFilterResponse",
-        )
+        ("BatchUpdateValuesByDataFilterRequest", "BatchUpdateValuesByDataFilterResponse")
     } else {
         ("BatchUpdateValuesRequest", "BatchUpdateValuesResponse")
     };
@@ -287,11 +261,8 @@ pub(crate) async fn batch_update(request: Request, by_filter: bool) -> Result<Re
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let mode = Mode::parse(text("valueInputOption"))?;
     let include = body.get("includeValuesInResponse") == Some(&Value::Bool(true));
-    let echo = Echo::of(
-        include,
-        text("responseValueRenderOption"),
-        text("responseDateTimeRenderOption"),
-    )?;
+    let echo =
+        Echo::of(include, text("responseValueRenderOption"), text("responseDateTimeRenderOption"))?;
     let (app, id) = (request.app.clone(), request.id.clone());
     let answer = request
         .app
@@ -299,11 +270,7 @@ pub(crate) async fn batch_update(request: Request, by_filter: bool) -> Result<Re
         .write(move |session| {
             let mut book = Book::clone(&*session.book(&id)?);
             let enter = Enter::new(&book, mode, app.now_ms());
-            let data = body
-                .get("data")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
+            let data = body.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
             let mut all = Vec::new();
             for (index, item) in data.iter().enumerate() {
                 let prefix = format!("Invalid data[{index}]: ");
@@ -330,10 +297,7 @@ fn targets(book: &Book, item: &Value, by_filter: bool) -> Result<Vec<Range>, Api
             .map(|matched| matched.range)
             .collect());
     }
-    let text = item
-        .get("range")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let text = item.get("range").and_then(Value::as_str).unwrap_or_default();
     Ok(vec![Range::of_text(book, text)?])
 }
 
@@ -350,12 +314,7 @@ fn batch_answer(
     let mut responses = Vec::new();
     for (written, filter) in all {
         rows.extend(written.rows.iter().map(|row| (written.sheet, *row)));
-        columns.extend(
-            written
-                .columns
-                .iter()
-                .map(|column| (written.sheet, *column)),
-        );
+        columns.extend(written.columns.iter().map(|column| (written.sheet, *column)));
         if written.cells > 0 {
             sheets.insert(written.sheet);
         }

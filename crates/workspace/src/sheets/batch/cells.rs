@@ -17,14 +17,8 @@ use crate::sheets::enter::check_length;
 use crate::sheets::ranges::Range;
 
 /// Are the fields of CellData that a write can set, beside value and format.
-const FIELDS: [&str; 6] = [
-    "note",
-    "dataValidation",
-    "textFormatRuns",
-    "pivotTable",
-    "chipRuns",
-    "dataSourceTable",
-];
+const FIELDS: [&str; 6] =
+    ["note", "dataValidation", "textFormatRuns", "pivotTable", "chipRuns", "dataSourceTable"];
 
 /// Says which parts of a cell a write sets; a part that is not given is cleared.
 pub(crate) struct CellMask {
@@ -39,10 +33,7 @@ impl CellMask {
         Self {
             value: mask.child("userEnteredValue").is_some(),
             format: mask.child("userEnteredFormat").cloned(),
-            fields: FIELDS
-                .into_iter()
-                .filter(|name| mask.child(name).is_some())
-                .collect(),
+            fields: FIELDS.into_iter().filter(|name| mask.child(name).is_some()).collect(),
         }
     }
 
@@ -101,10 +92,7 @@ fn set_value(cell: &mut Cell, value: Option<&Value>) -> Result<(), ApiError> {
             cell.set_value(Scalar::text(text.as_str()));
         }
         ("errorValue", error) => {
-            let message = error
-                .get("message")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let message = error.get("message").and_then(Value::as_str).unwrap_or_default();
             cell.set_value(Scalar::Error(Box::new(CellError {
                 shown: "#ERROR!".into(),
                 message: message.into(),
@@ -135,10 +123,7 @@ fn set_format(formats: &mut Formats, cell: &mut Cell, mask: &Mask, given: Option
 /// Applies `updateCells`.
 pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
     let mask = CellMask::new(&update_mask(request, "CellData")?);
-    let rows = request
-        .get("rows")
-        .and_then(Value::as_array)
-        .map_or(&[] as &[Value], Vec::as_slice);
+    let rows = request.get("rows").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
     if let Some(start) = request.get("start") {
         let id = sheet_id(start);
         let at = (
@@ -150,20 +135,11 @@ pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
         return Ok(no_reply());
     }
     let Some(range) = request.get("range") else {
-        return Err(ApiError::invalid(
-            "An updateCells request must have a start or a range.",
-        ));
+        return Err(ApiError::invalid("An updateCells request must have a start or a range."));
     };
     let range = Range::of_object(&batch.book, range)?;
     let rect = range.inside(batch.book.sheet_mut(range.sheet)?)?;
-    set_rows(
-        batch,
-        range.sheet,
-        (rect.start_row, rect.start_column),
-        rows,
-        &mask,
-        Some(rect),
-    )?;
+    set_rows(batch, range.sheet, (rect.start_row, rect.start_column), rows, &mask, Some(rect))?;
     Ok(no_reply())
 }
 
@@ -198,10 +174,8 @@ fn set_rows(
     let blank = Value::Object(Map::new());
     for (down, row) in (0_u32..).zip(rows) {
         let number = top + down;
-        let cells = row
-            .get("values")
-            .and_then(Value::as_array)
-            .map_or(&[] as &[Value], Vec::as_slice);
+        let cells =
+            row.get("values").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
         if number >= end_row {
             return Err(beyond("row", number, end_row));
         }
@@ -212,23 +186,14 @@ fn set_rows(
         if width > end_column.saturating_sub(left) {
             return Err(beyond("column", left.max(end_column), end_column));
         }
-        let reach = if within.is_some() {
-            end_column
-        } else {
-            left + width
-        };
+        let reach = if within.is_some() { end_column } else { left + width };
         let line = grid.row_mut(*session, number)?;
         if line.len() < (left + width) as usize {
             line.resize_with((left + width) as usize, Cell::default);
         }
         // Cells of the range that are not given are cleared; those past the end are clear already.
         let values = cells.iter().chain(std::iter::repeat(&blank));
-        for (cell, value) in line
-            .iter_mut()
-            .take(reach as usize)
-            .skip(left as usize)
-            .zip(values)
-        {
+        for (cell, value) in line.iter_mut().take(reach as usize).skip(left as usize).zip(values) {
             mask.set(formats, cell, value)?;
         }
     }
@@ -266,10 +231,7 @@ pub(super) fn append(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
         ));
     }
     let id = sheet_id(request);
-    let rows = request
-        .get("rows")
-        .and_then(Value::as_array)
-        .map_or(&[] as &[Value], Vec::as_slice);
+    let rows = request.get("rows").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
     let grid = &batch.book.sheet_mut(id)?.grid;
     let at = grid.used_rows(batch.session)?;
     let needed = at.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX / 4));
@@ -282,10 +244,7 @@ pub(super) fn append(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
 /// Applies `repeatCell`: clipped to the grid, refused when it starts beyond it.
 pub(super) fn repeat(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
     let mask = CellMask::new(&update_mask(request, "CellData")?);
-    let data = request
-        .get("cell")
-        .cloned()
-        .unwrap_or_else(|| Value::Object(Map::new()));
+    let data = request.get("cell").cloned().unwrap_or_else(|| Value::Object(Map::new()));
     let range = Range::of_object(&batch.book, request.get("range").unwrap_or(&Value::Null))?;
     let rect = range.inside(batch.book.sheet_mut(range.sheet)?)?;
     let Batch { session, book, .. } = batch;
@@ -298,11 +257,7 @@ pub(super) fn repeat(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
         .ok_or_else(ApiError::not_found)?;
     // Formats repeat: what a mask makes of one is worked out once.
     let mut seen: HashMap<u32, u32> = HashMap::new();
-    let rest = CellMask {
-        value: mask.value,
-        format: None,
-        fields: mask.fields.clone(),
-    };
+    let rest = CellMask { value: mask.value, format: None, fields: mask.fields.clone() };
     let formula = data
         .get("userEnteredValue")
         .and_then(|value| value.get("formulaValue"))
@@ -313,17 +268,14 @@ pub(super) fn repeat(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
         if line.len() < rect.end_column as usize {
             line.resize_with(rect.end_column as usize, Cell::default);
         }
-        let cells = line
-            .iter_mut()
-            .take(rect.end_column as usize)
-            .skip(rect.start_column as usize);
+        let cells = line.iter_mut().take(rect.end_column as usize).skip(rect.start_column as usize);
         for (column, cell) in (rect.start_column..).zip(cells) {
             rest.set(formats, cell, &data)?;
             if let Some(formula) = formula.as_deref().filter(|_| mask.value) {
                 let moved = crate::sheets::formulas::translate(
                     formula,
-                    row - rect.start_row,
-                    column - rect.start_column,
+                    i64::from(row - rect.start_row),
+                    i64::from(column - rect.start_column),
                 );
                 cell.formula = Some(moved.into());
             }

@@ -28,10 +28,8 @@ impl Span {
         let axis = axis(range)?;
         let length = dimension::length(batch.book.sheet_mut(sheet)?, axis);
         let number = |name: &str| range.get(name).and_then(Value::as_i64);
-        let (start, end) = (
-            number("startIndex").unwrap_or(0),
-            number("endIndex").unwrap_or(i64::from(length)),
-        );
+        let (start, end) =
+            (number("startIndex").unwrap_or(0), number("endIndex").unwrap_or(i64::from(length)));
         if start < 0 {
             return Err(ApiError::invalid(format!(
                 "{name}.startIndex[{start}] must be at least 0"
@@ -42,17 +40,8 @@ impl Span {
                 "{name}.endIndex[{end}] must be greater than {name}.startIndex[{start}]"
             )));
         }
-        let bound = |number: i64| {
-            u32::try_from(number)
-                .unwrap_or(u32::MAX / 4)
-                .min(u32::MAX / 4)
-        };
-        Ok(Self {
-            sheet,
-            axis,
-            start: bound(start),
-            end: bound(end),
-        })
+        let bound = |number: i64| u32::try_from(number).unwrap_or(u32::MAX / 4).min(u32::MAX / 4);
+        Ok(Self { sheet, axis, start: bound(start), end: bound(end) })
     }
 
     /// Refuses a span that reaches beyond the grid.
@@ -138,9 +127,7 @@ pub(super) fn delete(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
     let length = dimension::length(sheet, span.axis);
     let (_, all) = nouns(span.axis);
     if span.end - span.start == length {
-        return Err(ApiError::invalid(format!(
-            "You can't delete all the {all} on the sheet."
-        )));
+        return Err(ApiError::invalid(format!("You can't delete all the {all} on the sheet.")));
     }
     let frozen = sheet
         .properties
@@ -158,17 +145,8 @@ pub(super) fn delete(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
             "Sorry, it is not possible to delete all non-frozen {all}."
         )));
     }
-    dimension::delete(
-        batch.session,
-        &mut batch.book,
-        span.sheet,
-        span.axis,
-        span.start,
-        span.end,
-    )?;
-    let thawed = u64::from(span.end)
-        .min(frozen)
-        .saturating_sub(u64::from(span.start));
+    dimension::delete(batch.session, &mut batch.book, span.sheet, span.axis, span.start, span.end)?;
+    let thawed = u64::from(span.end).min(frozen).saturating_sub(u64::from(span.start));
     if thawed > 0 {
         let name = match span.axis {
             Axis::Rows => "frozenRowCount",
@@ -222,17 +200,11 @@ pub(super) fn shift(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value,
 pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
     let mask = update_mask(request, "DimensionProperties")?;
     let span = Span::read(batch, request.get("range"), "range")?;
-    let given = request
-        .get("properties")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
+    let given = request.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let sheet = batch.book.sheet_mut(span.sheet)?;
     let end = span.end.min(dimension::length(sheet, span.axis));
     for index in span.start..end {
-        let mut set = dimensions(sheet, span.axis)
-            .remove(&index)
-            .unwrap_or_default();
+        let mut set = dimensions(sheet, span.axis).remove(&index).unwrap_or_default();
         mask.update(&mut set, &given);
         set.retain(|_, value| *value != Value::Bool(false));
         if !set.is_empty() {
@@ -270,20 +242,17 @@ pub(super) fn auto_resize(batch: &mut Batch<'_, '_>, request: &Value) -> Result<
             crate::sheets::render::Options::of(None, None, None)?,
         );
         let used = sheet.grid.used_rows(batch.session)?;
-        sheet
-            .grid
-            .window(batch.session, 0, used)?
-            .each(&mut |_, line| {
-                line.each(&mut |column, cell| {
-                    let place = column.checked_sub(span.start).map(|place| place as usize);
-                    if let Some(width) = place.and_then(|place| widths.get_mut(place))
-                        && cell.value != ScalarView::Empty
-                    {
-                        let text = style.shown(cell.value, cell.format);
-                        *width = width.max(text.lines().map(text_width).fold(0.0, f64::max));
-                    }
-                })
-            })?;
+        sheet.grid.window(batch.session, 0, used)?.each(&mut |_, line| {
+            line.each(&mut |column, cell| {
+                let place = column.checked_sub(span.start).map(|place| place as usize);
+                if let Some(width) = place.and_then(|place| widths.get_mut(place))
+                    && cell.value != ScalarView::Empty
+                {
+                    let text = style.shown(cell.value, cell.format);
+                    *width = width.max(text.lines().map(text_width).fold(0.0, f64::max));
+                }
+            })
+        })?;
     }
     let sheet = batch.book.sheet_mut(span.sheet)?;
     for (index, width) in (span.start..end).zip(widths) {
@@ -295,9 +264,7 @@ pub(super) fn auto_resize(batch: &mut Batch<'_, '_>, request: &Value) -> Result<
                 reason = "a width in pixels"
             )]
             let pixels = (width.ceil() as u32).saturating_add(CELL_PADDING);
-            set.entry(index)
-                .or_default()
-                .insert("pixelSize".to_owned(), pixels.into());
+            set.entry(index).or_default().insert("pixelSize".to_owned(), pixels.into());
         } else if let Some(one) = set.get_mut(&index) {
             one.shift_remove("pixelSize");
             if one.is_empty() {

@@ -21,24 +21,14 @@ pub(super) fn create(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
     let given = request
         .get("developerMetadata")
         .ok_or_else(|| ApiError::invalid("developerMetadata must be specified."))?;
-    let text = |name: &str| {
-        given
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let key = text("metadataKey");
     if key.is_empty() {
-        return Err(ApiError::invalid(
-            "DeveloperMetadata.metadataKey must be specified.",
-        ));
+        return Err(ApiError::invalid("DeveloperMetadata.metadataKey must be specified."));
     }
     let visibility = text("visibility");
     if visibility.is_empty() || visibility == "DEVELOPER_METADATA_VISIBILITY_UNSPECIFIED" {
-        return Err(ApiError::invalid(
-            "DeveloperMetadata.visibility must be specified.",
-        ));
+        return Err(ApiError::invalid("DeveloperMetadata.visibility must be specified."));
     }
     let book = &mut batch.book;
     let location = given
@@ -62,13 +52,7 @@ pub(super) fn create(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
             id
         }
     };
-    let entry = Metadata {
-        id,
-        key,
-        value: text("metadataValue"),
-        visibility,
-        location,
-    };
+    let entry = Metadata { id, key, value: text("metadataValue"), visibility, location };
     let told = entry.json(sheet.unwrap_or(0));
     entries_mut(book, sheet)?.push(entry);
     check_budget(book, sheet)?;
@@ -102,11 +86,7 @@ fn check_budget(book: &mut Book, sheet: Option<i32>) -> Result<(), ApiError> {
         .map(|entry| entry.key.chars().count() + entry.value.chars().count())
         .sum();
     if used > MAX_CHARACTERS {
-        let place = if sheet.is_some() {
-            "sheet"
-        } else {
-            "spreadsheet"
-        };
+        let place = if sheet.is_some() { "sheet" } else { "spreadsheet" };
         return Err(ApiError::invalid(format!(
             "Developer metadata of this {place} would exceed the limit of {MAX_CHARACTERS} characters."
         )));
@@ -120,9 +100,8 @@ fn read_location(book: &Book, location: &Value) -> Result<(Option<i32>, Location
     }
     if let Some(range) = location.get("dimensionRange") {
         let id = sheet_id(range);
-        let sheet = book
-            .sheet(id)
-            .ok_or_else(|| ApiError::invalid(format!("No grid with id: {id}")))?;
+        let sheet =
+            book.sheet(id).ok_or_else(|| ApiError::invalid(format!("No grid with id: {id}")))?;
         let axis = range
             .get("dimension")
             .and_then(Value::as_str)
@@ -130,9 +109,7 @@ fn read_location(book: &Book, location: &Value) -> Result<(Option<i32>, Location
             .ok_or_else(|| ApiError::invalid("No dimension specified."))?;
         let start = super::index(range, "startIndex").unwrap_or(0);
         if super::index(range, "endIndex") != Some(start + 1) {
-            return Err(ApiError::invalid(
-                "DimensionRange must represent a single row or column",
-            ));
+            return Err(ApiError::invalid("DimensionRange must represent a single row or column"));
         }
         let length = dimension::length(sheet, axis);
         if start >= length {
@@ -153,9 +130,7 @@ fn read_location(book: &Book, location: &Value) -> Result<(Option<i32>, Location
         }
         return Ok((Some(id), Location::Sheet));
     }
-    Err(ApiError::invalid(
-        "DeveloperMetadata.location must be specified.",
-    ))
+    Err(ApiError::invalid("DeveloperMetadata.location must be specified."))
 }
 
 fn chosen(book: &Book, request: &Value) -> Result<Vec<i32>, ApiError> {
@@ -203,17 +178,8 @@ fn take(book: &mut Book, id: i32) -> Result<Option<(Option<i32>, Metadata)>, Api
 /// Applies `updateDeveloperMetadata`.
 pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
     let mask = update_mask(request, "DeveloperMetadata")?;
-    let given = request
-        .get("developerMetadata")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
-    let text = |name: &str| {
-        given
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let given = request.get("developerMetadata").cloned().unwrap_or_else(|| json!({}));
+    let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut updated = Vec::new();
     for id in chosen(&batch.book, request)? {
         let Some((mut sheet, mut entry)) = take(&mut batch.book, id)? else {

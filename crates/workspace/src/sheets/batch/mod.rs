@@ -2,9 +2,14 @@
 
 pub(crate) mod cells;
 mod dimensions;
+mod groups;
+mod merges;
 mod metadata;
 mod names;
+mod objects;
+mod rules;
 pub(crate) mod sheet;
+mod sort;
 
 use std::collections::HashMap;
 
@@ -68,6 +73,37 @@ impl<'a, 'b> Batch<'a, 'b> {
             "addNamedRange" => names::add(self, request),
             "updateNamedRange" => names::update(self, request),
             "deleteNamedRange" => names::delete(self, request),
+            "mergeCells" => merges::merge(self, request),
+            "unmergeCells" => merges::unmerge(self, request),
+            "sortRange" => sort::sort(self, request),
+            "addDimensionGroup" => groups::add(self, request),
+            "deleteDimensionGroup" => groups::delete(self, request),
+            "updateDimensionGroup" => groups::update(self, request),
+            "addProtectedRange" => objects::protect(self, request),
+            "updateProtectedRange" => objects::PROTECTED.update(self, request),
+            "deleteProtectedRange" => {
+                objects::PROTECTED.delete(self, request.get("protectedRangeId"))
+            }
+            "addFilterView" => objects::FILTER_VIEW.add(self, kind, request),
+            "updateFilterView" => objects::FILTER_VIEW.update(self, request),
+            "deleteFilterView" => objects::FILTER_VIEW.delete(self, request.get("filterId")),
+            "addChart" => objects::CHART.add(self, kind, request),
+            "updateChartSpec" => objects::update_spec(&objects::CHART, self, request),
+            "addSlicer" => objects::SLICER.add(self, kind, request),
+            "updateSlicerSpec" => objects::update_spec(&objects::SLICER, self, request),
+            "deleteEmbeddedObject" => objects::delete_embedded(self, request),
+            "addBanding" => objects::BANDING.add(self, kind, request),
+            "updateBanding" => objects::BANDING.update(self, request),
+            "deleteBanding" => objects::BANDING.delete(self, request.get("bandedRangeId")),
+            "addTable" => objects::TABLE.add(self, kind, request),
+            "updateTable" => objects::TABLE.update(self, request),
+            "deleteTable" => objects::delete_table(self, request),
+            "setDataValidation" => rules::validate(self, request),
+            "setBasicFilter" => rules::set_filter(self, request),
+            "clearBasicFilter" => rules::clear_filter(self, request),
+            "addConditionalFormatRule" => rules::add_format(self, request),
+            "updateConditionalFormatRule" => rules::update_format(self, request),
+            "deleteConditionalFormatRule" => rules::delete_format(self, request),
             _ => Err(ApiError::invalid(format!(
                 "{kind} is not supported by the embedded workspace."
             ))),
@@ -79,10 +115,7 @@ impl<'a, 'b> Batch<'a, 'b> {
 pub(crate) async fn batch_update(request: Request) -> Result<Response, ApiError> {
     let mask = request.mask("BatchUpdateSpreadsheetResponse")?;
     let body = body_of(&request.call, "BatchUpdateSpreadsheetRequest", "")?;
-    let requests = body
-        .get("requests")
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len);
+    let requests = body.get("requests").and_then(Value::as_array).map_or(0, Vec::len);
     if requests == 0 {
         return Err(ApiError::invalid("Must specify at least one request."));
     }
@@ -104,10 +137,7 @@ pub(crate) async fn batch_update(request: Request) -> Result<Response, ApiError>
             let book = commit(session, &app, book)?;
             if body.get("includeSpreadsheetInResponse") == Some(&Value::Bool(true)) {
                 let view = response_view(&book, &body, mask.as_ref())?;
-                answer.insert(
-                    "updatedSpreadsheet".to_owned(),
-                    tell(session, &book, &view)?,
-                );
+                answer.insert("updatedSpreadsheet".to_owned(), tell(session, &book, &view)?);
             }
             let answer = Value::Object(answer);
             Ok(match mask {
@@ -127,12 +157,8 @@ fn apply(
 ) -> Result<(Book, Vec<Value>), ApiError> {
     let mut batch = Batch::new(session, book, app);
     let mut replies = Vec::new();
-    for (index, request) in body
-        .get("requests")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .enumerate()
+    for (index, request) in
+        body.get("requests").and_then(Value::as_array).into_iter().flatten().enumerate()
     {
         let mut kinds = request.as_object().into_iter().flatten();
         let (kind, inner) = match (kinds.next(), kinds.next()) {
@@ -176,10 +202,7 @@ fn response_view(book: &Book, body: &Value, mask: Option<&Mask>) -> Result<View,
 /// # Errors
 /// The recorded text when it is missing; an unknown field is named.
 pub(crate) fn update_mask(request: &Value, message: &str) -> Result<Mask, ApiError> {
-    let text = request
-        .get("fields")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let text = request.get("fields").and_then(Value::as_str).unwrap_or_default();
     if text.trim().is_empty() {
         return Err(ApiError::invalid(
             "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)",
@@ -198,10 +221,7 @@ pub(crate) fn update_mask(request: &Value, message: &str) -> Result<Mask, ApiErr
 
 /// Returns a field as an index of rows or columns.
 pub(crate) fn index(request: &Value, name: &str) -> Option<u32> {
-    request
-        .get(name)
-        .and_then(Value::as_i64)
-        .and_then(|number| u32::try_from(number).ok())
+    request.get(name).and_then(Value::as_i64).and_then(|number| u32::try_from(number).ok())
 }
 
 /// Returns the sheet id of a request; absent is 0.

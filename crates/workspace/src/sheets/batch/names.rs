@@ -11,33 +11,20 @@ use crate::sheets::ranges::Range;
 
 /// Applies `addNamedRange`.
 pub(super) fn add(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
-    let mut given = request
-        .get("namedRange")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let mut given = request.get("namedRange").cloned().unwrap_or_else(|| json!({}));
     if let Some(message) = schema::message("NamedRange") {
         normalize(&mut given, message);
     }
-    let text = |name: &str| {
-        given
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let name = text("name");
     check_name(&batch.book, &name, None)?;
     let range = own_range(&batch.book, given.get("range"))?;
     let mut id = text("namedRangeId");
     if id.is_empty() {
-        id = rand::rng()
-            .random_range(1_000_000..2_147_483_647_u32)
-            .to_string();
+        id = rand::rng().random_range(1_000_000..2_147_483_647_u32).to_string();
     }
     if find(&batch.book, &id).is_some() {
-        return Err(ApiError::invalid(format!(
-            "A named range with id {id} already exists."
-        )));
+        return Err(ApiError::invalid(format!("A named range with id {id} already exists.")));
     }
     let stored = json!({"namedRangeId": id, "name": name, "range": range});
     batch.book.head_mut().named_ranges.push(stored.clone());
@@ -56,9 +43,7 @@ fn check_name(book: &Book, name: &str, own: Option<&str>) -> Result<(), ApiError
     let word = !name.is_empty()
         && name.chars().count() <= 250
         && !name.starts_with(|first: char| first.is_ascii_digit())
-        && name
-            .chars()
-            .all(|letter| letter.is_alphanumeric() || letter == '_')
+        && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
         && !matches!(name.to_ascii_lowercase().as_str(), "true" | "false")
         && lockstep_a1::parse_cells(name).is_none();
     if !word {
@@ -92,24 +77,14 @@ fn missing(id: &str) -> ApiError {
 /// Applies `updateNamedRange`.
 pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
     let mask = update_mask(request, "NamedRange")?;
-    let mut given = request
-        .get("namedRange")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let mut given = request.get("namedRange").cloned().unwrap_or_else(|| json!({}));
     if let Some(message) = schema::message("NamedRange") {
         normalize(&mut given, message);
     }
-    let id = given
-        .get("namedRangeId")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
+    let id = given.get("namedRangeId").and_then(Value::as_str).unwrap_or_default().to_owned();
     let at = find(&batch.book, &id).ok_or_else(|| missing(&id))?;
     if mask.child("name").is_some() {
-        let name = given
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let name = given.get("name").and_then(Value::as_str).unwrap_or_default();
         check_name(&batch.book, name, Some(&id))?;
     }
     if mask.child("range").is_some_and(crate::fields::Mask::is_all) {
@@ -128,10 +103,7 @@ pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
 
 /// Applies `deleteNamedRange`.
 pub(super) fn delete(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
-    let id = request
-        .get("namedRangeId")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let id = request.get("namedRangeId").and_then(Value::as_str).unwrap_or_default();
     let at = find(&batch.book, id).ok_or_else(|| missing(id))?;
     batch.book.head_mut().named_ranges.remove(at);
     Ok(no_reply())

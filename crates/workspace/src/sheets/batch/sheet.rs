@@ -15,26 +15,18 @@ const MAX_SHEETS: usize = 200;
 
 /// Applies `addSheet`.
 pub(super) fn add(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
-    let properties = request
-        .get("properties")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let properties = request.get("properties").cloned().unwrap_or_else(|| json!({}));
     let id = add_sheet(batch, &properties)?;
     Ok(json!({"addSheet": {"properties": told(&batch.book, id)}}))
 }
 
 fn told(book: &Book, id: i32) -> Value {
     let index = place(book, id);
-    book.sheet(id)
-        .map(|sheet| sheet.properties_json(index))
-        .unwrap_or_default()
+    book.sheet(id).map(|sheet| sheet.properties_json(index)).unwrap_or_default()
 }
 
 fn place(book: &Book, id: i32) -> usize {
-    book.sheets
-        .iter()
-        .position(|sheet| sheet.id == id)
-        .unwrap_or(0)
+    book.sheets.iter().position(|sheet| sheet.id == id).unwrap_or(0)
 }
 
 /// Adds a sheet from SheetProperties; returns its id.
@@ -52,10 +44,7 @@ pub(crate) fn add_sheet(batch: &mut Batch<'_, '_>, properties: &Value) -> Result
             "This action would increase the number of sheets in the workbook above the limit of {MAX_SHEETS} sheets."
         )));
     }
-    let id = match properties
-        .shift_remove("sheetId")
-        .and_then(|id| id.as_i64())
-    {
+    let id = match properties.shift_remove("sheetId").and_then(|id| id.as_i64()) {
         Some(id) => i32::try_from(id).unwrap_or(-1),
         None => new_sheet_id(book),
     };
@@ -63,23 +52,15 @@ pub(crate) fn add_sheet(batch: &mut Batch<'_, '_>, properties: &Value) -> Result
         return Err(ApiError::invalid("sheetId must be non-negative."));
     }
     if book.sheet(id).is_some() {
-        return Err(ApiError::invalid(format!(
-            "Sheet with id {id} already exists."
-        )));
+        return Err(ApiError::invalid(format!("Sheet with id {id} already exists.")));
     }
-    let title = match properties
-        .get("title")
-        .and_then(Value::as_str)
-        .filter(|title| !title.is_empty())
-    {
-        Some(title) => title.to_owned(),
-        None => free_title(book),
-    };
+    let title =
+        match properties.get("title").and_then(Value::as_str).filter(|title| !title.is_empty()) {
+            Some(title) => title.to_owned(),
+            None => free_title(book),
+        };
     check_title(book, &title, None)?;
-    let kind = properties
-        .get("sheetType")
-        .and_then(Value::as_str)
-        .unwrap_or("GRID");
+    let kind = properties.get("sheetType").and_then(Value::as_str).unwrap_or("GRID");
     if kind == "DATA_SOURCE" || kind == "OBJECT" {
         return Err(ApiError::invalid(format!(
             "sheetType {kind} is not supported by the embedded workspace; use GRID."
@@ -101,9 +82,7 @@ pub(crate) fn add_sheet(batch: &mut Batch<'_, '_>, properties: &Value) -> Result
     let columns = size(&mut grid, "columnCount", COLUMNS)?;
     dimension::check_size(book, u64::from(rows) * u64::from(columns), columns)?;
     check_frozen(&grid, rows, columns)?;
-    let index = properties
-        .shift_remove("index")
-        .and_then(|index| index.as_u64());
+    let index = properties.shift_remove("index").and_then(|index| index.as_u64());
     let mut sheet = Sheet::new(id, &title, rows, columns);
     set_grid(&mut sheet, grid);
     drop_defaults(&mut properties);
@@ -115,9 +94,7 @@ pub(crate) fn add_sheet(batch: &mut Batch<'_, '_>, properties: &Value) -> Result
         sheet.properties.insert("gridProperties".to_owned(), kept);
     }
     let count = book.sheets.len();
-    let index = index
-        .and_then(|index| usize::try_from(index).ok())
-        .unwrap_or(count);
+    let index = index.and_then(|index| usize::try_from(index).ok()).unwrap_or(count);
     if index > count {
         return Err(ApiError::invalid(format!(
             "sheet index[{index}] is after last sheet[{count}]"
@@ -138,9 +115,7 @@ fn set_grid(sheet: &mut Sheet, mut grid: Map<String, Value>) {
     if grid.is_empty() {
         sheet.properties.shift_remove("gridProperties");
     } else {
-        sheet
-            .properties
-            .insert("gridProperties".to_owned(), Value::Object(grid));
+        sheet.properties.insert("gridProperties".to_owned(), Value::Object(grid));
     }
 }
 
@@ -181,10 +156,9 @@ fn check_title(book: &Book, title: &str, own: Option<i32>) -> Result<(), ApiErro
 }
 
 fn check_frozen(grid: &Map<String, Value>, rows: u32, columns: u32) -> Result<(), ApiError> {
-    for (name, size, noun) in [
-        ("frozenRowCount", rows, "rows"),
-        ("frozenColumnCount", columns, "columns"),
-    ] {
+    for (name, size, noun) in
+        [("frozenRowCount", rows, "rows"), ("frozenColumnCount", columns, "columns")]
+    {
         let frozen = grid.get(name).and_then(Value::as_i64).unwrap_or(0);
         if frozen >= i64::from(size) {
             return Err(ApiError::invalid(format!(
@@ -200,20 +174,12 @@ pub(super) fn delete(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
     let id = sheet_id(request);
     let book = &mut batch.book;
     book.sheet_mut(id)?;
-    if !book
-        .sheets
-        .iter()
-        .any(|sheet| sheet.id != id && !sheet.is_hidden())
-    {
-        return Err(ApiError::invalid(
-            "You can't remove all the sheets in a document.",
-        ));
+    if !book.sheets.iter().any(|sheet| sheet.id != id && !sheet.is_hidden()) {
+        return Err(ApiError::invalid("You can't remove all the sheets in a document."));
     }
     book.sheets.retain(|sheet| sheet.id != id);
     book.note_order();
-    book.head_mut()
-        .named_ranges
-        .retain(|range| range.get("range").map(sheet_id) != Some(id));
+    book.head_mut().named_ranges.retain(|range| range.get("range").map(sheet_id) != Some(id));
     Ok(no_reply())
 }
 
@@ -232,9 +198,7 @@ pub(super) fn duplicate(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Va
         None => new_sheet_id(&batch.book),
     };
     if id < 0 || batch.book.sheet(id).is_some() {
-        return Err(ApiError::invalid(format!(
-            "Sheet with id {id} already exists."
-        )));
+        return Err(ApiError::invalid(format!("Sheet with id {id} already exists.")));
     }
     let title = match request.get("newSheetName").and_then(Value::as_str) {
         Some(title) => title.to_owned(),
@@ -271,10 +235,7 @@ fn copy_title(book: &Book, title: &str) -> String {
 /// Applies `updateSheetProperties`.
 pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
     let mask = update_mask(request, "SheetProperties")?;
-    let mut given = request
-        .get("properties")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let mut given = request.get("properties").cloned().unwrap_or_else(|| json!({}));
     if let Some(message) = schema::message("SheetProperties") {
         normalize(&mut given, message);
     }
@@ -283,10 +244,7 @@ pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
     let Value::Object(given) = given else {
         return Err(ApiError::invalid("SheetProperties must be an object."));
     };
-    let title = mask
-        .child("title")
-        .and_then(|_| given.get("title"))
-        .and_then(Value::as_str);
+    let title = mask.child("title").and_then(|_| given.get("title")).and_then(Value::as_str);
     if let Some(title) = title {
         if title.is_empty() {
             return Err(ApiError::invalid("Sheet title may not be empty."));
@@ -295,20 +253,15 @@ pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
         rename(batch, id, title)?;
     }
     if let Some(shape) = mask.child("gridProperties") {
-        let new = given
-            .get("gridProperties")
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default();
+        let new =
+            given.get("gridProperties").and_then(Value::as_object).cloned().unwrap_or_default();
         for (name, axis) in [("rowCount", Axis::Rows), ("columnCount", Axis::Columns)] {
             if shape.child(name).is_some()
                 && let Some(count) = new.get(name).and_then(Value::as_i64)
             {
                 resize(batch, id, axis, count, name)?;
             } else if shape.child(name).is_some() && !shape.is_all() {
-                return Err(ApiError::invalid(format!(
-                    "gridProperties.{name} must be set."
-                )));
+                return Err(ApiError::invalid(format!("gridProperties.{name} must be set.")));
             }
         }
         let sheet = batch.book.sheet_mut(id)?;
@@ -331,9 +284,7 @@ pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
     }
     drop_defaults(&mut sheet.properties);
     if batch.book.sheets.iter().all(|sheet| sheet.is_hidden()) {
-        return Err(ApiError::invalid(
-            "You can't hide all the sheets in a document.",
-        ));
+        return Err(ApiError::invalid("You can't hide all the sheets in a document."));
     }
     if mask.child("index").is_some()
         && let Some(index) = given.get("index").and_then(Value::as_u64)
@@ -374,12 +325,9 @@ fn resize(
     count: i64,
     name: &str,
 ) -> Result<(), ApiError> {
-    let count = u32::try_from(count)
-        .ok()
-        .filter(|count| *count > 0)
-        .ok_or_else(|| {
-            ApiError::invalid(format!("gridProperties.{name}[{count}] must be at least 1"))
-        })?;
+    let count = u32::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| {
+        ApiError::invalid(format!("gridProperties.{name}[{count}] must be at least 1"))
+    })?;
     let now = dimension::length(batch.book.sheet_mut(id)?, axis);
     if count > now {
         dimension::append(batch.session, &mut batch.book, id, axis, count - now)
@@ -396,23 +344,14 @@ pub(super) fn update_spreadsheet(
     request: &Value,
 ) -> Result<Value, ApiError> {
     let mask = update_mask(request, "SpreadsheetProperties")?;
-    let mut given = request
-        .get("properties")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let mut given = request.get("properties").cloned().unwrap_or_else(|| json!({}));
     if let Some(message) = schema::message("SpreadsheetProperties") {
         normalize(&mut given, message);
     }
     let Value::Object(given) = given else {
-        return Err(ApiError::invalid(
-            "SpreadsheetProperties must be an object.",
-        ));
+        return Err(ApiError::invalid("SpreadsheetProperties must be an object."));
     };
-    let text = |name: &str| {
-        mask.child(name)
-            .and_then(|_| given.get(name))
-            .and_then(Value::as_str)
-    };
+    let text = |name: &str| mask.child(name).and_then(|_| given.get(name)).and_then(Value::as_str);
     if let Some(zone) = text("timeZone")
         && jiff::tz::TimeZone::get(zone).is_err()
     {

@@ -1,0 +1,377 @@
+//! Plays recorded sessions of the real Sheets and Drive services against a fresh embedded
+//! workspace and says how many answers agree: `cargo run --release --example replay -- DIR [-v]`.
+//!
+//! A recording is `{"interactions":[{"request":{"method","uri","body"},"response":{"status",
+//! "contentType","body"}}]}`. Ids are mapped as they appear; status and JSON body are compared,
+//! except for the fields of [`VOLATILE`]. Files that a recording reads but did not create belonged
+//! to the account it was taken from: they are created before it is played.
+
+use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use lockstep_workspace::Workspace;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Are the fields whose values differ from run to run: times, addresses of people, links made of
+/// them, revision counters and what one account shows of itself. That a field is there is compared.
+const VOLATILE: [&str; 27] = [
+    "createdTime",
+    "modifiedTime",
+    "viewedByMeTime",
+    "createdDate",
+    "modifiedDate",
+    "modifiedByMeDate",
+    "lastViewedByMeDate",
+    "markedViewedByMeDate",
+    "etag",
+    "version",
+    "headRevisionId",
+    "fileSize",
+    "size",
+    "quotaBytesUsed",
+    "md5Checksum",
+    "users",
+    "emailAddress",
+    "displayName",
+    "permissionId",
+    "ownerNames",
+    "lastModifyingUserName",
+    "iconLink",
+    "thumbnailLink",
+    "embedLink",
+    "alternateLink",
+    "downloadUrl",
+    "nextPageToken",
+];
+
+/// Are the fields that hold ids the service chooses; the first value seen is mapped to ours.
+const IDS: [&str; 14] = [
+    "id",
+    "spreadsheetId",
+    "sheetId",
+    "namedRangeId",
+    "protectedRangeId",
+    "metadataId",
+    "filterViewId",
+    "chartId",
+    "bandedRangeId",
+    "slicerId",
+    "tableId",
+    "kind_id",
+    "rootFolderId",
+    "parentId",
+];
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "replay: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Outcome<bool> {
+    let mut verbose = false;
+    let mut folder = None;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "-v" | "--verbose" => verbose = true,
+            _ => folder = Some(PathBuf::from(argument)),
+        }
+    }
+    let folder = folder.ok_or("say which folder of recordings to play: replay DIR [-v]")?;
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .map_err(|error| format!("{}: {error}", folder.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(format!("{}: no .json recording in it", folder.display()).into());
+    }
+    let mut out = std::io::stdout().lock();
+    let (mut matched, mut total) = (0, 0);
+    for file in &files {
+        let played = play(file).await.map_err(|error| format!("{}: {error}", file.display()))?;
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let good = played.iter().filter(|one| one.is_none()).count();
+        writeln!(out, "{name}: {good} of {}", played.len())?;
+        if verbose {
+            for (index, reason) in played.iter().enumerate() {
+                if let Some(reason) = reason {
+                    writeln!(out, "    {index}: {reason}")?;
+                }
+            }
+        }
+        matched += good;
+        total += played.len();
+    }
+    writeln!(out, "interactions matched: {matched} of {total}")?;
+    Ok(matched == total)
+}
+
+/// Plays one file; for each interaction the reason why it differs, or `None`.
+async fn play(path: &Path) -> Outcome<Vec<Option<String>>> {
+    let recording: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+    let interactions = recording
+        .get("interactions")
+        .and_then(Value::as_array)
+        .ok_or("no list of interactions in it")?;
+    let workspace = Workspace::in_memory()?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(async move {
+        workspace
+            .serve(listener, async {
+                let _ = stopped.await;
+            })
+            .await
+    });
+    let mut player = Player { address: address.to_string(), ids: HashMap::new() };
+    player.furnish(interactions).await?;
+    let mut results = Vec::with_capacity(interactions.len());
+    for interaction in interactions {
+        results.push(player.step(interaction).await?);
+    }
+    let _ = stop.send(());
+    server.await??;
+    Ok(results)
+}
+
+struct Player {
+    address: String,
+    /// Recorded ids to ours.
+    ids: HashMap<String, String>,
+}
+
+impl Player {
+    /// Creates the files that the recording reads but does not create.
+    async fn furnish(&mut self, interactions: &[Value]) -> Outcome<()> {
+        let mut made = Vec::new();
+        let mut names: BTreeMap<String, (String, String)> = BTreeMap::new();
+        for interaction in interactions {
+            let Some((method, uri, _)) = request_of(interaction) else {
+                continue;
+            };
+            let body: Value =
+                serde_json::from_str(text(interaction, &["response", "body"])).unwrap_or_default();
+            if method == "POST" && uri.contains("/drive/v3/files") {
+                made.extend(body.get("id").and_then(Value::as_str).map(str::to_owned));
+            }
+            for file in body.get("files").and_then(Value::as_array).into_iter().flatten() {
+                if let (Some(id), Some(name)) = (
+                    file.get("id").and_then(Value::as_str),
+                    file.get("name").and_then(Value::as_str),
+                ) {
+                    let time = file.get("modifiedTime").and_then(Value::as_str).unwrap_or_default();
+                    names.insert(id.to_owned(), (time.to_owned(), name.to_owned()));
+                }
+            }
+        }
+        let mut foreign: Vec<(String, String, String)> = names
+            .into_iter()
+            .filter(|(id, _)| !made.contains(id))
+            .map(|(id, (time, name))| (time, id, name))
+            .collect();
+        foreign.sort();
+        for (_, id, name) in foreign {
+            let body = json!({"name": name, "mimeType": "application/vnd.google-apps.spreadsheet"});
+            let (_, answer) = self.send("POST", "/drive/v3/files", Some(&body.to_string())).await?;
+            let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+            if let Some(ours) = answer.get("id").and_then(Value::as_str) {
+                self.ids.insert(id, ours.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, interaction: &Value) -> Outcome<Option<String>> {
+        let Some((method, uri, body)) = request_of(interaction) else {
+            return Ok(Some("the recording has no request".to_owned()));
+        };
+        let path = uri
+            .split_once("://")
+            .and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..)))
+            .unwrap_or(uri);
+        let path = self.mapped(path);
+        let body = body.map(|body| self.mapped(body));
+        let (status, answer) = self.send(method, &path, body.as_deref()).await?;
+        let expected = interaction
+            .get("response")
+            .and_then(|response| response.get("status"))
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
+        if u64::from(status) != expected {
+            let start: String =
+                answer.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
+            return Ok(Some(format!(
+                "{method} {path}: status {status}, recorded {expected}: {start}"
+            )));
+        }
+        let recorded = text(interaction, &["response", "body"]);
+        let reason =
+            match (serde_json::from_str::<Value>(recorded), serde_json::from_str::<Value>(&answer))
+            {
+                (Ok(recorded), Ok(ours)) => self.differ("", &recorded, &ours),
+                _ if recorded == answer => None,
+                _ => Some(format!("body {answer:?}, recorded {recorded:?}")),
+            };
+        Ok(reason.map(|reason| format!("{method} {path}: {reason}")))
+    }
+
+    /// Returns where two JSON values differ first; maps the ids it meets.
+    fn differ(&mut self, at: &str, recorded: &Value, ours: &Value) -> Option<String> {
+        match (recorded, ours) {
+            (Value::Object(recorded), Value::Object(ours)) => {
+                for (key, value) in recorded {
+                    let at = format!("{at}.{key}");
+                    let Some(own) = ours.get(key) else {
+                        return Some(format!("{at} is missing, recorded {}", short(value)));
+                    };
+                    if VOLATILE.contains(&key.as_str()) {
+                        continue;
+                    }
+                    if IDS.contains(&key.as_str())
+                        && let Some(reason) = self.learn(value, own)
+                    {
+                        return Some(format!("{at}: {reason}"));
+                    } else if IDS.contains(&key.as_str()) {
+                        continue;
+                    }
+                    if let Some(reason) = self.differ(&at, value, own) {
+                        return Some(reason);
+                    }
+                }
+                let extra = ours.keys().find(|key| !recorded.contains_key(*key))?;
+                Some(format!("{at}.{extra} was not recorded: {}", short(ours.get(extra)?)))
+            }
+            (Value::Array(recorded), Value::Array(ours)) => {
+                if recorded.len() != ours.len() {
+                    return Some(format!(
+                        "{at} has {} items, recorded {}",
+                        ours.len(),
+                        recorded.len()
+                    ));
+                }
+                recorded.iter().zip(ours).enumerate().find_map(|(index, (recorded, ours))| {
+                    self.differ(&format!("{at}[{index}]"), recorded, ours)
+                })
+            }
+            (Value::Number(recorded), Value::Number(ours))
+                if recorded.as_f64() == ours.as_f64() =>
+            {
+                None
+            }
+            (Value::String(recorded), Value::String(ours)) if self.mapped(recorded) == *ours => {
+                None
+            }
+            (recorded, ours) if recorded == ours => None,
+            (recorded, ours) => {
+                Some(format!("{at} is {}, recorded {}", short(ours), short(recorded)))
+            }
+        }
+    }
+
+    fn learn(&mut self, recorded: &Value, ours: &Value) -> Option<String> {
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let (recorded, ours) = (plain(recorded), plain(ours));
+        match self.ids.get(&recorded) {
+            Some(known) if *known == ours => None,
+            Some(known) => Some(format!("id {ours}, expected {known}")),
+            None if recorded == ours => None,
+            // Small numbers and words are chosen by the caller, not by the service.
+            None if recorded.len() < 6 => Some(format!("id {ours}, recorded {recorded}")),
+            None => {
+                self.ids.insert(recorded, ours);
+                None
+            }
+        }
+    }
+
+    /// Returns a text with every recorded id replaced by ours.
+    fn mapped(&self, text: &str) -> String {
+        let mut out = text.to_owned();
+        for (recorded, ours) in &self.ids {
+            if out.contains(recorded.as_str()) {
+                out = out.replace(recorded.as_str(), ours);
+            }
+        }
+        out
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<&str>) -> Outcome<(u16, String)> {
+        let mut stream = TcpStream::connect(&self.address).await?;
+        let body = body.unwrap_or_default();
+        let kind = if serde_json::from_str::<Value>(body).is_ok() {
+            "application/json"
+        } else {
+            "text/csv"
+        };
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(body.as_bytes()).await?;
+        let mut raw = Vec::new();
+        stream.read_to_end(&mut raw).await?;
+        let raw = String::from_utf8_lossy(&raw).into_owned();
+        let (head, body) = raw.split_once("\r\n\r\n").ok_or("an answer without a head")?;
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .ok_or("an answer without a status")?;
+        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+        Ok((status, if chunked { unchunk(body) } else { body.to_owned() }))
+    }
+}
+
+fn unchunk(mut rest: &str) -> String {
+    let mut out = String::new();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        let Some((chunk, next)) = after.split_at_checked(size) else {
+            break;
+        };
+        out.push_str(chunk);
+        rest = next.trim_start_matches("\r\n");
+        if size == 0 {
+            break;
+        }
+    }
+    out
+}
+
+fn request_of(interaction: &Value) -> Option<(&str, &str, Option<&str>)> {
+    let request = interaction.get("request")?;
+    Some((
+        request.get("method")?.as_str()?,
+        request.get("uri")?.as_str()?,
+        request.get("body").and_then(Value::as_str),
+    ))
+}
+
+fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
+    path.iter()
+        .try_fold(value, |value, name| value.get(name))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+fn short(value: &Value) -> String {
+    value.to_string().chars().take(200).collect()
+}
