@@ -36,8 +36,7 @@ impl App {
             }
             Backend::Google => (google(real(config)?)?, None),
         };
-        let context =
-            Context { google, files, clock: Clock::System, progress: Progress::silent() };
+        let context = Context { google, files, clock: Clock::System, progress: Progress::silent() };
         Ok(Self { context, workspace })
     }
 
@@ -66,11 +65,15 @@ fn real(config: &Config) -> Result<lockstep_google::Config> {
     let token = std::env::var(variable).map_err(|_| {
         Error::new(
             crate::error::Kind::Unauthenticated,
-            format!("backend = \"google\" needs an access token in the environment variable {variable}"),
+            format!(
+                "backend = \"google\" needs an access token in the environment variable {variable}"
+            ),
         )
         .next("set it, or use the embedded workspace (backend = \"local\")")
     })?;
-    let mut real = lockstep_google::Config::google(lockstep_google::Auth::Token(lockstep_google::Secret::new(token)));
+    let mut real = lockstep_google::Config::google(lockstep_google::Auth::Token(
+        lockstep_google::Secret::new(token),
+    ));
     if let Some(url) = &config.google.sheets_url {
         real.sheets_url.clone_from(url);
     }
@@ -91,8 +94,11 @@ pub fn open_workspace(config: &Config) -> Result<(PathBuf, Workspace)> {
     };
     let path = folder.join("workspace.db");
     let unusable = |error: &dyn std::fmt::Display| {
-        Error::invalid(format!("the embedded workspace {} cannot be opened: {error}", path.display()))
-            .next("name a folder that can be written with --data")
+        Error::invalid(format!(
+            "the embedded workspace {} cannot be opened: {error}",
+            path.display()
+        ))
+        .next("name a folder that can be written with --data")
     };
     std::fs::create_dir_all(&folder).map_err(|error| unusable(&error))?;
     let workspace = Workspace::open(&path).map_err(|error| unusable(&error))?;

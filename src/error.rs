@@ -229,11 +229,7 @@ pub fn did_you_mean<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a s
         .collect();
     close.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let names: Vec<String> = close.iter().take(3).map(|(_, n)| format!("\"{n}\"")).collect();
-    if names.is_empty() {
-        String::new()
-    } else {
-        format!(" Did you mean {}?", names.join(", "))
-    }
+    if names.is_empty() { String::new() } else { format!(" Did you mean {}?", names.join(", ")) }
 }
 
 #[cfg(test)]

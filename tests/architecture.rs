@@ -33,7 +33,8 @@ const ROOMS: &[&[&str]] = &[
     &["sync"],
     &["replica"],
     &["store"],
-    &["error", "clock", "progress"],
+    &["progress"],
+    &["error", "clock"],
 ];
 
 /// `config` is seen by `app` and `cli` alone.
@@ -80,7 +81,8 @@ fn uses_go_one_way() {
     let mut wrong = Vec::new();
     for file in rust_files(&src) {
         let relative = file.strip_prefix(&src).unwrap();
-        let first = relative.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+        let first =
+            relative.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
         let room = first.trim_end_matches(".rs");
         if room == "main" || room == "lib" {
             continue;
@@ -91,14 +93,17 @@ fn uses_go_one_way() {
                 continue;
             }
             if used == "config" || room == "config" {
-                let leaf = level(&used).is_some_and(|level| level + 1 == ROOMS.len());
+                let leaf = level(&used).is_some_and(|level| level + 2 >= ROOMS.len());
                 if !(CONFIG_READERS.contains(&room) && (used == "config" || leaf)) {
                     wrong.push(format!("{} uses {used}", relative.display()));
                 }
                 continue;
             }
             let (Some(from), Some(to)) = (level(room), level(&used)) else {
-                wrong.push(format!("{}: is {used} or {room} a room? add it to ROOMS", relative.display()));
+                wrong.push(format!(
+                    "{}: is {used} or {room} a room? add it to ROOMS",
+                    relative.display()
+                ));
                 continue;
             };
             if to <= from {
@@ -111,7 +116,8 @@ fn uses_go_one_way() {
 
 #[test]
 fn the_use_reader_reads_groups_and_paths() {
-    let source = "use crate::{error::{A, B}, sync::run, tools};\nlet x = crate::clock::Clock::System;";
+    let source =
+        "use crate::{error::{A, B}, sync::run, tools};\nlet x = crate::clock::Clock::System;";
     let rooms: Vec<String> = used_rooms(source).into_iter().collect();
     assert_eq!(rooms, ["clock", "error", "sync", "tools"]);
 }
@@ -121,7 +127,7 @@ fn only_google_knows_the_google_crates() {
     for file in rust_files(&root().join("src")) {
         let source = fs::read_to_string(&file).unwrap();
         for name in ["google_sheets4", "google_drive3", "yup_oauth2"] {
-            assert!(!source.contains(name), "{} names {name}", file.display());
+            assert!(!source.contains(&format!("{name}::")), "{} uses {name}", file.display());
         }
     }
 }
@@ -164,7 +170,9 @@ fn no_test_file_is_forgotten() {
 #[test]
 fn no_file_holds_two_rooms() {
     let mut long = Vec::new();
-    for folder in ["src", "crates/a1/src", "crates/engine/src", "crates/google/src", "crates/workspace/src"] {
+    for folder in
+        ["src", "crates/a1/src", "crates/engine/src", "crates/google/src", "crates/workspace/src"]
+    {
         for file in rust_files(&root().join(folder)) {
             let lines = fs::read_to_string(&file).unwrap().lines().count();
             if lines > 400 {

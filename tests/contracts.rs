@@ -76,11 +76,13 @@ fn unportable(path: &str, schema: &Value, found: &mut Vec<String>) {
     if object.get("type").is_some_and(Value::is_array) {
         found.push(format!("{path}: type array"));
     }
-    let typed = ["type", "anyOf", "oneOf", "enum", "const"].iter().any(|name| object.contains_key(*name));
+    let typed =
+        ["type", "anyOf", "oneOf", "enum", "const"].iter().any(|name| object.contains_key(*name));
     if !typed {
         found.push(format!("{path}: no type"));
     }
-    for (name, child) in object.get("properties").and_then(Value::as_object).unwrap_or(&Map::new()) {
+    for (name, child) in object.get("properties").and_then(Value::as_object).unwrap_or(&Map::new())
+    {
         unportable(&format!("{path}.{name}"), child, found);
     }
     for name in ["items", "additionalProperties"] {
@@ -89,7 +91,9 @@ fn unportable(path: &str, schema: &Value, found: &mut Vec<String>) {
         }
     }
     for name in ["anyOf", "oneOf"] {
-        for (index, child) in object.get(name).and_then(Value::as_array).unwrap_or(&vec![]).iter().enumerate() {
+        for (index, child) in
+            object.get(name).and_then(Value::as_array).unwrap_or(&vec![]).iter().enumerate()
+        {
             unportable(&format!("{path}.{name}[{index}]"), child, found);
         }
     }
@@ -104,7 +108,12 @@ fn schemas_are_portable_to_strict_clients() {
             assert_eq!(value["type"], "object", "{} {kind}", tool.name);
             unportable(&format!("{} {kind}", tool.name), &value, &mut found);
         }
-        assert_eq!(tool.input_schema.get("additionalProperties"), Some(&json!(false)), "{}", tool.name);
+        assert_eq!(
+            tool.input_schema.get("additionalProperties"),
+            Some(&json!(false)),
+            "{}",
+            tool.name
+        );
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
@@ -125,7 +134,8 @@ fn every_tool_has_examples_that_match_its_schema() {
     for entry in fs::read_dir(folder("examples")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let examples: Vec<Value> = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let examples: Vec<Value> =
+            serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         assert!(!examples.is_empty(), "{name}");
         for example in examples {
             assert_valid(&tool(&name).input_schema, &example, &name);
@@ -133,6 +143,10 @@ fn every_tool_has_examples_that_match_its_schema() {
         seen.push(name);
     }
     for tool in tools::all() {
-        assert!(seen.iter().any(|name| name == tool.name), "tools/examples/{}.json is missing", tool.name);
+        assert!(
+            seen.iter().any(|name| name == tool.name),
+            "tools/examples/{}.json is missing",
+            tool.name
+        );
     }
 }

@@ -20,7 +20,10 @@ pub struct House {
 
 /// Returns the tool with this name.
 pub fn tool(name: &str) -> Registered {
-    tools::all().into_iter().find(|tool| tool.name == name).unwrap_or_else(|| panic!("no tool {name}"))
+    tools::all()
+        .into_iter()
+        .find(|tool| tool.name == name)
+        .unwrap_or_else(|| panic!("no tool {name}"))
 }
 
 /// Panics unless `value` is valid under `schema`.
@@ -54,8 +57,7 @@ impl House {
     pub async fn call(&self, name: &str, arguments: Value) -> Result<Value, Error> {
         let tool = tool(name);
         let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
-        let context =
-            self.app.context().for_call(lockstep::progress::Progress::silent());
+        let context = self.app.context().for_call(lockstep::progress::Progress::silent());
         let result = tool.call(&context, arguments).await?;
         assert_valid(&tool.output_schema, &result, name);
         Ok(result)

@@ -92,11 +92,8 @@ fn parse(arguments: &str) -> Result<serde_json::Map<String, Value>> {
 
 /// Returns a progress bar on stderr, hidden where stderr is no terminal.
 pub(super) fn bar() -> ProgressBar {
-    let bar = if std::io::stderr().is_terminal() {
-        ProgressBar::new(0)
-    } else {
-        ProgressBar::hidden()
-    };
+    let bar =
+        if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
         bar.set_style(style);
     }

@@ -20,7 +20,10 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     if !args.listen.ip().is_loopback() {
         return Err(Error::new(
             Kind::PermissionDenied,
-            format!("{} is no loopback address; the embedded workspace asks nobody who they are", args.listen),
+            format!(
+                "{} is no loopback address; the embedded workspace asks nobody who they are",
+                args.listen
+            ),
         )
         .next("listen on 127.0.0.1 or [::1]"));
     }

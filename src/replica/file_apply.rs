@@ -15,11 +15,18 @@ use crate::error::{Error, Kind, Result};
 
 pub(crate) fn apply(files: &Files, table: &FileTable, writes: &Writes<'_>) -> Result<()> {
     let content = content(table, writes)?;
-    let now = if files.exists(&table.path)? { Some(blake3::hash(&files.read(&table.path)?)) } else { None };
+    let now = if files.exists(&table.path)? {
+        Some(blake3::hash(&files.read(&table.path)?))
+    } else {
+        None
+    };
     if now != table.hash {
         return Err(Error::new(
             Kind::Changed,
-            format!("the file \"{}\" changed while it was compared; nothing was written", table.path),
+            format!(
+                "the file \"{}\" changed while it was compared; nothing was written",
+                table.path
+            ),
         )
         .next("call syncDataset again: it compares afresh"));
     }
@@ -56,7 +63,8 @@ fn content(table: &FileTable, writes: &Writes<'_>) -> Result<Vec<u8>> {
         .delimiter(table.delimiter)
         .terminator(terminator)
         .from_writer(&mut content);
-    let failed = |error: csv::Error| Error::internal(format!("the file cannot be written: {error}"));
+    let failed =
+        |error: csv::Error| Error::internal(format!("the file cannot be written: {error}"));
     writer.write_record(&headers).map_err(failed)?;
     let typed = |change: &Change, column: usize| {
         let value = change.after.as_ref().and_then(|row| row.get(column)).unwrap_or(&Value::Null);
@@ -81,12 +89,14 @@ fn content(table: &FileTable, writes: &Writes<'_>) -> Result<Vec<u8>> {
         writer.write_record(record).map_err(failed)?;
     }
     for change in writes.changes.iter().filter(|change| change.kind == ChangeKind::Insert) {
-        let record = headers
-            .iter()
-            .map(|name| columns.get(name.as_str()).map_or_else(String::new, |column| typed(change, *column)));
+        let record = headers.iter().map(|name| {
+            columns.get(name.as_str()).map_or_else(String::new, |column| typed(change, *column))
+        });
         writer.write_record(record).map_err(failed)?;
     }
-    writer.flush().map_err(|error| Error::internal(format!("the file cannot be written: {error}")))?;
+    writer
+        .flush()
+        .map_err(|error| Error::internal(format!("the file cannot be written: {error}")))?;
     drop(writer);
     Ok(content)
 }

@@ -220,7 +220,8 @@ mod tests {
     fn no_path_leads_out_of_the_folder() {
         let (dir, files) = folder(true);
         std::fs::write(dir.path().join("secret"), "s").unwrap();
-        std::os::unix::fs::symlink(dir.path().join("secret"), dir.path().join("inside/link")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("secret"), dir.path().join("inside/link"))
+            .unwrap();
         for path in ["../secret", "a/../../secret", "/etc/passwd", "link"] {
             let error = files.read(path).unwrap_err();
             assert_eq!(error.kind(), Kind::PermissionDenied, "{path}: {error}");

@@ -91,8 +91,11 @@ impl Header {
     pub(crate) fn column(&self, name: &str) -> Result<&HeaderColumn> {
         self.columns.iter().find(|column| column.name == name.trim()).ok_or_else(|| {
             let near = did_you_mean(name, self.names());
-            Error::not_found(format!("there is no column \"{name}\" in row {}.{near}", self.row + 1))
-                .next(format!("the columns are {}", list(self.names())))
+            Error::not_found(format!(
+                "there is no column \"{name}\" in row {}.{near}",
+                self.row + 1
+            ))
+            .next(format!("the columns are {}", list(self.names())))
         })
     }
 
@@ -184,7 +187,8 @@ mod tests {
     fn data_under_no_header_is_refused_by_cell() {
         let header = Header::find(&[row(&["id", "", "name"])], None).unwrap().unwrap();
         assert!(header.check_named(1, &[row(&["1", "", "x"]), row(&["2"])]).is_ok());
-        let error = header.check_named(1, &[row(&["1"]), row(&["2", "y"])]).unwrap_err().to_string();
+        let error =
+            header.check_named(1, &[row(&["1"]), row(&["2", "y"])]).unwrap_err().to_string();
         assert!(error.contains("column B") && error.contains("row 3"), "{error}");
     }
 }

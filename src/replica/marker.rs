@@ -66,7 +66,8 @@ impl Markers {
     /// Returns the requests that remove the markers whose time is over.
     pub(crate) fn sweep(&self, now: Timestamp) -> Vec<Request> {
         let over = |marker: &&Metadata| {
-            let until = marker.value.split_once(':').and_then(|(until, _)| until.parse::<i64>().ok());
+            let until =
+                marker.value.split_once(':').and_then(|(until, _)| until.parse::<i64>().ok());
             until.is_none_or(|until| until < now.as_second())
         };
         self.0

@@ -6,9 +6,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-pub mod files;
 pub(crate) mod apply;
 mod file_apply;
+pub mod files;
 pub(crate) mod header;
 pub(crate) mod marker;
 pub(crate) mod scan;

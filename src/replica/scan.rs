@@ -64,7 +64,12 @@ pub(crate) enum Role {
 ///
 /// # Errors
 /// A replica that is not there, is not allowed, or cannot be understood; says which side and where.
-pub(crate) async fn scan(google: &Google, files: &Files, source: &Source, role: Role) -> Result<Scan> {
+pub(crate) async fn scan(
+    google: &Google,
+    files: &Files,
+    source: &Source,
+    role: Role,
+) -> Result<Scan> {
     let side = match role {
         Role::Source => "left",
         Role::Target => "right",
@@ -142,7 +147,8 @@ fn records(records: &[serde_json::Map<String, Value>]) -> Result<Scan> {
             headers.push(name);
         }
     }
-    if let Some(blank) = headers.iter().find(|name| name.trim().is_empty() || name.trim() != **name) {
+    if let Some(blank) = headers.iter().find(|name| name.trim().is_empty() || name.trim() != **name)
+    {
         return Err(Error::invalid(format!("records: \"{blank}\" is no column name"))
             .next("name columns without spaces around them"));
     }

@@ -7,7 +7,7 @@ use lockstep_engine::{
     value::Value,
 };
 use lockstep_google::{
-    CellValue, CellWrite, NumberFormat, NumberKind, Sheet, Spreadsheet, parse_id,
+    CellValue, CellWrite, Google, NumberFormat, NumberKind, Sheet, Spreadsheet, parse_id,
 };
 
 use super::header::list;
@@ -19,6 +19,30 @@ use crate::error::{Error, Result, did_you_mean};
 /// A text that is neither.
 pub(crate) fn id(text: &str) -> Result<String> {
     parse_id(text).map_err(|error| Error::from(error).context("argument spreadsheetId"))
+}
+
+/// Returns a spreadsheet by its id or a pasted URL, without its cells; one read call.
+///
+/// # Errors
+/// A text that is neither, or a spreadsheet that is not there; names it.
+pub(crate) async fn open(google: &Google, text: &str) -> Result<(String, Spreadsheet)> {
+    let id = id(text)?;
+    match google.spreadsheet(&id).await {
+        Ok(spreadsheet) => Ok((id, spreadsheet)),
+        Err(error) => Err(named(error, &id)),
+    }
+}
+
+/// Returns the error of a call about a spreadsheet, with the spreadsheet's id where it was not found.
+pub(crate) fn named(error: lockstep_google::Error, id: &str) -> Error {
+    if error.kind == lockstep_google::Kind::NotFound {
+        return Error::not_found(format!(
+            "there is no spreadsheet \"{id}\", or it is not shared with the account in use"
+        ))
+        .next("check the id, or look for it by name with findFiles")
+        .with_source(error);
+    }
+    error.into()
 }
 
 /// Returns the named sheet, or the first that people see.
@@ -45,8 +69,11 @@ pub(crate) fn find<'a>(spreadsheet: &'a Spreadsheet, title: Option<&str>) -> Res
         .next(format!("its sheets are {}", list(titles())))
     })?;
     if !sheet.has_grid {
-        return Err(Error::invalid(format!("the sheet \"{}\" has no cells (a chart?)", sheet.title))
-            .next("name another sheet"));
+        return Err(Error::invalid(format!(
+            "the sheet \"{}\" has no cells (a chart?)",
+            sheet.title
+        ))
+        .next("name another sheet"));
     }
     Ok(sheet)
 }

@@ -9,7 +9,8 @@ use lockstep_engine::{
     value::Value,
 };
 use lockstep_google::{
-    CellFields, CellValue, CellWrite, Dimension, Google, MAX_BATCH_BYTES, MAX_BATCH_REQUESTS, Request,
+    CellFields, CellValue, CellWrite, Dimension, Google, MAX_BATCH_BYTES, MAX_BATCH_REQUESTS,
+    Request,
 };
 
 use super::{
@@ -92,7 +93,16 @@ pub(crate) async fn apply(
         }
     }
     requests.extend(layout.names.iter().map(|(column, name)| {
-        (cells(target.id, table.header_row, *column, vec![vec![CellWrite::text(name.clone())]], CellFields::Values), 0)
+        (
+            cells(
+                target.id,
+                table.header_row,
+                *column,
+                vec![vec![CellWrite::text(name.clone())]],
+                CellFields::Values,
+            ),
+            0,
+        )
     }));
     requests.extend(updates(target.id, table, writes, &layout, &formulas).map_err(place)?);
     requests.extend(inserts(target.id, table, writes, &layout));
@@ -175,7 +185,8 @@ fn updates(
         if let Some((Request::UpdateCells { row: top, column, rows, fields: known, .. }, carried)) =
             requests.last_mut()
         {
-            let below = usize::try_from(row.saturating_sub(*top)).is_ok_and(|below| below == rows.len());
+            let below =
+                usize::try_from(row.saturating_sub(*top)).is_ok_and(|below| below == rows.len());
             let alike = *column == at
                 && *known == fields
                 && rows.first().is_some_and(|first| first.len() == written.len());
@@ -236,7 +247,8 @@ fn deletes(sheet: i32, writes: &Writes<'_>) -> Vec<Weighed> {
     spans
         .into_iter()
         .map(|(start, end)| {
-            let request = Request::DeleteDimension { sheet, dimension: Dimension::Rows, start, end };
+            let request =
+                Request::DeleteDimension { sheet, dimension: Dimension::Rows, start, end };
             (request, u64::from(end - start))
         })
         .collect()

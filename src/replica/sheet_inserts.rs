@@ -37,7 +37,8 @@ pub(crate) fn inserts(
                     formats.push((*at, format));
                 }
             }
-            let slot = usize::try_from(at.saturating_sub(left)).ok().and_then(|slot| row.get_mut(slot));
+            let slot =
+                usize::try_from(at.saturating_sub(left)).ok().and_then(|slot| row.get_mut(slot));
             if let Some(slot) = slot {
                 *slot = cell;
             }

@@ -53,27 +53,31 @@ pub(crate) async fn scan(
     let id = sheet::id(spreadsheet)?;
     let title = match title {
         Some(title) => title.to_owned(),
-        None => sheet::find(&google.spreadsheet(&id).await?, None)?.title.clone(),
+        None => sheet::find(&sheet::open(google, &id).await?.1, None)?.title.clone(),
     };
     let rows = match google.values(&id, &[quote_always(&title)], Render::Unformatted).await {
         Ok(ranges) => ranges.into_iter().next().map(|range| range.rows).unwrap_or_default(),
         Err(error) => {
             // The service calls a sheet that is not there a range that it cannot parse.
             if error.kind == lockstep_google::Kind::Invalid {
-                sheet::find(&google.spreadsheet(&id).await?, Some(&title))?;
+                sheet::find(&sheet::open(google, &id).await?.1, Some(&title))?;
             }
-            return Err(error.into());
+            return Err(sheet::named(error, &id));
         }
     };
     let place = |error: Error| error.context(format!("sheet \"{title}\""));
-    let blank_target = role == Role::Target && rows.iter().flatten().all(|cell| *cell == CellValue::Empty);
-    let header = if blank_target { None } else { Header::find(&rows, header_row).map_err(place)? };
+    let blank_target =
+        role == Role::Target && rows.iter().flatten().all(|cell| *cell == CellValue::Empty);
+    let header =
+        if blank_target { None } else { Header::find(&rows, header_row).map_err(place)? };
     if header.is_none() && role == Role::Source {
         return Err(place(
-            Error::invalid("the sheet is empty: there is no header").next("name the sheet with the data"),
+            Error::invalid("the sheet is empty: there is no header")
+                .next("name the sheet with the data"),
         ));
     }
-    let header_at = header.as_ref().map_or(header_row.unwrap_or(1).saturating_sub(1), |header| header.row);
+    let header_at =
+        header.as_ref().map_or(header_row.unwrap_or(1).saturating_sub(1), |header| header.row);
     let first = header_at.saturating_add(1);
     let data = rows.get(usize::try_from(first).unwrap_or(usize::MAX)..).unwrap_or_default();
     if let (Some(header), Role::Source) = (&header, role) {
@@ -148,7 +152,10 @@ pub(crate) async fn date_columns(
 /// One read call just before the write: a sheet has no precondition, so this narrows the window in which someone
 /// else's edit could be overwritten to the time between two calls. A formula cell's value may change by itself, so it
 /// is not compared; formulas are never overwritten.
-pub(crate) async fn guard(google: &Google, table: &SheetTable) -> Result<HashMap<(u32, u32), String>> {
+pub(crate) async fn guard(
+    google: &Google,
+    table: &SheetTable,
+) -> Result<HashMap<(u32, u32), String>> {
     let range = quote_always(&table.title);
     let now = google.values(&table.spreadsheet, &[range], Render::Formula).await?;
     let now = now.into_iter().next().map(|range| range.rows).unwrap_or_default();
@@ -165,7 +172,8 @@ pub(crate) async fn guard(google: &Google, table: &SheetTable) -> Result<HashMap
             if before == after {
                 continue;
             }
-            let at = (u32::try_from(row).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX));
+            let at =
+                (u32::try_from(row).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX));
             match after {
                 CellValue::Text(text) if text.starts_with('=') => {
                     formulas.insert(at, text);

@@ -205,7 +205,10 @@ mod tests {
         let long = "x".repeat(200);
         for (line, id) in [
             (format!("{{\"id\":7,\"params\":\"{long}\"}}\n"), Value::from(7)),
-            (format!("{{\"params\":{{\"id\":9,\"a\":\"{long}\"}},\"id\":\"a\\\"b\"}}\n"), Value::from("a\"b")),
+            (
+                format!("{{\"params\":{{\"id\":9,\"a\":\"{long}\"}},\"id\":\"a\\\"b\"}}\n"),
+                Value::from("a\"b"),
+            ),
             (format!("{{\"params\":[\"id\",\"{long}\"]}}\n"), Value::Null),
         ] {
             let frames = answers(64, line.as_bytes());

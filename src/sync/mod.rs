@@ -7,6 +7,7 @@ use lockstep_google::Google;
 
 use crate::{progress::Progress, replica::files::Files};
 
+mod columns;
 pub(crate) mod definition;
 mod prepare;
 pub(crate) mod report;

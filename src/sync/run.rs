@@ -58,8 +58,13 @@ pub(crate) async fn apply(
         }
         match write(shell, &planned).await {
             Ok(()) => return Ok(report(shell, definition, &planned, State::Applied, sample)),
-            Err(error) if error.kind() == Kind::Changed && plan_id.is_none() && attempt < ATTEMPTS => {
-                tracing::info!(attempt, "the target changed while it was compared; comparing afresh");
+            Err(error)
+                if error.kind() == Kind::Changed && plan_id.is_none() && attempt < ATTEMPTS =>
+            {
+                tracing::info!(
+                    attempt,
+                    "the target changed while it was compared; comparing afresh"
+                );
                 attempt += 1;
             }
             Err(error) => return Err(error),
@@ -239,7 +244,9 @@ fn change_out(planned: &Planned, change: &Change) -> ChangeOut {
     };
     let mut cells = BTreeMap::new();
     for column in &change.cells {
-        let Some(name) = schema.columns.get(*column).map(|column| column.name.clone()) else { continue };
+        let Some(name) = schema.columns.get(*column).map(|column| column.name.clone()) else {
+            continue;
+        };
         let after = shown(change.after.as_ref(), *column);
         match change.kind {
             ChangeKind::Insert => {

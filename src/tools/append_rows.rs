@@ -33,7 +33,8 @@ impl<'de> Deserialize<'de> for RowArg {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error as _;
         let cell = |place: String, value| {
-            serde_json::from_value::<CellArg>(value).map_err(|e| D::Error::custom(format!("{place}: {e}")))
+            serde_json::from_value::<CellArg>(value)
+                .map_err(|e| D::Error::custom(format!("{place}: {e}")))
         };
         match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::Object(object) => object
@@ -112,7 +113,9 @@ fn cells(rows: &[RowArg], header: &Header) -> Result<Vec<Vec<CellWrite>>> {
         .map(|(number, row)| {
             let mut cells = vec![CellWrite::empty(); width];
             let mut put = |index: u32, cell: &CellArg| {
-                if let Some(slot) = usize::try_from(index).ok().and_then(|index| cells.get_mut(index)) {
+                if let Some(slot) =
+                    usize::try_from(index).ok().and_then(|index| cells.get_mut(index))
+                {
                     *slot = cell.to_write();
                 }
             };
@@ -164,23 +167,32 @@ only rows that are not there yet, or more than 2,000, use syncDataset.";
     type Output = Output;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(false).destructive(false).idempotent(false).open_world(false)
+        ToolAnnotations::new()
+            .read_only(false)
+            .destructive(false)
+            .idempotent(false)
+            .open_world(false)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {
         if args.rows.is_empty() {
-            return Err(Error::invalid("argument rows: there are none").next("give at least one row"));
+            return Err(
+                Error::invalid("argument rows: there are none").next("give at least one row")
+            );
         }
         if args.rows.len() > MAX_ROWS {
-            return Err(Error::new(Kind::TooLarge, format!("{} rows are more than {MAX_ROWS}", args.rows.len()))
-                .next("append in several calls, or use syncDataset"));
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!("{} rows are more than {MAX_ROWS}", args.rows.len()),
+            )
+            .next("append in several calls, or use syncDataset"));
         }
         if args.idempotency_key.as_deref().is_some_and(|key| key.trim().is_empty()) {
-            return Err(Error::invalid("argument idempotencyKey: it is blank").next("name the append, or leave it out"));
+            return Err(Error::invalid("argument idempotencyKey: it is blank")
+                .next("name the append, or leave it out"));
         }
-        let id = sheet::id(&args.spreadsheet_id)?;
         let google = &context.google;
-        let spreadsheet = google.spreadsheet(&id).await?;
+        let (id, spreadsheet) = sheet::open(google, &args.spreadsheet_id).await?;
         let sheet = sheet::find(&spreadsheet, args.sheet.as_deref())?;
         let place = |error: Error| error.context(format!("sheet \"{}\"", sheet.title));
         let header = header(context, &id, sheet, args.header_row).await.map_err(place)?;
@@ -268,7 +280,8 @@ async fn landed(
             cell.map(|cell| shown(&cell.value)).unwrap_or_default()
         })
         .collect();
-    let there: Vec<CellValue> = cells.into_iter().map(|row| row.into_iter().next().unwrap_or_default()).collect();
+    let there: Vec<CellValue> =
+        cells.into_iter().map(|row| row.into_iter().next().unwrap_or_default()).collect();
     let at = there.windows(wanted.len()).rposition(|window| window == wanted)?;
     let first = u64::try_from(at).ok()? + 1;
     Some((first, first + u64::try_from(rows.len()).ok()? - 1))

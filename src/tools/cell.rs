@@ -91,9 +91,9 @@ impl<'de> Deserialize<'de> for CellArg {
         use serde_json::Value as Json;
         let json = Json::deserialize(deserializer)?;
         let typed = |text: &str, ty: ColumnType, example: &str| match ty.parse(text) {
-            Ok(Value::Null) | Err(_) => Err(de::Error::custom(format!(
-                "\"{text}\" is not of the form {example}; {KINDS}"
-            ))),
+            Ok(Value::Null) | Err(_) => {
+                Err(de::Error::custom(format!("\"{text}\" is not of the form {example}; {KINDS}")))
+            }
             Ok(value) => Ok(Self::Value(value, ty)),
         };
         match json {

@@ -121,7 +121,11 @@ create the empty sheet and use syncDataset.";
     type Output = Output;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(false).destructive(false).idempotent(false).open_world(false)
+        ToolAnnotations::new()
+            .read_only(false)
+            .destructive(false)
+            .idempotent(false)
+            .open_world(false)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {
@@ -199,10 +203,8 @@ async fn spreadsheet(
         time_zone: None,
     };
     let google = &context.google;
-    let made = google
-        .create_spreadsheet(&new)
-        .await
-        .map_err(|error| look_first(error, &args.name))?;
+    let made =
+        google.create_spreadsheet(&new).await.map_err(|error| look_first(error, &args.name))?;
     let left_behind = |error: GoogleError, what: &str| {
         Error::from(error).next(format!(
             "the spreadsheet exists as {}, but {what}; finish it there instead of creating another",
@@ -244,15 +246,18 @@ fn requests(sheets: &[SheetArg]) -> Result<Vec<Request>> {
             rows: rows.collect(),
             fields: CellFields::ValuesAndFormats,
         };
-        request.check().map_err(|error| {
-            Error::from(error).context(format!("argument sheets[{id}].values"))
-        })?;
+        request
+            .check()
+            .map_err(|error| Error::from(error).context(format!("argument sheets[{id}].values")))?;
         requests.push(request);
     }
     let size: usize = requests.iter().map(Request::wire_size).sum();
     if size > lockstep_google::MAX_BATCH_BYTES {
-        return Err(Error::new(Kind::TooLarge, format!("the first values are {size} bytes on the wire"))
-            .next("create the sheets with their headers alone, and fill them with syncDataset"));
+        return Err(Error::new(
+            Kind::TooLarge,
+            format!("the first values are {size} bytes on the wire"),
+        )
+        .next("create the sheets with their headers alone, and fill them with syncDataset"));
     }
     Ok(requests)
 }

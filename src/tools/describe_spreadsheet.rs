@@ -14,11 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Tool};
 use crate::{
     error::Result,
-    replica::{
-        header::Header,
-        sheet,
-        sheet_table::date_columns,
-    },
+    replica::{header::Header, sheet, sheet_table::date_columns},
 };
 
 /// How many rows of a sheet are looked at.
@@ -106,8 +102,7 @@ candidates, without its rows. Call it before syncDataset or updateCells on a she
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {
-        let id = sheet::id(&args.spreadsheet_id)?;
-        let found = context.google.spreadsheet(&id).await?;
+        let (id, found) = sheet::open(&context.google, &args.spreadsheet_id).await?;
         let wanted: Vec<&Sheet> = match &args.sheet {
             Some(title) => vec![sheet::find(&found, Some(title))?],
             None => found.sheets.iter().collect(),
@@ -116,7 +111,9 @@ candidates, without its rows. Call it before syncDataset or updateCells on a she
             wanted.iter().copied().filter(|sheet| sheet.has_grid).take(MAX_SHEETS).collect();
         let ranges: Vec<String> = looked
             .iter()
-            .map(|sheet| format!("{}!1:{}", quote_always(&sheet.title), SAMPLE_ROWS.min(sheet.rows)))
+            .map(|sheet| {
+                format!("{}!1:{}", quote_always(&sheet.title), SAMPLE_ROWS.min(sheet.rows))
+            })
             .collect();
         let read = if ranges.is_empty() {
             Vec::new()
@@ -180,7 +177,8 @@ async fn describe(
     let mut builder = SnapshotBuilder::new(header.names());
     for row in data {
         let cell = |index: u32| usize::try_from(index).ok().and_then(|index| row.get(index));
-        let cells = header.columns.iter().map(|column| cell(column.index).unwrap_or(&CellValue::Empty));
+        let cells =
+            header.columns.iter().map(|column| cell(column.index).unwrap_or(&CellValue::Empty));
         let cells: Vec<&CellValue> = cells.collect();
         if cells.iter().any(|cell| **cell != CellValue::Empty) {
             builder.push(cells.into_iter().map(sheet::cell));

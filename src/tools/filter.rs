@@ -121,7 +121,8 @@ mod tests {
     use super::*;
 
     fn condition(op: &str, value: serde_json::Value) -> Condition {
-        serde_json::from_value(serde_json::json!({"column": "c", "op": op, "value": value})).unwrap()
+        serde_json::from_value(serde_json::json!({"column": "c", "op": op, "value": value}))
+            .unwrap()
     }
 
     fn date(text: &str) -> Value {
@@ -142,7 +143,9 @@ mod tests {
             assert_eq!(condition(op, value.clone()).matches(&ten), holds, "{op} {value}");
         }
         assert!(condition("ge", serde_json::json!("2024-01-15")).matches(&date("2024-01-15")));
-        assert!(condition("lt", serde_json::json!({"date": "2024-02-01"})).matches(&date("2024-01-15")));
+        assert!(
+            condition("lt", serde_json::json!({"date": "2024-02-01"})).matches(&date("2024-01-15"))
+        );
         assert!(condition("contains", serde_json::json!("BUS")).matches(&Value::from("Airbus")));
         assert!(condition("eq", serde_json::json!("007")).matches(&Value::from("007")));
         assert!(!condition("eq", serde_json::json!(7)).matches(&Value::from("007")));
@@ -151,7 +154,9 @@ mod tests {
     #[test]
     fn blank_is_told_from_everything() {
         let blank: Condition = serde_json::from_str(r#"{"column":"c","op":"blank"}"#).unwrap();
-        assert!(blank.check().is_ok() && blank.matches(&Value::Null) && !blank.matches(&Value::from(0)));
+        assert!(
+            blank.check().is_ok() && blank.matches(&Value::Null) && !blank.matches(&Value::from(0))
+        );
         assert!(condition("ne", serde_json::json!(0)).matches(&Value::Null));
         assert!(!condition("lt", serde_json::json!(5)).matches(&Value::Null));
     }

@@ -87,8 +87,7 @@ pub(crate) struct Output {
 impl Tool for FindFiles {
     const NAME: &'static str = "findFiles";
     const TITLE: &'static str = "Find files";
-    const DESCRIPTION: &'static str =
-        "Finds spreadsheets, folders and files by name, type and folder. Use it to get an id; a pasted URL needs no search.";
+    const DESCRIPTION: &'static str = "Finds spreadsheets, folders and files by name, type and folder. Use it to get an id; a pasted URL needs no search.";
     type Args = Args;
     type Output = Output;
 
@@ -99,8 +98,10 @@ impl Tool for FindFiles {
     async fn call(context: &Context, args: Args) -> Result<Output> {
         let limit = args.limit.unwrap_or(20);
         if !(1..=100).contains(&limit) {
-            return Err(Error::invalid(format!("argument limit: {limit} is not between 1 and 100"))
-                .next("ask for at most 100 files and use nextCursor"));
+            return Err(Error::invalid(format!(
+                "argument limit: {limit} is not between 1 and 100"
+            ))
+            .next("ask for at most 100 files and use nextCursor"));
         }
         let parent = args
             .folder_id

@@ -111,8 +111,9 @@ fn run<T: Tool>(context: &Context, arguments: JsonObject) -> Answer<'_> {
     Box::pin(async move {
         let args = parse::<T::Args>(arguments)?;
         let output = T::call(context, args).await?;
-        serde_json::to_value(output)
-            .map_err(|error| Error::internal("the result cannot be written as JSON").with_source(error))
+        serde_json::to_value(output).map_err(|error| {
+            Error::internal("the result cannot be written as JSON").with_source(error)
+        })
     })
 }
 

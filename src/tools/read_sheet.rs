@@ -117,7 +117,12 @@ struct Layout {
 impl Layout {
     fn letters(sheet: &Sheet) -> Self {
         let column = |index| HeaderColumn { name: column_letters(index), index };
-        Self { columns: (0..sheet.columns).map(column).collect(), selected: Vec::new(), first_row: 0, header: None }
+        Self {
+            columns: (0..sheet.columns).map(column).collect(),
+            selected: Vec::new(),
+            first_row: 0,
+            header: None,
+        }
     }
 
     fn position(&self, name: &str) -> Result<usize> {
@@ -160,15 +165,16 @@ whole sheet elsewhere: syncDataset does that without the rows passing through yo
     async fn call(context: &Context, args: Args) -> Result<Output> {
         let limit = args.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(Error::invalid(format!("argument limit: {limit} is not between 1 and {MAX_LIMIT}"))
-                .next("ask for at most 2000 rows and go on with nextCursor"));
+            return Err(Error::invalid(format!(
+                "argument limit: {limit} is not between 1 and {MAX_LIMIT}"
+            ))
+            .next("ask for at most 2000 rows and go on with nextCursor"));
         }
         let from = start_row(args.cursor.as_deref())?;
         for condition in &args.filter {
             condition.check()?;
         }
-        let id = sheet::id(&args.spreadsheet_id)?;
-        let spreadsheet = context.google.spreadsheet(&id).await?;
+        let (id, spreadsheet) = sheet::open(&context.google, &args.spreadsheet_id).await?;
         let sheet = sheet::find(&spreadsheet, args.sheet.as_deref())?;
         let mut reader = Reader { context, id: &id, sheet };
         let mut layout = reader.layout(&args).await?;
@@ -212,9 +218,8 @@ impl Reader<'_> {
         }
         let searched = args.header_row.unwrap_or(SEARCHED_ROWS).min(self.sheet.rows);
         let top = self.rows(0, searched).await?;
-        let header = Header::find(&top, args.header_row).map_err(|error| {
-            error.context(format!("sheet \"{}\"", self.sheet.title))
-        })?;
+        let header = Header::find(&top, args.header_row)
+            .map_err(|error| error.context(format!("sheet \"{}\"", self.sheet.title)))?;
         Ok(match header {
             Some(header) => Layout {
                 columns: header.columns.clone(),
@@ -222,7 +227,9 @@ impl Reader<'_> {
                 first_row: header.row + 1,
                 header: Some(header),
             },
-            None => Layout { columns: Vec::new(), selected: Vec::new(), first_row: 0, header: None },
+            None => {
+                Layout { columns: Vec::new(), selected: Vec::new(), first_row: 0, header: None }
+            }
         })
     }
 
@@ -257,13 +264,14 @@ impl Reader<'_> {
         rows: &[Vec<CellValue>],
         layout: &Layout,
     ) -> Result<HashMap<(u32, u32), NumberKind>> {
-        let number = |column: u32| {
-            rows.iter().any(|row| {
-                matches!(at(row, column), CellValue::Number(_))
-            })
-        };
-        let columns: Vec<u32> =
-            layout.columns.iter().map(|column| column.index).filter(|index| number(*index)).collect();
+        let number =
+            |column: u32| rows.iter().any(|row| matches!(at(row, column), CellValue::Number(_)));
+        let columns: Vec<u32> = layout
+            .columns
+            .iter()
+            .map(|column| column.index)
+            .filter(|index| number(*index))
+            .collect();
         let end = start.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         let ranges: Vec<String> =
             columns.iter().map(|index| self.range(*index, start, index + 1, end)).collect();
@@ -302,9 +310,9 @@ impl Reader<'_> {
             let end = next.saturating_add(step).min(last);
             let rows = self.rows(next, end).await?;
             if let Some(header) = &layout.header {
-                header.check_named(next, &rows).map_err(|error| {
-                    error.context(format!("sheet \"{}\"", self.sheet.title))
-                })?;
+                header
+                    .check_named(next, &rows)
+                    .map_err(|error| error.context(format!("sheet \"{}\"", self.sheet.title)))?;
             }
             let formats = self.formats(next, &rows, layout).await?;
             for (row, cells) in (next..).zip(&rows) {
@@ -317,7 +325,8 @@ impl Reader<'_> {
                     .collect();
                 let blank = values.iter().all(Value::is_null);
                 let value = |position: usize| values.get(position).unwrap_or(&Value::Null);
-                let matches = conditions.iter().all(|(at, condition)| condition.matches(value(*at)));
+                let matches =
+                    conditions.iter().all(|(at, condition)| condition.matches(value(*at)));
                 if !matches || (blank && shape == Shape::Records) {
                     continue;
                 }

@@ -37,24 +37,24 @@ fn generate<T: JsonSchema>(settings: SchemaSettings) -> JsonObject {
 fn tidy(schema: &mut Value) {
     let Value::Object(object) = schema else { return };
     object.remove("title");
-    // Formats such as "uint32" are not in the standard; bounds say the same.
-    if object.get("type").and_then(Value::as_str).is_some_and(|t| t == "integer" || t == "number") {
-        object.remove("format");
-    }
     if let Some(Value::Array(types)) = object.get("type") {
         let kept: Vec<Value> = types.iter().filter(|t| *t != "null").cloned().collect();
         if let [only] = kept.as_slice() {
             object.insert("type".into(), only.clone());
         }
     }
-    if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
-        choices.retain(|choice| choice.get("type").and_then(Value::as_str) != Some("null"));
-        if let [only] = choices.as_slice() {
-            if let Value::Object(only) = only.clone() {
-                object.remove("anyOf");
-                for (name, value) in only {
-                    object.entry(name).or_insert(value);
-                }
+    // Formats such as "uint32" are not in the standard; bounds say the same.
+    if object.get("type").and_then(Value::as_str).is_some_and(|t| t == "integer" || t == "number") {
+        object.remove("format");
+    }
+    if let Some(Value::Array(choices)) = object.get("anyOf") {
+        let null = |choice: &&Value| choice.get("type").and_then(Value::as_str) == Some("null");
+        let kept: Vec<Value> = choices.iter().filter(|choice| !null(choice)).cloned().collect();
+        // `T or null` is how an optional argument is described; a choice of several types keeps its null.
+        if let [Value::Object(only)] = kept.as_slice() {
+            object.remove("anyOf");
+            for (name, value) in only {
+                object.entry(name.clone()).or_insert_with(|| value.clone());
             }
         }
     }

@@ -197,10 +197,16 @@ impl Args {
             },
             other => {
                 if self.mark_column.is_some() || self.mark_value.is_some() {
-                    return Err(Error::invalid("markColumn and markValue go with deletes: \"mark\"")
-                        .next("leave them out, or set deletes to \"mark\""));
+                    return Err(Error::invalid(
+                        "markColumn and markValue go with deletes: \"mark\"",
+                    )
+                    .next("leave them out, or set deletes to \"mark\""));
                 }
-                if matches!(other, DeletesArg::Delete) { Disappeared::Delete } else { Disappeared::Ignore }
+                if matches!(other, DeletesArg::Delete) {
+                    Disappeared::Delete
+                } else {
+                    Disappeared::Ignore
+                }
             }
         };
         Ok(Definition {
@@ -242,8 +248,10 @@ updateCells, for new rows alone appendRows.";
         }
         let plan_id = args.plan_id.clone();
         if plan_id.is_some() && !apply {
-            return Err(Error::invalid("argument planId: a plan is named, but mode is not \"apply\"")
-                .next("add mode: \"apply\" to apply the plan, or leave planId out to make a new one"));
+            return Err(Error::invalid(
+                "argument planId: a plan is named, but mode is not \"apply\"",
+            )
+            .next("add mode: \"apply\" to apply the plan, or leave planId out to make a new one"));
         }
         let definition = args.definition()?;
         let shell = Shell {

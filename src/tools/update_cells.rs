@@ -64,8 +64,9 @@ fn shape(values: &[Vec<CellArg>]) -> (usize, usize) {
 /// Returns the rectangle that the values go to.
 fn target(args: &Args, spreadsheet: &Spreadsheet) -> Result<(Sheet, Rect)> {
     let wrong = |message: String, next: &str| Err(Error::invalid(message).next(next));
-    let reference = parse(&args.range)
-        .map_err(|error| Error::invalid(format!("argument range: {error}")).next("write it like B2 or B2:D5"))?;
+    let reference = parse(&args.range).map_err(|error| {
+        Error::invalid(format!("argument range: {error}")).next("write it like B2 or B2:D5")
+    })?;
     if let (Some(named), Some(given)) = (&reference.sheet, &args.sheet) {
         if named != given {
             return wrong(
@@ -83,11 +84,17 @@ fn target(args: &Args, spreadsheet: &Spreadsheet) -> Result<(Sheet, Rect)> {
     };
     let (rows, columns) = shape(&args.values);
     if rows == 0 || columns == 0 {
-        return wrong("argument values: there are no cells".into(), "give at least one row with one cell");
+        return wrong(
+            "argument values: there are no cells".into(),
+            "give at least one row with one cell",
+        );
     }
     if rows.saturating_mul(columns) > MAX_CELLS {
-        return Err(Error::new(Kind::TooLarge, format!("{rows} x {columns} cells are more than {MAX_CELLS}"))
-            .next("use syncDataset for large changes"));
+        return Err(Error::new(
+            Kind::TooLarge,
+            format!("{rows} x {columns} cells are more than {MAX_CELLS}"),
+        )
+        .next("use syncDataset for large changes"));
     }
     let closed = cells.close(sheet.rows, sheet.columns);
     let (rows, columns) =
@@ -97,7 +104,10 @@ fn target(args: &Args, spreadsheet: &Spreadsheet) -> Result<(Sheet, Rect)> {
             && columns <= closed.end_column.saturating_sub(closed.start_column));
     if !fits {
         return wrong(
-            format!("the values are {rows} rows x {columns} columns, more than the range {} holds", args.range),
+            format!(
+                "the values are {rows} rows x {columns} columns, more than the range {} holds",
+                args.range
+            ),
             "name only the first cell, or a range of that size",
         );
     }
@@ -171,7 +181,9 @@ fn requests(sheet: &Sheet, at: Rect, values: &[Vec<CellArg>]) -> Vec<Request> {
                 None => CellFields::Values,
             };
             match requests.last_mut() {
-                Some(Request::UpdateCells { rows, fields, .. }) if !after_gap && *fields == wanted => {
+                Some(Request::UpdateCells { rows, fields, .. })
+                    if !after_gap && *fields == wanted =>
+                {
                     rows.iter_mut().for_each(|cells| cells.push(write.clone()));
                 }
                 _ => requests.push(Request::UpdateCells {
@@ -203,9 +215,8 @@ rows use appendRows.";
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {
-        let id = sheet::id(&args.spreadsheet_id)?;
         let google = &context.google;
-        let spreadsheet = google.spreadsheet(&id).await?;
+        let (id, spreadsheet) = sheet::open(google, &args.spreadsheet_id).await?;
         let (sheet, rect) = target(&args, &spreadsheet)?;
         if args.if_unchanged.as_ref().is_some_and(|expected| {
             let (expected, given) = (shape(expected), shape(&args.values));
@@ -231,7 +242,10 @@ rows use appendRows.";
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 return Err(Error::new(
                     Kind::Changed,
-                    format!("the sheet is not what ifUnchanged says: {}{more}; nothing was written", found.join(", ")),
+                    format!(
+                        "the sheet is not what ifUnchanged says: {}{more}; nothing was written",
+                        found.join(", ")
+                    ),
                 )
                 .next("read the range again, and decide with the values that are there now"));
             }
@@ -244,14 +258,17 @@ rows use appendRows.";
             written: !args.dry_run && !requests.is_empty(),
             sheet: sheet.title.clone(),
             range: rect.to_string(),
-            cells: args.values.iter().flatten().filter(|cell| **cell != CellArg::Keep).count() as u64,
+            cells: args.values.iter().flatten().filter(|cell| **cell != CellArg::Keep).count()
+                as u64,
             before: before.iter().map(|row| row.iter().map(CellOut::from).collect()).collect(),
         };
         if output.written {
             let now = context.clock.now();
             let mut all = Markers::read(google, &id).await?.sweep(now);
             all.extend(requests);
-            google.batch_update_once(&id, &all, &marker::of_run(&marker::run_id(), 0, now), &[]).await?;
+            google
+                .batch_update_once(&id, &all, &marker::of_run(&marker::run_id(), 0, now), &[])
+                .await?;
         }
         Ok(output)
     }

@@ -1,0 +1,246 @@
+//! Three files, reconciled in memory.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read},
+    path::Path,
+};
+
+use lockstep_engine::{
+    cell::Cell,
+    dataset::Policy,
+    encode,
+    infer::{Declared, infer},
+    join::join,
+    key::Key,
+    reconcile::{self, Change, Presence, Reading as Completeness, Reconciled, Reconciler},
+    schema::{Column, Schema},
+    snapshot::{self, Snapshot, View, ViewError},
+    terms::Terms,
+    times::Times,
+    value::{Row, Value},
+};
+
+use crate::cli::diff::Reading;
+
+/// Three files and the schema they share.
+pub(super) struct Files {
+    snapshots: [Snapshot; 3],
+    pub(super) schema: Schema,
+    notes: Vec<String>,
+}
+
+/// What a merge decided.
+pub(super) struct Merged {
+    pub(super) result: Reconciled,
+    right_rows: BTreeMap<Key, usize>,
+    pub(super) findings: Vec<String>,
+    set_aside: usize,
+}
+
+impl Merged {
+    pub(super) fn is_clean(&self) -> bool {
+        self.result.conflicts.is_empty() && self.result.withheld.is_empty() && self.set_aside == 0
+    }
+
+    pub(super) fn summary(&self) -> String {
+        let result = &self.result;
+        format!(
+            "{} rows taken from right, {} changed on left alone, {} conflicts, {} changes decided against, {} keys set aside",
+            result.left.len(),
+            result.right.len(),
+            result.conflicts.len(),
+            result.losers.len(),
+            self.set_aside
+        )
+    }
+}
+
+impl Files {
+    pub(super) fn read(base: &Path, left: &Path, right: &Path, reading: &Reading) -> Result<Files, String> {
+        let options = reading.csv();
+        let read = |path: &Path| {
+            let mut bytes = Vec::new();
+            if path == Path::new("-") {
+                io::stdin().lock().read_to_end(&mut bytes).map_err(|error| format!("stdin: {error}"))?;
+            } else {
+                bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            }
+            snapshot::csv::read(&bytes, &options).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        let (left, right, base) = std::thread::scope(|scope| {
+            let (left, right) = (scope.spawn(|| read(left)), scope.spawn(|| read(right)));
+            let base = read(base);
+            let lost = |_| Err("a reading thread ended".to_owned());
+            (left.join().unwrap_or_else(lost), right.join().unwrap_or_else(lost), base)
+        });
+        let snapshots = [left?, right?, base?];
+        let [left, right, base] = &snapshots;
+        let shared = |name: &&String| {
+            right.headers().contains(name) && base.headers().contains(name) && !reading.ignore.contains(name)
+        };
+        let declared: Vec<Declared> = left
+            .headers()
+            .iter()
+            .filter(shared)
+            .map(|name| match reading.declared.iter().find(|(known, _)| known == name) {
+                Some((_, ty)) => Declared::typed(Column::new(name, *ty)),
+                None => Declared::untyped(name),
+            })
+            .collect();
+        let (mut schema, _) = infer(&[left, right, base], &declared);
+        for key in &reading.key {
+            let known = || schema.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+            let column = schema.position(key).ok_or_else(|| format!("'{key}' is no column of all three files; those are: {}", known()))?;
+            schema.key.push(column);
+        }
+        schema.fold_key_case = reading.ignore_key_case;
+        let mut notes = Vec::new();
+        for name in right.headers().iter().filter(|name| !left.headers().contains(name)) {
+            notes.push(format!("the column '{name}' is only on the right and is not merged"));
+        }
+        Ok(Files { snapshots, schema, notes })
+    }
+
+    fn views(&self) -> Result<[View<'_>; 3], String> {
+        let [left, right, base] = &self.snapshots;
+        let failed = |name: &str, error: ViewError| format!("{name} file: {error}");
+        Ok([
+            left.view_by_name(&self.schema).map_err(|error| failed("left", error))?,
+            right.view_by_name(&self.schema).map_err(|error| failed("right", error))?,
+            base.view_by_name(&self.schema).map_err(|error| failed("base", error))?,
+        ])
+    }
+
+    pub(super) fn reconcile(&self, policy: &Policy) -> Result<Merged, String> {
+        let terms = Terms::new(&self.schema, policy).map_err(|error| error.to_string())?;
+        let views = self.views()?;
+        let [left, right, base] = &views;
+        let joined = join(&[Some(left), Some(right), Some(base)]);
+        let times = Times::default();
+        let reading = |side: usize| {
+            if joined.blanks.iter().any(|(at, _)| *at == side) { Completeness::Doubtful } else { Completeness::Complete }
+        };
+        let mut reconciler = Reconciler::new(&terms, &times).readings(reading(0), reading(1));
+        reconciler.skip(joined.equal as u64, true);
+        let mut right_rows = BTreeMap::new();
+        for found in &joined.rows {
+            let at = |side: usize| found.rows.get(side).copied().flatten();
+            let rows: [Option<Row>; 3] = [(0, left), (1, right), (2, base)].map(|(side, view)| at(side).map(|row| view.row(row)));
+            let [left, right, base] = &rows;
+            reconciler.push(&reconcile::Joined {
+                key: &found.key,
+                base: base.as_ref(),
+                left: left.as_ref().map_or(Presence::Absent, Presence::Present),
+                left_index: at(0),
+                right: right.as_ref().map_or(Presence::Absent, Presence::Present),
+                right_index: at(1),
+            });
+            if let Some(row) = at(1) {
+                right_rows.insert(found.key.clone(), row);
+            }
+        }
+        let mut findings = self.notes.clone();
+        for (side, (name, view)) in [("left", left), ("right", right), ("base", base)].into_iter().enumerate() {
+            findings.extend(joined.findings(side, view).iter().map(|finding| format!("{name} file: {finding}")));
+        }
+        let set_aside = joined.duplicates.len() + joined.blanks.len();
+        Ok(Merged { result: reconciler.finish(), right_rows, findings, set_aside })
+    }
+
+    /// Writes the merged file: the left one with what follows from the merge, and the right one's new rows at the end.
+    pub(super) fn write(&self, merged: &Merged) -> Result<Vec<u8>, String> {
+        let [left, right, _] = &self.views()?;
+        let changes: BTreeMap<usize, &Change> =
+            merged.result.left.iter().filter_map(|change| Some((change.row?, change))).collect();
+        let headers = left.snapshot().headers();
+        let columns: Vec<Option<usize>> = headers.iter().map(|header| self.schema.position(header)).collect();
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let failed = |error: csv::Error| error.to_string();
+        writer.write_record(headers).map_err(failed)?;
+        for row in 0..left.len() {
+            let Some(change) = changes.get(&row) else {
+                writer.write_record(left.snapshot().row(row).map(|cell| raw(&cell))).map_err(failed)?;
+                continue;
+            };
+            let Some(after) = &change.after else { continue };
+            let cells = left.snapshot().row(row).zip(&columns).map(|(cell, column)| match column {
+                Some(column) if change.cells.contains(column) => self.text(merged, right, change, after, *column),
+                _ => raw(&cell),
+            });
+            writer.write_record(cells).map_err(failed)?;
+        }
+        let mut inserts: Vec<&Change> = merged.result.left.iter().filter(|change| change.row.is_none()).collect();
+        inserts.sort_by_key(|change| merged.right_rows.get(&change.key).copied());
+        for change in inserts {
+            let Some(after) = &change.after else { continue };
+            let cells = columns.iter().map(|column| match column {
+                Some(column) => self.text(merged, right, change, after, *column),
+                None => String::new(),
+            });
+            writer.write_record(cells).map_err(failed)?;
+        }
+        writer.into_inner().map_err(|error| error.to_string())
+    }
+
+    /// Returns a merged cell's text: the right file's own where it says the value, else the canonical one.
+    fn text(&self, merged: &Merged, right: &View<'_>, change: &Change, after: &Row, column: usize) -> String {
+        let (Some(value), Some(definition)) = (after.get(column), self.schema.columns.get(column)) else {
+            return String::new();
+        };
+        let source = right.snapshot().headers().iter().position(|header| *header == definition.name);
+        let theirs = merged.right_rows.get(&change.key).zip(source).map(|(&row, source)| right.snapshot().cell(row, source));
+        match theirs.filter(|cell| definition.value(cell) == *value) {
+            Some(cell) => raw(&cell),
+            None => encode::csv::encode(value, &definition.ty),
+        }
+    }
+
+    /// Returns side, change, key, column, base, left and right of everything that is not the same everywhere.
+    pub(super) fn lines(&self, merged: &Merged) -> Vec<[String; 7]> {
+        let mut lines = Vec::new();
+        let text = |row: Option<&Row>, column: usize| row.and_then(|row| row.get(column)).map(Value::to_string).unwrap_or_default();
+        let name = |column: usize| self.schema.columns.get(column).map_or_else(String::new, |column| column.name.clone());
+        // A write to one side is what the other side changed.
+        for (side, changes) in [("right", &merged.result.left), ("left", &merged.result.right)] {
+            for change in changes {
+                let word = match (&change.before, &change.after) {
+                    (None, _) => "insert",
+                    (_, None) => "delete",
+                    _ => "update",
+                };
+                let all: Vec<usize> = (0..self.schema.columns.len()).collect();
+                let columns = if change.cells.is_empty() { &all } else { &change.cells };
+                for &column in columns {
+                    let (before, after) = (text(change.before.as_ref(), column), text(change.after.as_ref(), column));
+                    let (left, right) = if side == "right" { (before.clone(), after) } else { (after, before.clone()) };
+                    lines.push([side.into(), word.into(), change.key.to_string(), name(column), before, left, right]);
+                }
+            }
+        }
+        for conflict in &merged.result.conflicts {
+            let key = conflict.key.to_string();
+            let rows = [conflict.base.as_ref(), conflict.left.as_ref(), conflict.right.as_ref()];
+            let columns: Vec<usize> = match conflict.cells.as_slice() {
+                [] => (0..self.schema.columns.len()).collect(),
+                cells => cells.iter().map(|cell| cell.column).collect(),
+            };
+            for column in columns {
+                let [base, left, right] = rows.map(|row| text(row, column));
+                lines.push(["both".into(), "conflict".into(), key.clone(), name(column), base, left, right]);
+            }
+        }
+        lines
+    }
+}
+
+fn raw(cell: &Cell<'_>) -> String {
+    match cell {
+        Cell::Null => String::new(),
+        Cell::Text(text) | Cell::Number(text) => (*text).to_owned(),
+        Cell::Bool(value) => value.to_string(),
+        Cell::Float(value) => value.to_string(),
+    }
+}
+
