@@ -27,7 +27,10 @@ fn play(client: Option<Command>, rest: &[&str]) {
     }
     client.env("HOME", folder.path());
     print!("{}", bounded::succeed(client, LIMIT));
-    assert!(Path::new(&folder.path().join("data")).exists(), "the server did not keep its data in the folder");
+    assert!(
+        Path::new(&folder.path().join("data")).exists(),
+        "the server did not keep its data in the folder"
+    );
 }
 
 #[test]

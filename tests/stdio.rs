@@ -66,11 +66,14 @@ fn an_older_client_gets_its_own_revision_and_a_newer_one_ours() {
     {
         let data = folder();
         let mut session = Session::start(data.path());
-        let answer = session.request("initialize", json!({
-            "protocolVersion": asked,
-            "capabilities": {},
-            "clientInfo": {"name": "raw", "version": "1"},
-        }));
+        let answer = session.request(
+            "initialize",
+            json!({
+                "protocolVersion": asked,
+                "capabilities": {},
+                "clientInfo": {"name": "raw", "version": "1"},
+            }),
+        );
         assert_eq!(answer["result"]["protocolVersion"], answered, "asked for {asked}: {answer}");
     }
 }
@@ -85,7 +88,8 @@ fn the_revision_without_a_handshake_is_served() {
     assert!(versions.contains(&json!("2026-07-28")), "{answer}");
     session.send(&modern("tools/list", 2, json!({})));
     assert_eq!(tool_names(&session.answer_to(&json!(2))), TOOLS);
-    let call = json!({"name": "createFile", "arguments": {"type": "spreadsheet", "name": "Modern"}});
+    let call =
+        json!({"name": "createFile", "arguments": {"type": "spreadsheet", "name": "Modern"}});
     session.send(&modern("tools/call", 3, call));
     let answer = session.answer_to(&json!(3));
     assert_ne!(answer["result"]["isError"], json!(true), "{answer}");
@@ -127,7 +131,8 @@ fn calls_in_flight_are_answered_before_the_process_ends() {
     session.close();
     let ended = session.ended(END);
     assert!(ended.status.success(), "{ended:?}");
-    let mut answered: Vec<i64> = ended.rest.iter().filter_map(|answer| answer["id"].as_i64()).collect();
+    let mut answered: Vec<i64> =
+        ended.rest.iter().filter_map(|answer| answer["id"].as_i64()).collect();
     answered.sort_unstable();
     assert_eq!(answered, (0..8).collect::<Vec<_>>(), "{:?}", ended.rest);
     for answer in &ended.rest {
@@ -136,7 +141,8 @@ fn calls_in_flight_are_answered_before_the_process_ends() {
     // What was answered was done.
     let mut next = Session::initialized(data.path());
     let found = next.call("findFiles", json!({"contains": "flight"}));
-    let files = found["result"]["structuredContent"]["files"].as_array().cloned().unwrap_or_default();
+    let files =
+        found["result"]["structuredContent"]["files"].as_array().cloned().unwrap_or_default();
     assert_eq!(files.len(), 8, "{found}");
 }
 
@@ -231,7 +237,9 @@ fn a_request_in_two_halves_is_one_request() {
     let mut session = Session::initialized(data.path());
     session.send_bytes(br#"{"jsonrpc":"2.0","id":1,"#);
     std::thread::sleep(Duration::from_millis(50));
-    session.send_bytes(b"\"method\":\"ping\"}\r\n{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}\n");
+    session.send_bytes(
+        b"\"method\":\"ping\"}\r\n{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}\n",
+    );
     assert_eq!(session.answer_to(&json!(1))["result"], json!({}));
     assert_eq!(session.answer_to(&json!(2))["result"], json!({}));
 }

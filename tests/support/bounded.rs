@@ -9,14 +9,14 @@ use std::{
 
 /// What a finished child left.
 #[derive(Debug)]
-pub struct Finished {
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Reads a pipe to its end on a thread, so that a full pipe never blocks the child.
-pub fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+pub(crate) fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         // A pipe that breaks ends the text; the exit status tells the rest.
@@ -26,7 +26,7 @@ pub fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
 }
 
 /// Waits for the child's end for at most `limit`; `None` if it still runs.
-pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -41,13 +41,13 @@ pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
 
 /// Sends `signal` (as `kill` names it) to a process, or to a group if `target` starts with `-`.
 #[cfg(unix)]
-pub fn signal(signal: &str, target: &str) {
+pub(crate) fn signal(signal: &str, target: &str) {
     let status = Command::new("kill").args(["-s", signal, "--", target]).status().unwrap();
     assert!(status.success(), "kill -s {signal} {target}: {status}");
 }
 
 /// Runs `command` to its end; one that takes longer than `limit` is killed with its children, and fails.
-pub fn finish(mut command: Command, limit: Duration) -> Finished {
+pub(crate) fn finish(mut command: Command, limit: Duration) -> Finished {
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;
@@ -55,7 +55,8 @@ pub fn finish(mut command: Command, limit: Duration) -> Finished {
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let what = format!("{command:?}");
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{what} does not start: {error}"));
+    let mut child =
+        command.spawn().unwrap_or_else(|error| panic!("{what} does not start: {error}"));
     let stdout = drain(child.stdout.take().unwrap());
     let stderr = drain(child.stderr.take().unwrap());
     let Some(status) = wait(&mut child, limit) else {
@@ -71,7 +72,7 @@ pub fn finish(mut command: Command, limit: Duration) -> Finished {
 }
 
 /// Runs `command` to its end, which must be a success, and returns its stdout.
-pub fn succeed(command: Command, limit: Duration) -> String {
+pub(crate) fn succeed(command: Command, limit: Duration) -> String {
     let what = format!("{command:?}");
     let Finished { status, stdout, stderr } = finish(command, limit);
     assert!(status.success(), "{what}: {status}\nstdout:\n{stdout}\nstderr:\n{stderr}");

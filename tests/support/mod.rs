@@ -2,16 +2,16 @@
 
 use std::{path::Path, process::Command};
 
-pub mod bounded;
-pub mod programs;
-pub mod session;
-pub mod workspace;
+pub(crate) mod bounded;
+pub(crate) mod programs;
+pub(crate) mod session;
+pub(crate) mod workspace;
 
 /// The binary under test, as Cargo built it for this run.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_lockstep");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_lockstep");
 
 /// Returns a command that runs the binary on `data`, deaf to the caller's own settings.
-pub fn lockstep(data: &Path) -> Command {
+pub(crate) fn lockstep(data: &Path) -> Command {
     let mut command = Command::new(BINARY);
     command
         .env_remove("LOCKSTEP_CONFIG")
@@ -23,6 +23,6 @@ pub fn lockstep(data: &Path) -> Command {
 }
 
 /// Returns the path of a script of `tests/clients`.
-pub fn script(name: &str) -> String {
+pub(crate) fn script(name: &str) -> String {
     format!("{}/tests/clients/{name}", env!("CARGO_MANIFEST_DIR"))
 }

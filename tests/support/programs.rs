@@ -26,7 +26,7 @@ fn place(variable: &str, default: &str) -> PathBuf {
 }
 
 /// Returns a command for a Python script of `tests/clients`, or `None` to skip.
-pub fn python(script: &str) -> Option<Command> {
+pub(crate) fn python(script: &str) -> Option<Command> {
     let python = place("LOCKSTEP_PYTHON", "python/bin/python");
     if !require("Python with the clients of tests/clients/requirements.txt", &python) {
         return None;
@@ -44,11 +44,14 @@ fn node_modules() -> PathBuf {
 /// Returns a command for a Node script of `tests/clients`, or `None` to skip.
 ///
 /// The script finds the packages through `LOCKSTEP_NODE_MODULES`.
-pub fn node(script: &str) -> Option<Command> {
+pub(crate) fn node(script: &str) -> Option<Command> {
     let node = place("LOCKSTEP_NODE", "node/node_modules/node/bin/node");
     let modules = node_modules();
     let complete = require("Node 22", &node)
-        && require("the clients of tests/clients/package.json", &modules.join("@modelcontextprotocol"));
+        && require(
+            "the clients of tests/clients/package.json",
+            &modules.join("@modelcontextprotocol"),
+        );
     complete.then(|| {
         let mut command = Command::new(node);
         command.arg(super::script(script)).env("LOCKSTEP_NODE_MODULES", modules);
@@ -59,7 +62,7 @@ pub fn node(script: &str) -> Option<Command> {
 /// Returns a Python driver of the MCP Inspector's command line, or `None` to skip.
 ///
 /// The driver finds Node in `LOCKSTEP_NODE` and the Inspector in `LOCKSTEP_INSPECTOR`.
-pub fn inspector(script: &str) -> Option<Command> {
+pub(crate) fn inspector(script: &str) -> Option<Command> {
     let node = place("LOCKSTEP_NODE", "node/node_modules/node/bin/node");
     let inspector =
         node_modules().join("@modelcontextprotocol/inspector/clients/launcher/build/index.js");

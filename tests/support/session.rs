@@ -17,7 +17,7 @@ use super::{bounded, lockstep};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The keys that every request of revision 2026-07-28 carries.
-pub fn modern_meta() -> Value {
+pub(crate) fn modern_meta() -> Value {
     json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
@@ -27,7 +27,7 @@ pub fn modern_meta() -> Value {
 
 /// A session over the pipes of a child process.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -36,16 +36,16 @@ pub struct Session {
 
 /// What an ended session left.
 #[derive(Debug)]
-pub struct Ended {
-    pub status: ExitStatus,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
     /// The messages that nobody had read yet.
-    pub rest: Vec<Value>,
-    pub stderr: String,
+    pub(crate) rest: Vec<Value>,
+    pub(crate) stderr: String,
 }
 
 impl Session {
     /// Starts the server over the database of `data`, with `LOCKSTEP_LOG` set to `log`.
-    pub fn start_with_log(data: &Path, log: &str) -> Self {
+    pub(crate) fn start_with_log(data: &Path, log: &str) -> Self {
         let mut child = lockstep(data)
             .arg("serve")
             .env("LOCKSTEP_LOG", log)
@@ -70,66 +70,74 @@ impl Session {
     }
 
     /// Starts the server over the database of `data`.
-    pub fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         Self::start_with_log(data, "info")
     }
 
     /// Starts the server and shakes hands as a client of revision 2025-11-25.
-    pub fn initialized(data: &Path) -> Self {
+    pub(crate) fn initialized(data: &Path) -> Self {
         let mut session = Self::start(data);
         session.initialize();
         session
     }
 
     /// Shakes hands as a client of revision 2025-11-25, and returns the answer's result.
-    pub fn initialize(&mut self) -> Value {
-        let result = self.request("initialize", json!({
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "raw", "version": "1"},
-        }));
+    pub(crate) fn initialize(&mut self) -> Value {
+        let result = self.request(
+            "initialize",
+            json!({
+                "protocolVersion": "2025-11-25",
+                "capabilities": {},
+                "clientInfo": {"name": "raw", "version": "1"},
+            }),
+        );
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         result["result"].clone()
     }
 
     /// Sends raw bytes as they are.
-    pub fn send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
         let stdin = self.stdin.as_mut().unwrap();
-        stdin.write_all(bytes).and_then(|()| stdin.flush()).unwrap_or_else(|error| {
-            panic!("the server does not read its stdin any more: {error}")
-        });
+        stdin
+            .write_all(bytes)
+            .and_then(|()| stdin.flush())
+            .unwrap_or_else(|error| panic!("the server does not read its stdin any more: {error}"));
     }
 
     /// Sends one message.
-    pub fn send(&mut self, message: &Value) {
+    pub(crate) fn send(&mut self, message: &Value) {
         self.send_bytes(format!("{message}\n").as_bytes());
     }
 
     /// Sends a request with the id `"q"`, and returns its answer.
-    pub fn request(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
         self.send(&json!({"jsonrpc": "2.0", "id": "q", "method": method, "params": params}));
         self.answer_to(&json!("q"))
     }
 
     /// Calls a tool under revision 2025-11-25, and returns the answer.
-    pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
+    pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> Value {
         self.request("tools/call", json!({"name": tool, "arguments": arguments}))
     }
 
     /// Returns the next answer, which must be to `id`; notifications before it are passed over.
-    pub fn answer_to(&mut self, id: &Value) -> Value {
+    pub(crate) fn answer_to(&mut self, id: &Value) -> Value {
         loop {
             let message = self.next();
             if message.get("method").is_some() {
                 continue;
             }
-            assert_eq!(message.get("id"), Some(id), "not the answer that was waited for: {message}");
+            assert_eq!(
+                message.get("id"),
+                Some(id),
+                "not the answer that was waited for: {message}"
+            );
             return message;
         }
     }
 
     /// Returns the next answer, whatever it is to; `None` if none comes within seconds.
-    pub fn answer_or_none(&mut self) -> Option<Value> {
+    pub(crate) fn answer_or_none(&mut self) -> Option<Value> {
         let line = self.lines.recv_timeout(Duration::from_secs(10)).ok()?;
         Some(json_rpc(&line))
     }
@@ -147,18 +155,18 @@ impl Session {
     }
 
     /// Closes the server's stdin.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.stdin = None;
     }
 
     /// Asks the server to stop, as a service manager does.
     #[cfg(unix)]
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         bounded::signal("TERM", &self.child.id().to_string());
     }
 
     /// Waits for the server's end, which must come within `limit` and without another push.
-    pub fn ended(mut self, limit: Duration) -> Ended {
+    pub(crate) fn ended(mut self, limit: Duration) -> Ended {
         let status = bounded::wait(&mut self.child, limit)
             .unwrap_or_else(|| panic!("the server still runs after {limit:?}"));
         // The reader ends with the pipe, so this takes every line that was written.

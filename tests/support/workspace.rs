@@ -13,15 +13,15 @@ use super::{bounded, lockstep};
 
 /// A running embedded workspace; it is stopped when this is dropped.
 #[derive(Debug)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     /// Its root, `http://127.0.0.1:PORT`, without a slash at the end.
-    pub url: String,
+    pub(crate) url: String,
     child: Child,
 }
 
 impl Workspace {
     /// Starts it on a free port over the database of `data`, and waits until it said where it listens.
-    pub fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         let mut child = lockstep(data)
             .args(["workspace", "--listen", "127.0.0.1:0"])
             .stdin(Stdio::null())
@@ -40,13 +40,13 @@ impl Workspace {
             let _ = stdout.read_to_end(&mut Vec::new());
         });
         let line = hears.recv_timeout(Duration::from_secs(30)).unwrap_or_default();
-        let Some(at) = line.find("http://") else {
+        let Some((_, address)) = line.split_once("http://") else {
             child.kill().unwrap();
             child.wait().unwrap();
             panic!("`lockstep workspace` said {line:?} and no address\n{}", stderr.join().unwrap());
         };
-        let url = line[at..].split_whitespace().next().unwrap_or_default();
-        Self { url: url.trim_end_matches('/').to_owned(), child }
+        let address = address.split_whitespace().next().unwrap_or_default();
+        Self { url: format!("http://{}", address.trim_end_matches('/')), child }
     }
 }
 
