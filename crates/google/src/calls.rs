@@ -112,10 +112,7 @@ impl<'a> Notice<'a> {
         scope.each(|scope| {
             scope.waiting.send_replace(Some(wait));
         });
-        Self {
-            scope,
-            since: tokio::time::Instant::now(),
-        }
+        Self { scope, since: tokio::time::Instant::now() }
     }
 }
 

@@ -109,10 +109,7 @@ fn too_long(text: &str) -> bool {
 
 impl From<Input> for CellWrite {
     fn from(value: Input) -> Self {
-        Self {
-            value,
-            format: None,
-        }
+        Self { value, format: None }
     }
 }
 
@@ -128,10 +125,7 @@ pub struct NumberFormat {
 impl NumberFormat {
     /// Returns a format of a kind and a pattern.
     pub fn new(kind: NumberKind, pattern: &str) -> Self {
-        Self {
-            kind,
-            pattern: Some(pattern.into()),
-        }
+        Self { kind, pattern: Some(pattern.into()) }
     }
 }
 
@@ -170,17 +164,11 @@ impl NumberKind {
     ];
 
     pub(crate) fn wire(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("NUMBER", |(_, name)| name)
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("NUMBER", |(_, name)| name)
     }
 
     pub(crate) fn from_wire(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, wire)| *wire == name)
-            .map(|(kind, _)| *kind)
+        Self::ALL.iter().find(|(_, wire)| *wire == name).map(|(kind, _)| *kind)
     }
 }
 

@@ -56,12 +56,7 @@ pub(crate) async fn classify(call: &Call, seen: Seen, error: common::Error) -> E
             format!("the content has {size} bytes, more than the {limit} allowed"),
         ),
         common::Error::MissingAPIKey | common::Error::Cancelled | common::Error::FieldClash(_) => {
-            Error::new(
-                Kind::Setup,
-                Retry::Permanent,
-                call.operation,
-                error.to_string().trim(),
-            )
+            Error::new(Kind::Setup, Retry::Permanent, call.operation, error.to_string().trim())
         }
     }
 }
@@ -71,12 +66,7 @@ pub(crate) fn timed_out(call: &Call, seen: Seen, limit: Duration) -> Error {
     let seconds = limit.as_secs_f64();
     if seen.sent {
         let message = format!("no complete answer within {seconds} s");
-        Error::new(
-            Kind::Timeout,
-            call.retry_when_unknown(),
-            call.operation,
-            message,
-        )
+        Error::new(Kind::Timeout, call.retry_when_unknown(), call.operation, message)
     } else {
         let message = format!("no access token within {seconds} s; nothing was sent");
         Error::new(Kind::Timeout, Retry::Temporary, call.operation, message)
@@ -87,26 +77,17 @@ pub(crate) fn timed_out(call: &Call, seen: Seen, limit: Duration) -> Error {
 fn garbled(call: &Call, text: &str, error: serde_json::Error) -> Error {
     let cut_off = text.is_empty() || error.is_eof();
     let (retry, message) = if cut_off {
-        (
-            call.retry_when_unknown(),
-            "the answer was cut off".to_owned(),
-        )
+        (call.retry_when_unknown(), "the answer was cut off".to_owned())
     } else if error.is_data() {
         // Well-formed, but not the documented shape: the next answer will look the same.
         let retry = match call.retry_when_unknown() {
             Retry::Ambiguous => Retry::Ambiguous,
             _ => Retry::Permanent,
         };
-        (
-            retry,
-            format!("the answer has an unexpected shape: {error}"),
-        )
+        (retry, format!("the answer has an unexpected shape: {error}"))
     } else {
         let start = body::gist(text);
-        (
-            call.retry_when_unknown(),
-            format!("the answer is not JSON; it says {start:?}"),
-        )
+        (call.retry_when_unknown(), format!("the answer is not JSON; it says {start:?}"))
     };
     Error::new(Kind::Garbled, retry, call.operation, message).with_source(error)
 }

@@ -19,10 +19,8 @@ use crate::{Error, Kind, Result, Retry};
 /// The scopes of every call, always the same ones: the generated crates would ask for full
 /// `drive` or `drive.readonly`, and another set of scopes means another token and another consent
 /// (google-wire 1.1).
-pub(crate) const SCOPES: [&str; 2] = [
-    "https://www.googleapis.com/auth/spreadsheets",
-    "https://www.googleapis.com/auth/drive.file",
-];
+pub(crate) const SCOPES: [&str; 2] =
+    ["https://www.googleapis.com/auth/spreadsheets", "https://www.googleapis.com/auth/drive.file"];
 
 /// Google Sheets and Drive, for one user. Cheap to clone; clones share connections, quota gates
 /// and counters.
@@ -52,39 +50,17 @@ impl Google {
     /// would travel unencrypted to another machine, on a token or user agent that is no valid
     /// header, and if an https endpoint is given on a machine without CA certificates.
     pub fn new(config: Config) -> Result<Self> {
-        let Config {
-            sheets_url,
-            drive_url,
-            auth,
-            timeouts,
-            backoff,
-            quota,
-            user_agent,
-        } = config;
+        let Config { sheets_url, drive_url, auth, timeouts, backoff, quota, user_agent } = config;
         match auth {
             Auth::None => {
-                let build = Build {
-                    sheets_url,
-                    drive_url,
-                    timeouts,
-                    backoff,
-                    quota,
-                    user_agent,
-                };
+                let build = Build { sheets_url, drive_url, timeouts, backoff, quota, user_agent };
                 build.with(google_sheets4::common::NoToken, false)
             }
             Auth::Token(token) => {
                 // The generated code unwraps the request: a bad header value would panic there.
                 header("the access token", token.reveal())?;
                 let token = token.reveal().to_owned();
-                let build = Build {
-                    sheets_url,
-                    drive_url,
-                    timeouts,
-                    backoff,
-                    quota,
-                    user_agent,
-                };
+                let build = Build { sheets_url, drive_url, timeouts, backoff, quota, user_agent };
                 build.with(token, true)
             }
         }
@@ -93,10 +69,7 @@ impl Google {
     /// Returns a handle with counters of its own, e.g. for one run; connections and quota stay
     /// shared, and its calls count here too.
     pub fn scoped(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-            scope: Scope::new(Some(Arc::clone(&self.scope))),
-        }
+        Self { shared: Arc::clone(&self.shared), scope: Scope::new(Some(Arc::clone(&self.scope))) }
     }
 
     /// Returns the calls made through this handle, its clones and the handles scoped from it.
@@ -188,10 +161,7 @@ struct Endpoint {
 impl Endpoint {
     fn parse(text: &str) -> Result<Self> {
         let refused = |why: &str| setup(format!("{text:?} is not an endpoint: {why}"));
-        let uri: Uri = text
-            .trim()
-            .parse()
-            .map_err(|_| refused("it is not a URL"))?;
+        let uri: Uri = text.trim().parse().map_err(|_| refused("it is not a URL"))?;
         let tls = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
@@ -209,11 +179,7 @@ impl Endpoint {
         if !root.ends_with('/') {
             root.push('/');
         }
-        Ok(Self {
-            root,
-            tls,
-            loopback,
-        })
+        Ok(Self { root, tls, loopback })
     }
 }
 
@@ -221,11 +187,7 @@ fn header(what: &str, value: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(value)
         .ok()
         .filter(|header| !header.is_empty() && header.to_str().is_ok())
-        .ok_or_else(|| {
-            setup(format!(
-                "{what} must be visible ASCII characters on one line"
-            ))
-        })
+        .ok_or_else(|| setup(format!("{what} must be visible ASCII characters on one line")))
 }
 
 fn setup(message: String) -> Error {

@@ -9,11 +9,8 @@ fn with(change: impl FnOnce(&mut Config)) -> Result<Google> {
 
 #[test]
 fn an_endpoint_gets_its_slash_and_its_paths() {
-    for drive in [
-        "http://localhost:1/x",
-        "http://localhost:1/x/",
-        "http://localhost:1/x/drive/v3",
-    ] {
+    for drive in ["http://localhost:1/x", "http://localhost:1/x/", "http://localhost:1/x/drive/v3"]
+    {
         let google = with(|config| {
             config.sheets_url = "http://[::1]:9".into();
             config.drive_url = drive.into();
@@ -26,16 +23,9 @@ fn an_endpoint_gets_its_slash_and_its_paths() {
 
 #[test]
 fn what_is_no_endpoint_is_refused() {
-    for url in [
-        "",
-        "x",
-        "ftp://x",
-        "http://",
-        "/v4",
-        "http://u:p@h/",
-        "http://h/?key=1",
-        "http://a b",
-    ] {
+    for url in
+        ["", "x", "ftp://x", "http://", "/v4", "http://u:p@h/", "http://h/?key=1", "http://a b"]
+    {
         let error = with(|config| config.sheets_url = url.into()).unwrap_err();
         assert_eq!(error.kind, Kind::Setup, "{url}: {error}");
         let error = with(|config| config.drive_url = url.into()).unwrap_err();

@@ -40,11 +40,7 @@ impl Config {
     /// Returns the settings for a server that speaks both services at one root, without
     /// credentials: the embedded workspace.
     pub fn local(root: &str) -> Self {
-        Self {
-            sheets_url: root.into(),
-            drive_url: root.into(),
-            ..Self::google(Auth::None)
-        }
+        Self { sheets_url: root.into(), drive_url: root.into(), ..Self::google(Auth::None) }
     }
 }
 

@@ -48,12 +48,10 @@ pub(crate) fn client(tls: bool, connect: Duration) -> Result<common::Client<Conn
             .enable_http1()
             .wrap_connector(http)
     };
-    Ok(
-        hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(connector),
-    )
+    Ok(hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .build(connector))
 }
 
 fn setup(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

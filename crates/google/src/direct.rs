@@ -17,6 +17,9 @@ use crate::Google;
 use crate::client::SCOPES;
 use crate::delegate::Witness;
 
+/// How much of an answer that could not be read is kept for the error, in bytes.
+const LONGEST_QUOTE: usize = 2_000;
+
 /// A URL with query parameters, every value encoded.
 pub(crate) struct Url(String);
 
@@ -46,7 +49,8 @@ impl Google {
     ) -> common::Result<T> {
         let bytes = self.exchange_bytes(witness, url, json).await?;
         serde_json::from_slice(&bytes).map_err(|error| {
-            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let start = bytes.get(..LONGEST_QUOTE).unwrap_or(&bytes);
+            let text = String::from_utf8_lossy(start).into_owned();
             common::Error::JsonDecodeError(text, error)
         })
     }
@@ -60,11 +64,7 @@ impl Google {
         let hub = &self.shared.sheets;
         let token = hub.auth.get_token(&SCOPES).await;
         let token = token.map_err(common::Error::MissingToken)?;
-        let method = if json.is_some() {
-            Method::POST
-        } else {
-            Method::GET
-        };
+        let method = if json.is_some() { Method::POST } else { Method::GET };
         let mut request = Request::builder()
             .method(method)
             .uri(&url.0)
@@ -98,10 +98,9 @@ impl Google {
         }
         match body.collect().await {
             Ok(body) => Ok(body.to_bytes()),
-            Err(error) => Err(common::Error::Io(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                error,
-            ))),
+            Err(error) => {
+                Err(common::Error::Io(io::Error::new(io::ErrorKind::UnexpectedEof, error)))
+            }
         }
     }
 }

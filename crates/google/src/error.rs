@@ -117,12 +117,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}",
-            self.operation,
-            self.message.trim_end_matches('.')
-        )?;
+        write!(f, "{}: {}", self.operation, self.message.trim_end_matches('.'))?;
         match (self.status, &self.reason) {
             (Some(status), Some(reason)) => write!(f, " (HTTP {status} {reason})")?,
             (Some(status), None) => write!(f, " (HTTP {status})")?,

@@ -13,10 +13,7 @@ pub fn parse_id(text: &str) -> Result<String> {
     let text = text.trim();
     let candidate = if text.contains("://") || text.starts_with("docs.google.com/") {
         in_url(text).ok_or_else(|| {
-            Error::invalid(
-                OPERATION,
-                format!("no file id was found in the URL {}", shown(text)),
-            )
+            Error::invalid(OPERATION, format!("no file id was found in the URL {}", shown(text)))
         })?
     } else {
         text
@@ -35,10 +32,7 @@ pub(crate) fn check_id(operation: &'static str, id: &str) -> Result<()> {
         None => Ok(()),
         Some(c) => Err(Error::invalid(
             operation,
-            format!(
-                "{} is not an id: {c:?} is not a letter, a digit, '-' or '_'",
-                shown(id)
-            ),
+            format!("{} is not an id: {c:?} is not a letter, a digit, '-' or '_'", shown(id)),
         )),
     }
 }
@@ -63,11 +57,7 @@ fn in_url(url: &str) -> Option<&str> {
 /// Quotes foreign text for a message, and bounds its length.
 fn shown(text: &str) -> String {
     let short: String = text.chars().take(80).collect();
-    if short.len() < text.len() {
-        format!("{short:?}…")
-    } else {
-        format!("{short:?}")
-    }
+    if short.len() < text.len() { format!("{short:?}…") } else { format!("{short:?}") }
 }
 
 #[cfg(test)]
@@ -79,26 +69,14 @@ mod tests {
         for (text, id) in [
             ("1AbC-_9", "1AbC-_9"),
             ("  1AbC \n", "1AbC"),
-            (
-                "https://docs.google.com/spreadsheets/d/1AbC/edit#gid=0",
-                "1AbC",
-            ),
-            (
-                "https://docs.google.com/spreadsheets/u/1/d/1AbC/edit?usp=sharing",
-                "1AbC",
-            ),
+            ("https://docs.google.com/spreadsheets/d/1AbC/edit#gid=0", "1AbC"),
+            ("https://docs.google.com/spreadsheets/u/1/d/1AbC/edit?usp=sharing", "1AbC"),
             ("docs.google.com/spreadsheets/d/1AbC", "1AbC"),
-            (
-                "https://drive.google.com/drive/folders/0Fo-ld?resourcekey=x",
-                "0Fo-ld",
-            ),
+            ("https://drive.google.com/drive/folders/0Fo-ld?resourcekey=x", "0Fo-ld"),
             ("https://drive.google.com/drive/u/0/folders/0Fo", "0Fo"),
             ("https://drive.google.com/file/d/1x/view", "1x"),
             ("https://drive.google.com/open?usp=x&id=1y", "1y"),
-            (
-                "http://127.0.0.1:8080/spreadsheets/d/local-1/edit",
-                "local-1",
-            ),
+            ("http://127.0.0.1:8080/spreadsheets/d/local-1/edit", "local-1"),
         ] {
             assert_eq!(parse_id(text).unwrap(), id, "{text}");
         }

@@ -5,11 +5,11 @@
 //! through the quota gate, the time-out and the retries, and `classify` turns whatever went wrong
 //! into an [`Error`] that says whether trying again is safe.
 //!
-//! Two calls do not use the generated request and response types, only the hub's HTTP client and
-//! token: `spreadsheets.batchUpdate` and the grid form of `spreadsheets.get`. A generated
-//! `Request` is 29,808 bytes and a generated `CellData` 2,960 (measured with google-sheets4
-//! 7.0.0), so that one write of 2 MB would need hundreds of megabytes; our own types are written
-//! straight to JSON.
+//! The three calls that carry cells use only the hub's HTTP client and token, not the generated
+//! types: `spreadsheets.batchUpdate`, `values.batchGet` and the grid form of `spreadsheets.get`. A
+//! generated `Request` is 29,808 bytes and a generated `CellData` 2,960 (measured with
+//! google-sheets4 7.0.0), so that one write of 2 MB would need hundreds of megabytes, and a values
+//! read goes through a tree of JSON; our own types are written to and read from JSON directly.
 //!
 //! Rows, columns and sheet positions are zero-based, ends are exclusive.
 

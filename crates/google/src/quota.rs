@@ -105,8 +105,7 @@ impl Gate {
     }
 
     fn delay(&self) -> Duration {
-        self.delay_at(&mut self.state(), Instant::now())
-            .unwrap_or_default()
+        self.delay_at(&mut self.state(), Instant::now()).unwrap_or_default()
     }
 
     fn delay_at(&self, state: &mut State, now: Instant) -> Option<Duration> {

@@ -20,9 +20,7 @@ async fn pass_times(gate: Arc<Gate>, calls: usize) -> Vec<Duration> {
 async fn no_minute_has_more_calls_than_the_limit() {
     let times = pass_times(Arc::new(Gate::new(Some(60))), 200).await;
     for (at, time) in times.iter().enumerate() {
-        let minute = times[at..]
-            .iter()
-            .filter(|t| **t - *time <= Duration::from_secs(60));
+        let minute = times[at..].iter().filter(|t| **t - *time <= Duration::from_secs(60));
         assert!(minute.count() <= 60);
     }
     assert_eq!(times[59], Duration::ZERO);
@@ -68,10 +66,7 @@ fn loopback_has_no_limit_unless_it_is_asked_for() {
     assert_eq!(limits(Quota::Auto, true), (None, None));
     assert_eq!(limits(Quota::Auto, false), (Some(60), Some(60)));
     assert_eq!(limits(Quota::Unlimited, false), (None, None));
-    let own = Quota::PerMinute {
-        reads: 300,
-        writes: 0,
-    };
+    let own = Quota::PerMinute { reads: 300, writes: 0 };
     assert_eq!(limits(own, true), (Some(300), Some(1)));
 }
 

@@ -130,34 +130,19 @@ impl Request {
 
     fn problem(&self) -> Option<String> {
         match self {
-            Self::UpdateCells {
-                row,
-                column,
-                rows,
-                fields,
-                ..
-            } => problem_of_cells(*row, *column, rows, *fields),
-            Self::AppendCells { rows, fields, .. } => problem_of_cells(0, 0, rows, *fields),
-            Self::InsertDimension {
-                start,
-                end,
-                dimension,
-                ..
+            Self::UpdateCells { row, column, rows, fields, .. } => {
+                problem_of_cells(*row, *column, rows, *fields)
             }
-            | Self::DeleteDimension {
-                start,
-                end,
-                dimension,
-                ..
-            } if start >= end => Some(format!(
-                "the {} {start}..{end} are empty",
-                dimension.plural()
-            )),
-            Self::AppendDimension {
-                length: 0,
-                dimension,
-                ..
-            } => Some(format!("no {} to append", dimension.plural())),
+            Self::AppendCells { rows, fields, .. } => problem_of_cells(0, 0, rows, *fields),
+            Self::InsertDimension { start, end, dimension, .. }
+            | Self::DeleteDimension { start, end, dimension, .. }
+                if start >= end =>
+            {
+                Some(format!("the {} {start}..{end} are empty", dimension.plural()))
+            }
+            Self::AppendDimension { length: 0, dimension, .. } => {
+                Some(format!("no {} to append", dimension.plural()))
+            }
             Self::UpdateSheet { change, .. } if *change == SheetChange::default() => {
                 Some("the sheet change names nothing to change".into())
             }

@@ -49,19 +49,11 @@ struct Tries {
 
 impl Call {
     pub(crate) const fn sheets(operation: &'static str, effect: Effect) -> Self {
-        Self {
-            operation,
-            service: Service::Sheets,
-            effect,
-        }
+        Self { operation, service: Service::Sheets, effect }
     }
 
     pub(crate) const fn drive(operation: &'static str, effect: Effect) -> Self {
-        Self {
-            operation,
-            service: Service::Drive,
-            effect,
-        }
+        Self { operation, service: Service::Drive, effect }
     }
 
     pub(crate) fn writes(&self) -> bool {
@@ -84,10 +76,7 @@ impl Google {
         F: Future<Output = common::Result<T>>,
     {
         let limit = self.time_limit(&call);
-        let mut tries = Tries {
-            made: 0,
-            since: Instant::now(),
-        };
+        let mut tries = Tries { made: 0, since: Instant::now() };
         loop {
             self.gate(&call).pass(&self.scope).await;
             if tries.made == 0 {
@@ -112,9 +101,7 @@ impl Google {
         let backoff = &self.shared.backoff;
         tracing::debug!(operation = call.operation, tries = tries.made, kind = ?error.kind, "call failed");
         if error.kind == Kind::Quota && error.retry == Retry::Temporary {
-            let pause = error
-                .retry_after
-                .unwrap_or_else(|| until_next(backoff.window));
+            let pause = error.retry_after.unwrap_or_else(|| until_next(backoff.window));
             error.retry_after = Some(pause);
             self.gate(call).close_for(pause.min(LONGEST_WAIT));
         }
@@ -124,9 +111,8 @@ impl Google {
             return Err(error);
         }
         if error.kind != Kind::Quota {
-            let delay = error
-                .retry_after
-                .unwrap_or_else(|| backoff.delay(tries.made, fastrand::f64()));
+            let delay =
+                error.retry_after.unwrap_or_else(|| backoff.delay(tries.made, fastrand::f64()));
             self.scope.wait(delay, WaitReason::Retry).await;
         }
         Ok(())
@@ -142,11 +128,7 @@ impl Google {
     }
 
     fn time_limit(&self, call: &Call) -> Duration {
-        if call.writes() {
-            self.shared.timeouts.write
-        } else {
-            self.shared.timeouts.read
-        }
+        if call.writes() { self.shared.timeouts.write } else { self.shared.timeouts.read }
     }
 }
 
@@ -162,10 +144,7 @@ impl Backoff {
 
 /// The time to the next full `window` of the wall clock, and a moment more.
 fn until_next(window: Duration) -> Duration {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let window = window.as_millis().max(1);
     let left = u64::try_from(window - now % window).unwrap_or(u64::MAX);
     Duration::from_millis(left) + Duration::from_millis(100)
@@ -183,12 +162,7 @@ mod tests {
             ..Backoff::default()
         };
         let bounds: Vec<_> = (1..=9).map(|n| backoff.delay(n, 1.0).as_millis()).collect();
-        assert_eq!(
-            bounds,
-            [
-                500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 32_000, 32_000
-            ]
-        );
+        assert_eq!(bounds, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 32_000, 32_000]);
         assert_eq!(backoff.delay(3, 0.25), Duration::from_millis(500));
         assert_eq!(backoff.delay(40, 0.0), Duration::ZERO);
         assert_eq!(backoff.delay(u32::MAX, 1.0), backoff.cap);
@@ -196,11 +170,7 @@ mod tests {
 
     #[test]
     fn the_next_window_is_never_further_than_a_window() {
-        for window in [
-            Duration::ZERO,
-            Duration::from_secs(1),
-            Duration::from_secs(60),
-        ] {
+        for window in [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(60)] {
             let wait = until_next(window);
             assert!(wait > Duration::ZERO);
             assert!(wait <= window + Duration::from_millis(101), "{wait:?}");

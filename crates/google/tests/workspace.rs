@@ -20,10 +20,7 @@ impl World {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let served = workspace.clone();
         tokio::spawn(async move { served.serve(listener, std::future::pending()).await });
-        Self {
-            google: Google::new(Config::local(&url)).unwrap(),
-            _workspace: workspace,
-        }
+        Self { google: Google::new(Config::local(&url)).unwrap(), _workspace: workspace }
     }
 
     /// A spreadsheet with the sheets `Data` (20 x 5, id 0 or chosen) and `It's #2?` (5 x 3).
@@ -46,13 +43,7 @@ impl World {
 }
 
 fn cells(sheet: i32, row: u32, rows: Vec<Vec<CellWrite>>) -> Request {
-    Request::UpdateCells {
-        sheet,
-        row,
-        column: 0,
-        rows,
-        fields: CellFields::Values,
-    }
+    Request::UpdateCells { sheet, row, column: 0, rows, fields: CellFields::Values }
 }
 
 fn ranges(names: &[&str]) -> Vec<String> {
@@ -69,28 +60,13 @@ async fn a_spreadsheet_is_created_and_described() {
     let created = world.spreadsheet().await;
     let found = world.google.spreadsheet(&created.id).await.unwrap();
     assert_eq!(found, created);
-    assert_eq!(
-        (found.title.as_str(), found.locale.as_str()),
-        ("Fleet", "en_US")
-    );
+    assert_eq!((found.title.as_str(), found.locale.as_str()), ("Fleet", "en_US"));
     let shapes: Vec<_> = found
         .sheets
         .iter()
-        .map(|s| {
-            (
-                s.title.as_str(),
-                s.index,
-                s.rows,
-                s.columns,
-                s.frozen_rows,
-                s.has_grid,
-            )
-        })
+        .map(|s| (s.title.as_str(), s.index, s.rows, s.columns, s.frozen_rows, s.has_grid))
         .collect();
-    assert_eq!(
-        shapes,
-        [("Data", 0, 20, 5, 1, true), ("It's #2?", 1, 5, 3, 0, true)]
-    );
+    assert_eq!(shapes, [("Data", 0, 20, 5, 1, true), ("It's #2?", 1, 5, 3, 0, true)]);
 }
 
 /// What is written typed comes back as it was, empty cells and tricky titles included.
@@ -99,29 +75,13 @@ async fn typed_cells_come_back_as_they_were() {
     let world = World::new().await;
     let book = world.spreadsheet().await;
     let sheet = book.sheets[1].id;
-    let row = vec![
-        CellWrite::text("=1+1"),
-        CellWrite::empty(),
-        CellWrite::number(0.1 + 0.2),
-    ];
-    let odd = vec![
-        CellWrite::text("007"),
-        CellWrite::text("'x"),
-        CellWrite::bool(false),
-    ];
+    let row = vec![CellWrite::text("=1+1"), CellWrite::empty(), CellWrite::number(0.1 + 0.2)];
+    let odd = vec![CellWrite::text("007"), CellWrite::text("'x"), CellWrite::bool(false)];
     let requests = [cells(sheet, 0, vec![row, vec![], odd])];
-    let reply = world
-        .google
-        .batch_update(&book.id, &requests, &[])
-        .await
-        .unwrap();
+    let reply = world.google.batch_update(&book.id, &requests, &[]).await.unwrap();
     assert_eq!(reply.replies, [Reply::Done]);
     let wanted = ranges(&["'It''s #2?'", "'It''s #2?'!A1:B2"]);
-    let found = world
-        .google
-        .values(&book.id, &wanted, Render::Unformatted)
-        .await
-        .unwrap();
+    let found = world.google.values(&book.id, &wanted, Render::Unformatted).await.unwrap();
     assert_eq!(
         found[0].rows,
         [
@@ -140,29 +100,12 @@ async fn only_named_cells_are_touched() {
     let world = World::new().await;
     let book = world.spreadsheet().await;
     let sheet = book.sheets[0].id;
-    let three = || {
-        vec![
-            CellWrite::text("a"),
-            CellWrite::text("b"),
-            CellWrite::text("c"),
-        ]
-    };
+    let three = || vec![CellWrite::text("a"), CellWrite::text("b"), CellWrite::text("c")];
     let first = [cells(sheet, 0, vec![three(), three()])];
-    world
-        .google
-        .batch_update(&book.id, &first, &[])
-        .await
-        .unwrap();
+    world.google.batch_update(&book.id, &first, &[]).await.unwrap();
     let second = [cells(sheet, 0, vec![vec![CellWrite::empty()], vec![]])];
-    world
-        .google
-        .batch_update(&book.id, &second, &[])
-        .await
-        .unwrap();
-    let found = world
-        .google
-        .values(&book.id, &ranges(&["Data"]), Render::Formatted)
-        .await;
+    world.google.batch_update(&book.id, &second, &[]).await.unwrap();
+    let found = world.google.values(&book.id, &ranges(&["Data"]), Render::Formatted).await;
     let rows = &found.unwrap()[0].rows;
     assert_eq!(rows[0], [CellValue::Empty, text("b"), text("c")]);
     assert_eq!(rows[1], [text("a"), text("b"), text("c")]);
@@ -184,40 +127,19 @@ async fn formulas_and_formats_are_read_from_the_grid() {
         ]],
         fields: CellFields::ValuesAndFormats,
     };
-    world
-        .google
-        .batch_update(&book.id, &[request], &[])
-        .await
-        .unwrap();
-    let parts = GridParts {
-        entered: true,
-        value: true,
-        format: true,
-    };
-    let found = world
-        .google
-        .grid(&book.id, &ranges(&["Data!B3:D3"]), parts)
-        .await
-        .unwrap();
+    world.google.batch_update(&book.id, &[request], &[]).await.unwrap();
+    let parts = GridParts { entered: true, value: true, format: true };
+    let found = world.google.grid(&book.id, &ranges(&["Data!B3:D3"]), parts).await.unwrap();
     assert_eq!(found.len(), 1);
-    assert_eq!(
-        (found[0].sheet, found[0].row, found[0].column),
-        (book.sheets[0].id, 2, 1)
-    );
+    assert_eq!((found[0].sheet, found[0].row, found[0].column), (book.sheets[0].id, 2, 1));
     let row = &found[0].rows[0];
     assert_eq!(row[0].format, Some(date));
     assert_eq!(row[0].value, CellValue::Number(45306.0));
     assert_eq!(row[1].entered, Input::Formula("=B3+1".into()));
     assert_eq!(row[2].entered, Input::Text("=B3+1".into()));
-    let shown = world
-        .google
-        .values(&book.id, &ranges(&["Data!B3"]), Render::Formatted)
-        .await;
+    let shown = world.google.values(&book.id, &ranges(&["Data!B3"]), Render::Formatted).await;
     assert_eq!(shown.unwrap()[0].rows, [[text("2024-01-15")]]);
-    let formulas = world
-        .google
-        .values(&book.id, &ranges(&["Data!C3"]), Render::Formula)
-        .await;
+    let formulas = world.google.values(&book.id, &ranges(&["Data!C3"]), Render::Formula).await;
     assert_eq!(formulas.unwrap()[0].rows, [[text("=B3+1")]]);
 }
 
@@ -229,18 +151,10 @@ async fn a_batch_changes_the_structure_and_reads_back() {
     let (data, other) = (book.sheets[0].id, book.sheets[1].id);
     let key = |name: &str| vec![CellWrite::text(name)];
     let rows = Dimension::Rows;
-    let all = GridRange {
-        sheet: data,
-        ..GridRange::default()
-    };
+    let all = GridRange { sheet: data, ..GridRange::default() };
     let requests = [
         cells(data, 0, vec![key("c"), key("b"), key("a"), key("gone")]),
-        Request::DeleteDimension {
-            sheet: data,
-            dimension: rows,
-            start: 3,
-            end: 4,
-        },
+        Request::DeleteDimension { sheet: data, dimension: rows, start: 3, end: 4 },
         Request::InsertDimension {
             sheet: data,
             dimension: Dimension::Columns,
@@ -248,24 +162,12 @@ async fn a_batch_changes_the_structure_and_reads_back() {
             end: 1,
             inherit_from_before: false,
         },
-        Request::AppendDimension {
-            sheet: data,
-            dimension: rows,
-            length: 10,
-        },
+        Request::AppendDimension { sheet: data, dimension: rows, length: 10 },
         Request::RepeatFormat {
-            range: GridRange {
-                start_column: Some(2),
-                end_column: Some(3),
-                ..all
-            },
+            range: GridRange { start_column: Some(2), end_column: Some(3), ..all },
             format: NumberFormat::new(NumberKind::Text, "@"),
         },
-        Request::AddSheet(NewSheet {
-            title: "New".into(),
-            rows: Some(7),
-            ..NewSheet::default()
-        }),
+        Request::AddSheet(NewSheet { title: "New".into(), rows: Some(7), ..NewSheet::default() }),
         Request::UpdateSheet {
             sheet: data,
             change: SheetChange {
@@ -277,11 +179,7 @@ async fn a_batch_changes_the_structure_and_reads_back() {
         Request::DeleteSheet { sheet: other },
     ];
     let back = ranges(&["Renamed!B:B"]);
-    let reply = world
-        .google
-        .batch_update(&book.id, &requests, &back)
-        .await
-        .unwrap();
+    let reply = world.google.batch_update(&book.id, &requests, &back).await.unwrap();
     assert_eq!(reply.replies.len(), requests.len());
     let Reply::SheetAdded(added) = &reply.replies[5] else {
         panic!("{:?}", reply.replies[5]);
@@ -292,11 +190,8 @@ async fn a_batch_changes_the_structure_and_reads_back() {
     let keys: Vec<_> = block.rows.iter().map(|row| row[0].value.clone()).collect();
     assert_eq!(keys, [text("c"), text("b"), text("a")]);
     let after = world.google.spreadsheet(&book.id).await.unwrap();
-    let shapes: Vec<_> = after
-        .sheets
-        .iter()
-        .map(|s| (s.title.as_str(), s.rows, s.columns, s.frozen_rows))
-        .collect();
+    let shapes: Vec<_> =
+        after.sheets.iter().map(|s| (s.title.as_str(), s.rows, s.columns, s.frozen_rows)).collect();
     assert_eq!(shapes, [("Renamed", 29, 6, 2), ("New", 7, 26, 0)]);
 }
 
@@ -307,25 +202,15 @@ async fn a_refused_batch_changes_nothing() {
     let sheet = book.sheets[0].id;
     let requests = [
         cells(sheet, 0, vec![vec![CellWrite::text("x")]]),
-        Request::AddSheet(NewSheet {
-            title: "Data".into(),
-            ..NewSheet::default()
-        }),
+        Request::AddSheet(NewSheet { title: "Data".into(), ..NewSheet::default() }),
     ];
-    let error = world
-        .google
-        .batch_update(&book.id, &requests, &[])
-        .await
-        .unwrap_err();
+    let error = world.google.batch_update(&book.id, &requests, &[]).await.unwrap_err();
     assert_eq!(
         (error.kind, error.retry, error.status),
         (Kind::Invalid, Retry::Permanent, Some(400))
     );
     assert!(error.message.contains("already exists"), "{error}");
-    let found = world
-        .google
-        .values(&book.id, &ranges(&["Data"]), Render::Unformatted)
-        .await;
+    let found = world.google.values(&book.id, &ranges(&["Data"]), Render::Unformatted).await;
     assert!(found.unwrap()[0].rows.is_empty());
 }
 
@@ -342,46 +227,21 @@ async fn the_same_batch_twice_is_applied_once() {
         end: 3,
         inherit_from_before: false,
     }];
-    let marker = Marker {
-        metadata_id: 4711,
-        key: "lockstep".into(),
-        value: "p1/0".into(),
-    };
+    let marker = Marker { metadata_id: 4711, key: "lockstep".into(), value: "p1/0".into() };
     let back = ranges(&["Data!A1"]);
     let google = &world.google;
-    let first = google
-        .batch_update_once(&book.id, &insert, &marker, &back)
-        .await
-        .unwrap();
+    let first = google.batch_update_once(&book.id, &insert, &marker, &back).await.unwrap();
     assert!(!first.found_applied);
     assert_eq!(first.replies, [Reply::Done]);
-    let second = google
-        .batch_update_once(&book.id, &insert, &marker, &back)
-        .await
-        .unwrap();
+    let second = google.batch_update_once(&book.id, &insert, &marker, &back).await.unwrap();
     assert!(second.found_applied);
-    assert_eq!(
-        google.spreadsheet(&book.id).await.unwrap().sheets[0].rows,
-        23
-    );
-    let foreign = Marker {
-        value: "p2/0".into(),
-        ..marker.clone()
-    };
-    let error = google
-        .batch_update_once(&book.id, &insert, &foreign, &[])
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.kind, error.retry),
-        (Kind::Conflict, Retry::Permanent)
-    );
+    assert_eq!(google.spreadsheet(&book.id).await.unwrap().sheets[0].rows, 23);
+    let foreign = Marker { value: "p2/0".into(), ..marker.clone() };
+    let error = google.batch_update_once(&book.id, &insert, &foreign, &[]).await.unwrap_err();
+    assert_eq!((error.kind, error.retry), (Kind::Conflict, Retry::Permanent));
 
     let found = google.metadata(&book.id, 4711).await.unwrap().unwrap();
-    assert_eq!(
-        (found.key.as_str(), found.place),
-        ("lockstep", MetadataPlace::Spreadsheet)
-    );
+    assert_eq!((found.key.as_str(), found.place), ("lockstep", MetadataPlace::Spreadsheet));
     assert_eq!(google.metadata(&book.id, 1).await.unwrap(), None);
     let row = Request::CreateMetadata {
         id: None,
@@ -391,14 +251,8 @@ async fn the_same_batch_twice_is_applied_once() {
     };
     let reply = google.batch_update(&book.id, &[row], &[]).await.unwrap();
     assert!(matches!(&reply.replies[0], Reply::MetadataCreated(made) if made.key == "anchor"));
-    let query = |key: &str| MetadataQuery {
-        key: Some(key.into()),
-        ..MetadataQuery::default()
-    };
-    let anchors = google
-        .search_metadata(&book.id, &query("anchor"))
-        .await
-        .unwrap();
+    let query = |key: &str| MetadataQuery { key: Some(key.into()), ..MetadataQuery::default() };
+    let anchors = google.search_metadata(&book.id, &query("anchor")).await.unwrap();
     assert_eq!(anchors[0].place, MetadataPlace::Row { sheet, index: 5 });
     let clean = [Request::DeleteMetadata(query("lockstep"))];
     let reply = google.batch_update(&book.id, &clean, &[]).await.unwrap();
@@ -414,61 +268,33 @@ async fn files_are_found_moved_and_thrown_away() {
     let folder = google.create_folder("Plans & 'more'", None).await.unwrap();
     assert_eq!(folder.kind, FileKind::Folder);
     let csv = b"a,b\r\n1,2\r\n".to_vec();
-    let file = google
-        .create_file("x.csv", "text/csv", csv, Some(&folder.id))
-        .await
-        .unwrap();
-    assert_eq!(
-        (file.parents.as_slice(), file.size),
-        ([folder.id.clone()].as_slice(), Some(10))
-    );
+    let file = google.create_file("x.csv", "text/csv", csv, Some(&folder.id)).await.unwrap();
+    assert_eq!((file.parents.as_slice(), file.size), ([folder.id.clone()].as_slice(), Some(10)));
     let moved = google.move_to(&book.id, &folder.id).await.unwrap();
     assert_eq!(
         (moved.kind, moved.parents.as_slice()),
         (FileKind::Spreadsheet, [folder.id.clone()].as_slice())
     );
-    let inside = FileQuery {
-        parent: Some(folder.id.clone()),
-        page_size: 1,
-        ..FileQuery::default()
-    };
+    let inside =
+        FileQuery { parent: Some(folder.id.clone()), page_size: 1, ..FileQuery::default() };
     let first = google.find_files(&inside).await.unwrap();
-    let rest = FileQuery {
-        page_token: first.next.clone(),
-        ..inside.clone()
-    };
+    let rest = FileQuery { page_token: first.next.clone(), ..inside.clone() };
     let second = google.find_files(&rest).await.unwrap();
-    let mut names: Vec<_> = first
-        .files
-        .iter()
-        .chain(&second.files)
-        .map(|f| f.name.as_str())
-        .collect();
+    let mut names: Vec<_> =
+        first.files.iter().chain(&second.files).map(|f| f.name.as_str()).collect();
     names.sort_unstable();
-    assert_eq!(
-        (names.as_slice(), second.next),
-        (["Fleet", "x.csv"].as_slice(), None)
-    );
+    assert_eq!((names.as_slice(), second.next), (["Fleet", "x.csv"].as_slice(), None));
     let named = FileQuery {
         name: Some("Plans & 'more'".into()),
         kind: Some(FileKind::Folder),
         ..FileQuery::default()
     };
-    assert_eq!(
-        google.find_files(&named).await.unwrap().files[0].id,
-        folder.id
-    );
+    assert_eq!(google.find_files(&named).await.unwrap().files[0].id, folder.id);
     assert!(google.trash(&file.id).await.unwrap().trashed);
-    let inside = FileQuery {
-        page_size: 0,
-        ..inside
-    };
+    let inside = FileQuery { page_size: 0, ..inside };
     assert_eq!(google.find_files(&inside).await.unwrap().files.len(), 1);
     google.delete(&file.id).await.unwrap();
-    assert_eq!(
-        google.file(&file.id).await.unwrap_err().kind,
-        Kind::NotFound
-    );
+    assert_eq!(google.file(&file.id).await.unwrap_err().kind, Kind::NotFound);
 }
 
 #[tokio::test]
@@ -479,13 +305,7 @@ async fn what_is_not_there_is_said_so() {
     let error = google.spreadsheet("1NoSuchFile").await.unwrap_err();
     assert_eq!((error.kind, error.status), (Kind::NotFound, Some(404)));
     let wanted = ranges(&["NOPE!A1"]);
-    let error = google
-        .values(&book.id, &wanted, Render::Unformatted)
-        .await
-        .unwrap_err();
+    let error = google.values(&book.id, &wanted, Render::Unformatted).await.unwrap_err();
     assert_eq!(error.kind, Kind::Invalid);
-    assert!(
-        error.to_string().contains("Unable to parse range: NOPE!A1"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("Unable to parse range: NOPE!A1"), "{error}");
 }

@@ -34,13 +34,7 @@ impl Refusal {
             };
         };
         let text = |key| error.get(key).and_then(Value::as_str).map(str::to_owned);
-        let items = |key| {
-            error
-                .get(key)
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-        };
+        let items = |key| error.get(key).and_then(Value::as_array).into_iter().flatten();
         let reason = items("details")
             .chain(items("errors"))
             .find_map(|item| item.get("reason").and_then(Value::as_str));
@@ -69,10 +63,7 @@ impl Refusal {
             gist if gist.is_empty() => "the service refused without a word".into(),
             gist => gist,
         };
-        Self {
-            message,
-            ..Self::default()
-        }
+        Self { message, ..Self::default() }
     }
 
     pub(super) fn into_error(self, call: &Call, seen: Seen) -> Error {
@@ -140,11 +131,7 @@ pub(super) fn gist(text: &str) -> String {
 
 fn bounded(message: &str) -> String {
     let short: String = message.chars().take(LONGEST_MESSAGE).collect();
-    if short.len() < message.len() {
-        format!("{short}…")
-    } else {
-        short
-    }
+    if short.len() < message.len() { format!("{short}…") } else { short }
 }
 
 #[cfg(test)]

@@ -7,11 +7,7 @@ const READ: Call = Call::sheets("x", Effect::Read);
 const ONCE: Call = Call::sheets("x", Effect::Once);
 
 fn error(call: &Call, status: u16, body: Value) -> Error {
-    let seen = Seen {
-        sent: true,
-        status: Some(status),
-        retry_after: None,
-    };
+    let seen = Seen { sent: true, status: Some(status), retry_after: None };
     Refusal::from_json(&body).into_error(call, seen)
 }
 
@@ -24,11 +20,7 @@ fn every_form_of_a_refusal_is_understood() {
             json!({"error": {"code": 403, "message": "Request had insufficient authentication scopes.",
                 "status": "PERMISSION_DENIED",
                 "details": [{"@type": "t", "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]}}),
-            (
-                Kind::Forbidden,
-                Retry::Permanent,
-                "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
-            ),
+            (Kind::Forbidden, Retry::Permanent, "ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
         ),
         (
             404,
@@ -87,18 +79,9 @@ fn the_body_decides_and_the_status_helps_out() {
     assert_eq!(error(&READ, 503, body.clone()).kind, Kind::Unavailable);
     assert_eq!(error(&ONCE, 503, body.clone()).retry, Retry::Ambiguous);
     assert_eq!(error(&ONCE, 408, body).retry, Retry::Ambiguous);
-    for body in [
-        json!(null),
-        json!([]),
-        json!("x"),
-        json!({"error": null}),
-        json!({"error": {}}),
-    ] {
+    for body in [json!(null), json!([]), json!("x"), json!({"error": null}), json!({"error": {}})] {
         let error = error(&READ, 500, body);
-        assert_eq!(
-            (error.kind, error.retry),
-            (Kind::Unavailable, Retry::Temporary)
-        );
+        assert_eq!((error.kind, error.retry), (Kind::Unavailable, Retry::Temporary));
         assert!(!error.message.is_empty());
     }
 }
@@ -112,10 +95,7 @@ fn messages_are_bounded_and_say_what_the_details_say() {
         "status": "INVALID_ARGUMENT", "details": [{"@type": "t", "fieldViolations": [
             {"description": "Error expanding 'fields' parameter."}]}]}});
     let said = error(&READ, 400, body).message;
-    assert_eq!(
-        said,
-        "Request contains an invalid argument. Error expanding 'fields' parameter."
-    );
+    assert_eq!(said, "Request contains an invalid argument. Error expanding 'fields' parameter.");
 }
 
 #[test]
@@ -123,8 +103,5 @@ fn html_is_reduced_to_its_title() {
     let page = "<!DOCTYPE html><html><head><title>Sorry...\n</title></head><body>long</body>";
     assert_eq!(gist(page), "Sorry...");
     assert_eq!(gist(" upstream \n timed out "), "upstream timed out");
-    assert_eq!(
-        Refusal::from_text("").message,
-        "the service refused without a word"
-    );
+    assert_eq!(Refusal::from_text("").message, "the service refused without a word");
 }

@@ -41,11 +41,8 @@ impl Google {
         let url = Url::new(format!("{}files", self.shared.drive_base))
             .param("supportsAllDrives", "true")
             .param("fields", FIELDS);
-        let created: api::File = self
-            .run(CREATE, |witness| {
-                self.exchange(witness, &url, Some(json.clone()))
-            })
-            .await?;
+        let created: api::File =
+            self.run(CREATE, |witness| self.exchange(witness, &url, Some(json.clone()))).await?;
         Ok(created.into())
     }
 
@@ -61,10 +58,7 @@ impl Google {
     ) -> Result<File> {
         check(name, parent)?;
         let media = mime_type.parse().map_err(|_| {
-            Error::invalid(
-                CREATE.operation,
-                format!("{mime_type:?} is not a MIME type"),
-            )
+            Error::invalid(CREATE.operation, format!("{mime_type:?} is not a MIME type"))
         })?;
         let (media, content) = (&media, Bytes::from(content));
         let request = api::File {

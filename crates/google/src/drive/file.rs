@@ -93,22 +93,14 @@ impl Google {
         if file.parents.as_slice() == [folder] {
             return Ok(file);
         }
-        let left: Vec<&str> = file
-            .parents
-            .iter()
-            .map(String::as_str)
-            .filter(|at| *at != folder)
-            .collect();
-        self.update(id, api::File::default(), Some(folder), &left.join(","))
-            .await
+        let left: Vec<&str> =
+            file.parents.iter().map(String::as_str).filter(|at| *at != folder).collect();
+        self.update(id, api::File::default(), Some(folder), &left.join(",")).await
     }
 
     /// Puts a file into the trash, where its owner can take it back.
     pub async fn trash(&self, id: &str) -> Result<File> {
-        let change = api::File {
-            trashed: Some(true),
-            ..api::File::default()
-        };
+        let change = api::File { trashed: Some(true), ..api::File::default() };
         self.update(id, change, None, "").await
     }
 

@@ -42,9 +42,8 @@ impl FileQuery {
             None => {}
             Some(FileKind::Spreadsheet) => terms.push(format!("mimeType = '{mime}.spreadsheet'")),
             Some(FileKind::Folder) => terms.push(format!("mimeType = '{mime}.folder'")),
-            Some(FileKind::Other) => terms.push(format!(
-                "mimeType != '{mime}.spreadsheet' and mimeType != '{mime}.folder'"
-            )),
+            Some(FileKind::Other) => terms
+                .push(format!("mimeType != '{mime}.spreadsheet' and mimeType != '{mime}.folder'")),
         }
         if let Some(parent) = &self.parent {
             check_id(LIST.operation, parent)?;
@@ -124,10 +123,7 @@ mod tests {
             ("Jon's", r"trashed = false and name = 'Jon\'s'"),
             (r"a\' or '1", r"trashed = false and name = 'a\\\' or \'1'"),
         ] {
-            let query = FileQuery {
-                name: Some(name.into()),
-                ..FileQuery::default()
-            };
+            let query = FileQuery { name: Some(name.into()), ..FileQuery::default() };
             assert_eq!(query.expression().unwrap(), expression);
         }
     }
@@ -145,15 +141,9 @@ mod tests {
             "trashed = false and name contains 'pla' and \
              mimeType = 'application/vnd.google-apps.folder' and 'root' in parents"
         );
-        let long = FileQuery {
-            name: Some("x".repeat(70_000)),
-            ..FileQuery::default()
-        };
+        let long = FileQuery { name: Some("x".repeat(70_000)), ..FileQuery::default() };
         assert!(long.expression().is_err());
-        let injected = FileQuery {
-            parent: Some("a' or 'b".into()),
-            ..FileQuery::default()
-        };
+        let injected = FileQuery { parent: Some("a' or 'b".into()), ..FileQuery::default() };
         assert!(injected.expression().is_err());
     }
 }

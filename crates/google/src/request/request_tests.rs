@@ -22,12 +22,8 @@ fn every_kind_has_google_s_shape() {
         start_column: Some(0),
         end_column: Some(2),
     };
-    let metadata = |place| Request::CreateMetadata {
-        id: Some(9),
-        key: "k".into(),
-        value: "v".into(),
-        place,
-    };
+    let metadata =
+        |place| Request::CreateMetadata { id: Some(9), key: "k".into(), value: "v".into(), place };
     let created = |location: Value| {
         json!({"createDeveloperMetadata": {"developerMetadata": {"metadataId": 9,
             "metadataKey": "k", "metadataValue": "v", "location": location,
@@ -35,11 +31,7 @@ fn every_kind_has_google_s_shape() {
     };
     let cases = [
         (
-            Request::AppendDimension {
-                sheet: 3,
-                dimension: Dimension::Rows,
-                length: 5,
-            },
+            Request::AppendDimension { sheet: 3, dimension: Dimension::Rows, length: 5 },
             json!({"appendDimension": {"sheetId": 3, "dimension": "ROWS", "length": 5}}),
         ),
         (
@@ -54,34 +46,19 @@ fn every_kind_has_google_s_shape() {
                 "startIndex": 1, "endIndex": 3}, "inheritFromBefore": true}}),
         ),
         (
-            Request::DeleteDimension {
-                sheet: 0,
-                dimension: Dimension::Rows,
-                start: 0,
-                end: 1,
-            },
+            Request::DeleteDimension { sheet: 0, dimension: Dimension::Rows, start: 0, end: 1 },
             json!({"deleteDimension": {"range": {"sheetId": 0, "dimension": "ROWS",
                 "startIndex": 0, "endIndex": 1}}}),
         ),
         (
-            Request::AddSheet(NewSheet {
-                title: "T".into(),
-                rows: Some(2),
-                ..NewSheet::default()
-            }),
+            Request::AddSheet(NewSheet { title: "T".into(), rows: Some(2), ..NewSheet::default() }),
             json!({"addSheet": {"properties": {"title": "T", "gridProperties": {"rowCount": 2}}}}),
         ),
         (
-            Request::AddSheet(NewSheet {
-                title: "T".into(),
-                ..NewSheet::default()
-            }),
+            Request::AddSheet(NewSheet { title: "T".into(), ..NewSheet::default() }),
             json!({"addSheet": {"properties": {"title": "T"}}}),
         ),
-        (
-            Request::DeleteSheet { sheet: 4 },
-            json!({"deleteSheet": {"sheetId": 4}}),
-        ),
+        (Request::DeleteSheet { sheet: 4 }, json!({"deleteSheet": {"sheetId": 4}})),
         (
             Request::UpdateSheet {
                 sheet: 0,
@@ -97,35 +74,20 @@ fn every_kind_has_google_s_shape() {
                 "fields": "title,hidden,gridProperties.frozenRowCount"}}),
         ),
         (
-            Request::RepeatFormat {
-                range,
-                format: date(),
-            },
+            Request::RepeatFormat { range, format: date() },
             json!({"repeatCell": {"range": {"sheetId": 3, "startRowIndex": 1,
                 "startColumnIndex": 0, "endColumnIndex": 2},
                 "cell": {"userEnteredFormat": {"numberFormat": {"type": "DATE", "pattern": "yyyy-mm-dd"}}},
                 "fields": "userEnteredFormat.numberFormat"}}),
         ),
         (
-            Request::SortRange {
-                range,
-                keys: vec![SortKey {
-                    column: 2,
-                    descending: true,
-                }],
-            },
+            Request::SortRange { range, keys: vec![SortKey { column: 2, descending: true }] },
             json!({"sortRange": {"range": {"sheetId": 3, "startRowIndex": 1,
                 "startColumnIndex": 0, "endColumnIndex": 2},
                 "sortSpecs": [{"dimensionIndex": 2, "sortOrder": "DESCENDING"}]}}),
         ),
-        (
-            metadata(MetadataPlace::Spreadsheet),
-            created(json!({"spreadsheet": true})),
-        ),
-        (
-            metadata(MetadataPlace::Sheet { sheet: 0 }),
-            created(json!({"sheetId": 0})),
-        ),
+        (metadata(MetadataPlace::Spreadsheet), created(json!({"spreadsheet": true}))),
+        (metadata(MetadataPlace::Sheet { sheet: 0 }), created(json!({"sheetId": 0}))),
         (
             metadata(MetadataPlace::Row { sheet: 1, index: 7 }),
             created(json!({"dimensionRange": {"sheetId": 1, "dimension": "ROWS",
@@ -151,26 +113,11 @@ fn every_kind_has_google_s_shape() {
 #[test]
 fn each_input_has_its_type() {
     for (cell, expected) in [
-        (
-            CellWrite::text("=1+1"),
-            json!({"userEnteredValue": {"stringValue": "=1+1"}}),
-        ),
-        (
-            CellWrite::text("007"),
-            json!({"userEnteredValue": {"stringValue": "007"}}),
-        ),
-        (
-            CellWrite::formula("=A1"),
-            json!({"userEnteredValue": {"formulaValue": "=A1"}}),
-        ),
-        (
-            CellWrite::bool(false),
-            json!({"userEnteredValue": {"boolValue": false}}),
-        ),
-        (
-            CellWrite::number(-0.1),
-            json!({"userEnteredValue": {"numberValue": -0.1}}),
-        ),
+        (CellWrite::text("=1+1"), json!({"userEnteredValue": {"stringValue": "=1+1"}})),
+        (CellWrite::text("007"), json!({"userEnteredValue": {"stringValue": "007"}})),
+        (CellWrite::formula("=A1"), json!({"userEnteredValue": {"formulaValue": "=A1"}})),
+        (CellWrite::bool(false), json!({"userEnteredValue": {"boolValue": false}})),
+        (CellWrite::number(-0.1), json!({"userEnteredValue": {"numberValue": -0.1}})),
         (CellWrite::empty(), json!({})),
         (
             CellWrite::empty().with_format(date()),
@@ -192,29 +139,14 @@ fn what_the_service_would_refuse_is_refused_with_its_place() {
     };
     let both = CellFields::ValuesAndFormats;
     for (cell, fields, problem) in [
-        (
-            CellWrite::text("x".repeat(MAX_CELL_CHARACTERS + 1)),
-            both,
-            "50001 characters",
-        ),
-        (
-            CellWrite::text("🌵".repeat(25_001)),
-            both,
-            "50002 characters",
-        ),
+        (CellWrite::text("x".repeat(MAX_CELL_CHARACTERS + 1)), both, "50001 characters"),
+        (CellWrite::text("🌵".repeat(25_001)), both, "50002 characters"),
         (CellWrite::formula("A1"), both, "start with '='"),
         (CellWrite::number(f64::NAN), both, "NaN"),
-        (
-            CellWrite::number(1.0).with_format(date()),
-            CellFields::Values,
-            "values only",
-        ),
+        (CellWrite::number(1.0).with_format(date()), CellFields::Values, "values only"),
     ] {
         let error = cells(cell, fields).check().unwrap_err();
-        assert!(
-            error.message.contains("cell AA11 (row 11, column 27)"),
-            "{error}"
-        );
+        assert!(error.message.contains("cell AA11 (row 11, column 27)"), "{error}");
         assert!(error.message.contains(problem), "{error}");
         assert!(error.to_string().len() < 300);
     }
@@ -227,25 +159,10 @@ fn what_the_service_would_refuse_is_refused_with_its_place() {
     }
     let rows = Dimension::Rows;
     for request in [
-        Request::DeleteDimension {
-            sheet: 0,
-            dimension: rows,
-            start: 3,
-            end: 3,
-        },
-        Request::AppendDimension {
-            sheet: 0,
-            dimension: rows,
-            length: 0,
-        },
-        Request::UpdateSheet {
-            sheet: 0,
-            change: SheetChange::default(),
-        },
-        Request::SortRange {
-            range: GridRange::default(),
-            keys: vec![],
-        },
+        Request::DeleteDimension { sheet: 0, dimension: rows, start: 3, end: 3 },
+        Request::AppendDimension { sheet: 0, dimension: rows, length: 0 },
+        Request::UpdateSheet { sheet: 0, change: SheetChange::default() },
+        Request::SortRange { range: GridRange::default(), keys: vec![] },
         Request::DeleteMetadata(MetadataQuery::default()),
     ] {
         assert!(request.check().is_err(), "{request:?}");
@@ -255,9 +172,7 @@ fn what_the_service_would_refuse_is_refused_with_its_place() {
 fn any_cell() -> impl Strategy<Value = CellWrite> {
     prop_oneof![
         Just(CellWrite::empty()),
-        any::<f64>()
-            .prop_filter("finite", |n| n.is_finite())
-            .prop_map(CellWrite::number),
+        any::<f64>().prop_filter("finite", |n| n.is_finite()).prop_map(CellWrite::number),
         any::<String>().prop_map(CellWrite::text),
         any::<bool>().prop_map(CellWrite::bool),
     ]

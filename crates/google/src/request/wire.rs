@@ -108,60 +108,29 @@ impl CellFields {
 impl Serialize for Request {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::UpdateCells {
-                sheet,
-                row,
-                column,
-                rows,
-                fields,
-            } => Wire::UpdateCells {
-                start: Start {
-                    sheet_id: *sheet,
-                    row_index: *row,
-                    column_index: *column,
-                },
+            Self::UpdateCells { sheet, row, column, rows, fields } => Wire::UpdateCells {
+                start: Start { sheet_id: *sheet, row_index: *row, column_index: *column },
                 rows: Rows(rows),
                 fields: fields.wire(),
             },
-            Self::AppendCells {
-                sheet,
-                rows,
-                fields,
-            } => Wire::AppendCells {
-                sheet_id: *sheet,
-                rows: Rows(rows),
-                fields: fields.wire(),
-            },
-            Self::AppendDimension {
-                sheet,
-                dimension,
-                length,
-            } => Wire::AppendDimension {
+            Self::AppendCells { sheet, rows, fields } => {
+                Wire::AppendCells { sheet_id: *sheet, rows: Rows(rows), fields: fields.wire() }
+            }
+            Self::AppendDimension { sheet, dimension, length } => Wire::AppendDimension {
                 sheet_id: *sheet,
                 dimension: dimension.wire(),
                 length: *length,
             },
-            Self::InsertDimension {
-                sheet,
-                dimension,
-                start,
-                end,
-                inherit_from_before,
-            } => Wire::InsertDimension {
-                range: Span::new(*sheet, *dimension, *start, *end),
-                inherit_from_before: *inherit_from_before,
-            },
-            Self::DeleteDimension {
-                sheet,
-                dimension,
-                start,
-                end,
-            } => Wire::DeleteDimension {
-                range: Span::new(*sheet, *dimension, *start, *end),
-            },
-            Self::AddSheet(sheet) => Wire::AddSheet {
-                properties: sheet.into(),
-            },
+            Self::InsertDimension { sheet, dimension, start, end, inherit_from_before } => {
+                Wire::InsertDimension {
+                    range: Span::new(*sheet, *dimension, *start, *end),
+                    inherit_from_before: *inherit_from_before,
+                }
+            }
+            Self::DeleteDimension { sheet, dimension, start, end } => {
+                Wire::DeleteDimension { range: Span::new(*sheet, *dimension, *start, *end) }
+            }
+            Self::AddSheet(sheet) => Wire::AddSheet { properties: sheet.into() },
             Self::DeleteSheet { sheet } => Wire::DeleteSheet { sheet_id: *sheet },
             Self::UpdateSheet { sheet, change } => Wire::UpdateSheetProperties {
                 fields: change.mask(),
@@ -169,21 +138,14 @@ impl Serialize for Request {
             },
             Self::RepeatFormat { range, format } => Wire::RepeatCell {
                 range: range.into(),
-                cell: FormatCell {
-                    user_entered_format: Formatted { format },
-                },
+                cell: FormatCell { user_entered_format: Formatted { format } },
                 fields: "userEnteredFormat.numberFormat",
             },
             Self::SortRange { range, keys } => Wire::SortRange {
                 range: range.into(),
                 sort_specs: keys.iter().map(Sort::from).collect(),
             },
-            Self::CreateMetadata {
-                id,
-                key,
-                value,
-                place,
-            } => Wire::CreateDeveloperMetadata {
+            Self::CreateMetadata { id, key, value, place } => Wire::CreateDeveloperMetadata {
                 developer_metadata: NewMetadata {
                     metadata_id: *id,
                     metadata_key: key,
@@ -194,9 +156,7 @@ impl Serialize for Request {
                 },
             },
             Self::DeleteMetadata(query) => Wire::DeleteDeveloperMetadata {
-                data_filter: Filter {
-                    developer_metadata_lookup: query.into(),
-                },
+                data_filter: Filter { developer_metadata_lookup: query.into() },
             },
         }
         .serialize(serializer)
@@ -250,11 +210,7 @@ impl From<&SortKey> for Sort {
     fn from(key: &SortKey) -> Self {
         Self {
             dimension_index: key.column,
-            sort_order: if key.descending {
-                "DESCENDING"
-            } else {
-                "ASCENDING"
-            },
+            sort_order: if key.descending { "DESCENDING" } else { "ASCENDING" },
         }
     }
 }

@@ -94,10 +94,7 @@ impl Google {
         };
         let json = serde_json::to_vec(&body)
             .map_err(|error| Error::invalid(operation, error.to_string()).with_source(error))?;
-        let path = format!(
-            "{}v4/spreadsheets/{id}:batchUpdate",
-            self.shared.sheets_base
-        );
+        let path = format!("{}v4/spreadsheets/{id}:batchUpdate", self.shared.sheets_base);
         Ok(Batch {
             url: Url::new(path).param("fields", if reads { READ_BACK } else { "replies" }),
             json: json.into(),

@@ -27,16 +27,10 @@ impl GridParts {
         let cells = [
             (self.entered, "userEnteredValue"),
             (self.value, "effectiveValue"),
-            (
-                self.format,
-                "userEnteredFormat.numberFormat,effectiveFormat.numberFormat",
-            ),
+            (self.format, "userEnteredFormat.numberFormat,effectiveFormat.numberFormat"),
         ];
-        let cells: Vec<&str> = cells
-            .iter()
-            .filter(|(wanted, _)| *wanted)
-            .map(|(_, path)| *path)
-            .collect();
+        let cells: Vec<&str> =
+            cells.iter().filter(|(wanted, _)| *wanted).map(|(_, path)| *path).collect();
         let data = match cells.is_empty() {
             true => "startRow,startColumn".to_owned(),
             false => format!("startRow,startColumn,rowData.values({})", cells.join(",")),
@@ -85,12 +79,8 @@ impl Google {
         for ranges in split_ranges(GET.operation, ranges)? {
             let path = format!("{}v4/spreadsheets/{id}", self.shared.sheets_base);
             let url = Url::new(path).param("fields", &parts.mask());
-            let url = ranges
-                .iter()
-                .fold(url, |url, range| url.param("ranges", range));
-            let found: Found = self
-                .run(GET, |witness| self.exchange(witness, &url, None))
-                .await?;
+            let url = ranges.iter().fold(url, |url, range| url.param("ranges", range));
+            let found: Found = self.run(GET, |witness| self.exchange(witness, &url, None)).await?;
             blocks.extend(found.blocks());
         }
         Ok(blocks)
@@ -132,7 +122,18 @@ struct FoundData {
 #[derive(Debug, Deserialize)]
 struct FoundRow {
     #[serde(default)]
-    values: Vec<FoundCell>,
+    values: Vec<Converted>,
+}
+
+/// A cell that is converted while it is read: the wire form is several times larger.
+#[derive(Debug, Deserialize)]
+#[serde(from = "FoundCell")]
+struct Converted(GridCell);
+
+impl From<FoundCell> for Converted {
+    fn from(cell: FoundCell) -> Self {
+        Self(cell.into())
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -189,7 +190,7 @@ impl Found {
                 rows: data
                     .row_data
                     .into_iter()
-                    .map(|row| row.values.into_iter().map(GridCell::from).collect())
+                    .map(|row| row.values.into_iter().map(|cell| cell.0).collect())
                     .collect(),
             })
         })
@@ -198,18 +199,11 @@ impl Found {
 
 impl From<FoundCell> for GridCell {
     fn from(cell: FoundCell) -> Self {
-        let set = cell
-            .user_entered_format
-            .and_then(|format| format.number_format);
-        let shown = cell
-            .effective_format
-            .and_then(|format| format.number_format);
+        let set = cell.user_entered_format.and_then(|format| format.number_format);
+        let shown = cell.effective_format.and_then(|format| format.number_format);
         Self {
             entered: cell.user_entered_value.map(Input::from).unwrap_or_default(),
-            value: cell
-                .effective_value
-                .map(CellValue::from)
-                .unwrap_or_default(),
+            value: cell.effective_value.map(CellValue::from).unwrap_or_default(),
             format: set.or(shown).and_then(FoundNumberFormat::known),
         }
     }
@@ -258,10 +252,8 @@ impl FoundError {
 
 impl FoundNumberFormat {
     fn known(self) -> Option<NumberFormat> {
-        NumberKind::from_wire(&self.kind).map(|kind| NumberFormat {
-            kind,
-            pattern: self.pattern.map(Into::into),
-        })
+        NumberKind::from_wire(&self.kind)
+            .map(|kind| NumberFormat { kind, pattern: self.pattern.map(Into::into) })
     }
 }
 
@@ -273,24 +265,14 @@ mod tests {
     fn the_mask_names_only_what_is_wanted() {
         for (parts, mask) in [
             (
-                GridParts {
-                    entered: true,
-                    ..GridParts::default()
-                },
+                GridParts { entered: true, ..GridParts::default() },
                 "sheets(properties.sheetId,data(startRow,startColumn,rowData.values(userEnteredValue)))",
             ),
             (
-                GridParts {
-                    value: true,
-                    format: true,
-                    ..GridParts::default()
-                },
+                GridParts { value: true, format: true, ..GridParts::default() },
                 "sheets(properties.sheetId,data(startRow,startColumn,rowData.values(effectiveValue,userEnteredFormat.numberFormat,effectiveFormat.numberFormat)))",
             ),
-            (
-                GridParts::default(),
-                "sheets(properties.sheetId,data(startRow,startColumn))",
-            ),
+            (GridParts::default(), "sheets(properties.sheetId,data(startRow,startColumn))"),
         ] {
             assert_eq!(parts.mask(), mask);
         }
@@ -308,10 +290,7 @@ mod tests {
         let found: Found = serde_json::from_str(json).unwrap();
         let blocks: Vec<GridBlock> = found.blocks().collect();
         assert_eq!(blocks[0], GridBlock::default());
-        assert_eq!(
-            (blocks[1].sheet, blocks[1].row, blocks[1].column),
-            (7, 2, 1)
-        );
+        assert_eq!((blocks[1].sheet, blocks[1].row, blocks[1].column), (7, 2, 1));
         let row = &blocks[1].rows[1];
         assert!(blocks[1].rows[0].is_empty());
         assert_eq!(row[0], GridCell::default());
@@ -319,10 +298,7 @@ mod tests {
         assert_eq!(row[1].value, CellValue::Error("#DIV/0!".into()));
         let date = NumberFormat::new(NumberKind::Date, "yyyy-mm-dd");
         assert_eq!(row[2].format, Some(date));
-        let percent = NumberFormat {
-            kind: NumberKind::Percent,
-            pattern: None,
-        };
+        let percent = NumberFormat { kind: NumberKind::Percent, pattern: None };
         assert_eq!(row[3].format, Some(percent));
         assert_eq!(row[4].value, CellValue::Bool(false));
         assert_eq!(row[5].value, CellValue::Empty);

@@ -26,10 +26,7 @@ pub struct Metadata {
 impl Google {
     /// Returns the metadata with an id, or `None` if the spreadsheet has none.
     pub async fn metadata(&self, id: &str, metadata_id: i32) -> Result<Option<Metadata>> {
-        let query = MetadataQuery {
-            id: Some(metadata_id),
-            ..MetadataQuery::default()
-        };
+        let query = MetadataQuery { id: Some(metadata_id), ..MetadataQuery::default() };
         let found = self.search_metadata(id, &query).await?;
         Ok(found.into_iter().find(|found| found.id == metadata_id))
     }
@@ -41,10 +38,7 @@ impl Google {
     pub async fn search_metadata(&self, id: &str, query: &MetadataQuery) -> Result<Vec<Metadata>> {
         check_id(SEARCH.operation, id)?;
         if *query == MetadataQuery::default() {
-            return Err(Error::invalid(
-                SEARCH.operation,
-                "the metadata query is empty",
-            ));
+            return Err(Error::invalid(SEARCH.operation, "the metadata query is empty"));
         }
         let request = api::SearchDeveloperMetadataRequest {
             data_filters: Some(vec![api::DataFilter {
@@ -95,9 +89,7 @@ fn place(location: api::DeveloperMetadataLocation) -> MetadataPlace {
     }
     let Some(range) = location.dimension_range else {
         // Sheet id 0 may be left out on the wire.
-        return MetadataPlace::Sheet {
-            sheet: location.sheet_id.unwrap_or(0),
-        };
+        return MetadataPlace::Sheet { sheet: location.sheet_id.unwrap_or(0) };
     };
     let (sheet, index) = (range.sheet_id.unwrap_or(0), count(range.start_index));
     match range.dimension.as_deref() {

@@ -99,10 +99,7 @@ impl Google {
         marker: &Marker,
         read_back: &[String],
     ) -> Result<BatchReply> {
-        let parts = GridParts {
-            value: true,
-            ..GridParts::default()
-        };
+        let parts = GridParts { value: true, ..GridParts::default() };
         let read_back = match read_back {
             [] => Vec::new(),
             ranges => self.grid(id, ranges, parts).await.map_err(|mut error| {
@@ -115,11 +112,7 @@ impl Google {
                 error
             })?,
         };
-        Ok(BatchReply {
-            replies: Vec::new(),
-            read_back,
-            found_applied: true,
-        })
+        Ok(BatchReply { replies: Vec::new(), read_back, found_applied: true })
     }
 }
 

@@ -99,12 +99,7 @@ impl From<api::Spreadsheet> for Spreadsheet {
                 .filter_map(|sheet| sheet.properties)
                 .map(Sheet::from)
                 .collect(),
-            named_ranges: found
-                .named_ranges
-                .into_iter()
-                .flatten()
-                .map(NamedRange::from)
-                .collect(),
+            named_ranges: found.named_ranges.into_iter().flatten().map(NamedRange::from).collect(),
         }
     }
 }
@@ -112,10 +107,7 @@ impl From<api::Spreadsheet> for Spreadsheet {
 impl From<api::SheetProperties> for Sheet {
     fn from(sheet: api::SheetProperties) -> Self {
         let has_grid = sheet.grid_properties.is_some()
-            && sheet
-                .sheet_type
-                .as_deref()
-                .is_none_or(|kind| kind == "GRID");
+            && sheet.sheet_type.as_deref().is_none_or(|kind| kind == "GRID");
         let grid = sheet.grid_properties.unwrap_or_default();
         // Zero and false are left out on the wire (google-wire 2.1).
         Self {
@@ -152,7 +144,5 @@ impl From<api::NamedRange> for NamedRange {
 
 /// A count or index; what is left out on the wire is 0.
 pub(crate) fn count(value: Option<i32>) -> u32 {
-    value
-        .and_then(|value| u32::try_from(value).ok())
-        .unwrap_or(0)
+    value.and_then(|value| u32::try_from(value).ok()).unwrap_or(0)
 }

@@ -1,7 +1,8 @@
 //! Values of ranges.
 
-use google_sheets4::api;
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
 
 use crate::direct::Url;
 use crate::id::check_id;
@@ -62,46 +63,45 @@ impl Google {
         check_id(BATCH_GET.operation, id)?;
         let mut found = Vec::with_capacity(ranges.len());
         for part in split_ranges(BATCH_GET.operation, ranges)? {
-            let answer = self.batch_get(id, part, render).await?;
-            let values = answer.value_ranges.unwrap_or_default();
+            // Not values.get: its range stands in the path, unencoded (google-wire 1.3).
+            let path = format!("{}v4/spreadsheets/{id}/values:batchGet", self.shared.sheets_base);
+            let url = Url::new(path)
+                .param("majorDimension", "ROWS")
+                .param("valueRenderOption", render.wire())
+                .param("dateTimeRenderOption", "SERIAL_NUMBER");
+            let url = part.iter().fold(url, |url, range| url.param("ranges", range));
+            let answer: Answer =
+                self.run(BATCH_GET, |witness| self.exchange(witness, &url, None)).await?;
+            let values = answer.value_ranges;
             if values.len() != part.len() {
                 return Err(Error::new(
                     crate::Kind::Garbled,
                     crate::Retry::Temporary,
                     BATCH_GET.operation,
-                    format!(
-                        "{} ranges were asked for, {} came",
-                        part.len(),
-                        values.len()
-                    ),
+                    format!("{} ranges were asked for, {} came", part.len(), values.len()),
                 ));
             }
-            found.extend(values.into_iter().map(ValueRange::from));
+            found.extend(
+                values
+                    .into_iter()
+                    .map(|values| ValueRange { range: values.range, rows: values.values }),
+            );
         }
         Ok(found)
     }
+}
 
-    async fn batch_get(
-        &self,
-        id: &str,
-        ranges: &[String],
-        render: Render,
-    ) -> Result<api::BatchGetValuesResponse> {
-        let answer = self
-            .run(BATCH_GET, |mut witness| async move {
-                // Not values.get: its range stands in the path, unencoded (google-wire 1.3).
-                let mut call = scoped!(self.shared.sheets.spreadsheets().values_batch_get(id))
-                    .major_dimension("ROWS")
-                    .value_render_option(render.wire())
-                    .date_time_render_option("SERIAL_NUMBER");
-                for range in ranges {
-                    call = call.add_ranges(range);
-                }
-                call.delegate(&mut witness).doit().await
-            })
-            .await?;
-        Ok(answer.1)
-    }
+#[derive(serde::Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Answer {
+    value_ranges: Vec<Values>,
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct Values {
+    range: String,
+    values: Vec<Vec<CellValue>>,
 }
 
 /// Splits ranges so that each part fits into a URL.
@@ -128,31 +128,49 @@ pub(super) fn split_ranges<'a>(
     Ok(parts)
 }
 
-impl From<api::ValueRange> for ValueRange {
-    fn from(found: api::ValueRange) -> Self {
-        let rows = found.values.unwrap_or_default();
-        Self {
-            range: found.range.unwrap_or_default(),
-            rows: rows
-                .into_iter()
-                .map(|row| row.into_iter().map(CellValue::from).collect())
-                .collect(),
-        }
+/// A cell of a values read. An empty string is an empty cell: that is how the service writes
+/// those between others.
+impl<'de> Deserialize<'de> for CellValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(Cell)
     }
 }
 
-impl From<Value> for CellValue {
-    /// An empty string is an empty cell: that is how the service writes those between others.
-    fn from(value: Value) -> Self {
-        match value {
-            Value::Null => Self::Empty,
-            Value::Bool(value) => Self::Bool(value),
-            Value::Number(number) => number.as_f64().map_or(Self::Empty, Self::Number),
-            Value::String(text) if text.is_empty() => Self::Empty,
-            Value::String(text) => Self::Text(text),
-            // Not sent for cells; shown rather than lost.
-            other => Self::Text(other.to_string()),
-        }
+struct Cell;
+
+impl<'de> Visitor<'de> for Cell {
+    type Value = CellValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a cell value")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<CellValue, E> {
+        Ok(CellValue::Empty)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> std::result::Result<CellValue, E> {
+        Ok(CellValue::Bool(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> std::result::Result<CellValue, E> {
+        Ok(CellValue::Number(value))
+    }
+
+    // A cell holds a double: an integer on the wire is one that was written without its fraction.
+    fn visit_u64<E>(self, value: u64) -> std::result::Result<CellValue, E> {
+        Ok(CellValue::Number(value as f64))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> std::result::Result<CellValue, E> {
+        Ok(CellValue::Number(value as f64))
+    }
+
+    fn visit_str<E>(self, text: &str) -> std::result::Result<CellValue, E> {
+        Ok(match text {
+            "" => CellValue::Empty,
+            text => CellValue::Text(text.to_owned()),
+        })
     }
 }
 
@@ -167,9 +185,8 @@ mod tests {
         assert!(parts.len() > 2);
         assert_eq!(parts.concat(), ranges);
         for part in &parts {
-            let url = part.iter().fold(Url::new(String::new()), |url, range| {
-                url.param("ranges", range)
-            });
+            let url =
+                part.iter().fold(Url::new(String::new()), |url, range| url.param("ranges", range));
             assert!(url.length() <= LONGEST_URL, "{}", url.length());
         }
         assert!(split_ranges("x", &[]).unwrap().is_empty());

@@ -12,11 +12,7 @@ async fn a_folder_is_created_from_metadata_alone() {
         r#"{"id":"f1","name":"Plans","mimeType":"application/vnd.google-apps.folder"}"#,
     )
     .await;
-    let folder = stub
-        .google()
-        .create_folder("Plans", Some("p1"))
-        .await
-        .unwrap();
+    let folder = stub.google().create_folder("Plans", Some("p1")).await.unwrap();
     assert_eq!((folder.id.as_str(), folder.kind), ("f1", FileKind::Folder));
     let asked = stub.asked();
     assert_eq!(asked[0].path(), "/drive/v3/files");
@@ -31,35 +27,18 @@ async fn a_folder_is_created_from_metadata_alone() {
 async fn content_is_uploaded_in_one_multipart_request() {
     let stub = Stub::always(r#"{"id":"c1","name":"a.csv","mimeType":"text/csv"}"#).await;
     for drive_url in [stub.url.clone(), format!("{}/drive/v3", stub.url)] {
-        let google = Google::new(Config {
-            drive_url,
-            ..stub.config()
-        })
-        .unwrap();
+        let google = Google::new(Config { drive_url, ..stub.config() }).unwrap();
         let content = b"a,b\n1,2\n".to_vec();
-        let file = google
-            .create_file("a.csv", "text/csv", content, Some("p"))
-            .await
-            .unwrap();
+        let file = google.create_file("a.csv", "text/csv", content, Some("p")).await.unwrap();
         assert_eq!((file.id.as_str(), file.kind), ("c1", FileKind::Other));
     }
     for asked in stub.asked() {
-        assert_eq!(
-            (asked.method.as_str(), asked.path()),
-            ("POST", "/upload/drive/v3/files")
-        );
+        assert_eq!((asked.method.as_str(), asked.path()), ("POST", "/upload/drive/v3/files"));
         assert_eq!(asked.params("uploadType"), ["multipart"]);
         let body = String::from_utf8(asked.body.clone()).unwrap();
-        assert!(
-            body.contains(r#""name":"a.csv""#) && body.contains("a,b\n1,2\n"),
-            "{body}"
-        );
+        assert!(body.contains(r#""name":"a.csv""#) && body.contains("a,b\n1,2\n"), "{body}");
     }
-    let error = stub
-        .google()
-        .create_file("x", "no type", vec![], None)
-        .await
-        .unwrap_err();
+    let error = stub.google().create_file("x", "no type", vec![], None).await.unwrap_err();
     assert_eq!(error.kind, Kind::Invalid);
 }
 
@@ -83,10 +62,7 @@ async fn a_page_of_files_is_read() {
     let page = stub.google().find_files(&query).await.unwrap();
     assert_eq!(page.next.as_deref(), Some("n2"));
     let plan = &page.files[0];
-    assert_eq!(
-        (plan.kind, plan.size),
-        (FileKind::Spreadsheet, Some(5_000_000_000))
-    );
+    assert_eq!((plan.kind, plan.size), (FileKind::Spreadsheet, Some(5_000_000_000)));
     assert_eq!(plan.modified.as_deref(), Some("2026-11-22T10:00:00+00:00"));
     assert_eq!(page.files[1].kind, FileKind::Other);
     let asked = &stub.asked()[0];
@@ -104,11 +80,7 @@ async fn a_page_of_files_is_read() {
 #[tokio::test]
 async fn a_file_is_moved_out_of_where_it_was() {
     let stub = Stub::start(|asked, _| {
-        let parents = if asked.method == "GET" {
-            json!(["a", "b"])
-        } else {
-            json!(["c"])
-        };
+        let parents = if asked.method == "GET" { json!(["a", "b"]) } else { json!(["c"]) };
         Answer::Json(200, json!({"id": "f", "parents": parents}).to_string())
     })
     .await;
@@ -134,17 +106,11 @@ async fn only_what_can_be_repeated_is_repeated() {
     assert!(google.trash("f").await.unwrap().trashed);
     assert_eq!(stub.asked().len(), 2);
     assert_eq!(stub.asked()[0].json(), json!({"trashed": true}));
-    let new = NewSpreadsheet {
-        title: "x".into(),
-        ..NewSpreadsheet::default()
-    };
+    let new = NewSpreadsheet { title: "x".into(), ..NewSpreadsheet::default() };
     for error in [
         google.delete("f").await.unwrap_err(),
         google.create_folder("x", None).await.unwrap_err(),
-        google
-            .create_file("x", "text/csv", vec![], None)
-            .await
-            .unwrap_err(),
+        google.create_file("x", "text/csv", vec![], None).await.unwrap_err(),
         google.create_spreadsheet(&new).await.unwrap_err(),
     ] {
         assert_eq!(error.retry, Retry::Ambiguous, "{error}");
@@ -175,37 +141,18 @@ async fn a_spreadsheet_is_created_with_its_sheets() {
         ..NewSpreadsheet::default()
     };
     let created = stub.google().create_spreadsheet(&new).await.unwrap();
-    assert_eq!(
-        (created.id.as_str(), created.time_zone.as_str()),
-        ("n", "Etc/GMT")
-    );
+    assert_eq!((created.id.as_str(), created.time_zone.as_str()), ("n", "Etc/GMT"));
     let data = &created.sheets[0];
-    assert_eq!(
-        (data.rows, data.columns, data.frozen_rows, data.has_grid),
-        (10, 3, 1, true)
-    );
+    assert_eq!((data.rows, data.columns, data.frozen_rows, data.has_grid), (10, 3, 1, true));
     assert!(!created.sheets[1].has_grid);
     let range = created.named_ranges[0].range;
-    assert_eq!(
-        (range.sheet, range.start_row, range.end_column),
-        (0, Some(1), None)
-    );
+    assert_eq!((range.sheet, range.start_row, range.end_column), (0, Some(1), None));
     assert_eq!(
         stub.asked()[0].json(),
         json!({"properties": {"title": "T", "locale": "de_DE"},
             "sheets": [{"properties": {"title": "Data",
                 "gridProperties": {"rowCount": 10, "columnCount": 3, "frozenRowCount": 1}}}]})
     );
-    let none = NewSpreadsheet {
-        title: " ".into(),
-        ..new
-    };
-    assert_eq!(
-        stub.google()
-            .create_spreadsheet(&none)
-            .await
-            .unwrap_err()
-            .kind,
-        Kind::Invalid
-    );
+    let none = NewSpreadsheet { title: " ".into(), ..new };
+    assert_eq!(stub.google().create_spreadsheet(&none).await.unwrap_err().kind, Kind::Invalid);
 }

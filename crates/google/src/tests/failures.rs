@@ -19,12 +19,7 @@ fn json(status: u16, body: &str) -> Answer {
 
 fn html(status: u16) -> Answer {
     let body = "<html><head><title>Error  502\n(Server Error)</title></head><b>Sorry</b></html>";
-    Answer::Raw(
-        status,
-        "text/html; charset=UTF-8",
-        String::new(),
-        body.into(),
-    )
+    Answer::Raw(status, "text/html; charset=UTF-8", String::new(), body.into())
 }
 
 fn write() -> [Request; 1] {
@@ -42,11 +37,7 @@ async fn both(answer: Play) -> ((Error, usize), (Error, usize)) {
     let stub = Stub::start(move |_, _| answer()).await;
     let read = stub.google().spreadsheet("id").await.unwrap_err();
     let reads = stub.asked().len();
-    let write = stub
-        .google()
-        .batch_update("id", &write(), &[])
-        .await
-        .unwrap_err();
+    let write = stub.google().batch_update("id", &write(), &[]).await.unwrap_err();
     ((read, reads), (write, stub.asked().len() - reads))
 }
 
@@ -79,11 +70,7 @@ async fn an_unknown_outcome_is_repeated_for_reads_and_ambiguous_for_writes() {
             assert!(read.to_string().contains("cut off"), "{read}");
             assert!(write.to_string().contains("cut off"), "{write}");
         }
-        assert_eq!(
-            (read.kind, read.retry, reads),
-            (kind, Retry::Temporary, 3),
-            "{name}: {read}"
-        );
+        assert_eq!((read.kind, read.retry, reads), (kind, Retry::Temporary, 3), "{name}: {read}");
         assert_eq!(
             (write.kind, write.retry, writes),
             (kind, Retry::Ambiguous, 1),
@@ -131,20 +118,12 @@ async fn a_refusal_is_final_and_said_in_the_service_s_words() {
             Kind::Unauthenticated,
             "Sign in again",
         ),
-        (
-            || html(302),
-            Kind::Setup,
-            "Error 502 (Server Error) (HTTP 302)",
-        ),
+        (|| html(302), Kind::Setup, "Error 502 (Server Error) (HTTP 302)"),
     ];
     for (answer, kind, text) in cases {
         let ((read, reads), (write, writes)) = both(answer).await;
         for (error, sent) in [(read, reads), (write, writes)] {
-            assert_eq!(
-                (error.kind, error.retry, sent),
-                (kind, Retry::Permanent, 1),
-                "{error}"
-            );
+            assert_eq!((error.kind, error.retry, sent), (kind, Retry::Permanent, 1), "{error}");
             assert!(error.to_string().contains(text), "{error}");
         }
     }
@@ -173,14 +152,8 @@ async fn a_used_up_quota_closes_the_gate_until_the_next_window() {
         assert!(calls.waited > Duration::ZERO);
     }
     let ((read, reads), (write, writes)) = both(|| json(429, QUOTA)).await;
-    assert_eq!(
-        (read.kind, read.retry, reads),
-        (Kind::Quota, Retry::Temporary, 3)
-    );
-    assert_eq!(
-        (write.kind, write.retry, writes),
-        (Kind::Quota, Retry::Temporary, 3)
-    );
+    assert_eq!((read.kind, read.retry, reads), (Kind::Quota, Retry::Temporary, 3));
+    assert_eq!((write.kind, write.retry, writes), (Kind::Quota, Retry::Temporary, 3));
     assert!(read.to_string().contains("Next try in 1 s."), "{read}");
 }
 
@@ -211,11 +184,7 @@ async fn what_never_left_may_be_sent_again() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let stub = Stub::always("{}").await;
-    let google = Google::new(Config {
-        sheets_url: url,
-        ..stub.config()
-    })
-    .unwrap();
+    let google = Google::new(Config { sheets_url: url, ..stub.config() }).unwrap();
     let error = google.batch_update("id", &write(), &[]).await.unwrap_err();
     assert_eq!((error.kind, error.retry), (Kind::Network, Retry::Temporary));
     assert!(error.to_string().contains("could not connect"), "{error}");
@@ -228,14 +197,8 @@ async fn what_never_left_may_be_sent_again() {
 #[tokio::test]
 async fn an_unexpected_shape_is_not_asked_for_again() {
     let ((read, reads), (write, writes)) = both(|| json(200, r#"{"sheets":7,"replies":7}"#)).await;
-    assert_eq!(
-        (read.kind, read.retry, reads),
-        (Kind::Garbled, Retry::Permanent, 1)
-    );
-    assert_eq!(
-        (write.kind, write.retry, writes),
-        (Kind::Garbled, Retry::Ambiguous, 1)
-    );
+    assert_eq!((read.kind, read.retry, reads), (Kind::Garbled, Retry::Permanent, 1));
+    assert_eq!((write.kind, write.retry, writes), (Kind::Garbled, Retry::Ambiguous, 1));
 }
 
 #[tokio::test]

@@ -91,20 +91,13 @@ impl World {
         }
         let filter = &asked.json()["dataFilters"][0]["developerMetadataLookup"];
         let wanted = filter["metadataId"].as_i64().unwrap();
-        let found = self
-            .marker
-            .iter()
-            .filter(|(id, _)| *id == wanted)
-            .map(|(id, value)| {
-                json!({"developerMetadata": {"metadataId": id, "metadataKey": "lockstep",
+        let found = self.marker.iter().filter(|(id, _)| *id == wanted).map(|(id, value)| {
+            json!({"developerMetadata": {"metadataId": id, "metadataKey": "lockstep",
                 "metadataValue": value, "location": {"spreadsheet": true}}})
-            });
+        });
         let found: Vec<_> = found.collect();
-        let body = if found.is_empty() {
-            json!({})
-        } else {
-            json!({"matchedDeveloperMetadata": found})
-        };
+        let body =
+            if found.is_empty() { json!({}) } else { json!({"matchedDeveloperMetadata": found}) };
         Answer::Json(200, body.to_string())
     }
 }
@@ -138,15 +131,9 @@ async fn run(fates: &'static [Fate], world: World, read_back: &[String]) -> Case
         rows: vec![vec![CellWrite::number(3.0)]],
         fields: CellFields::Values,
     }];
-    let marker = Marker {
-        metadata_id: 99,
-        key: "lockstep".into(),
-        value: "plan 1/0".into(),
-    };
+    let marker = Marker { metadata_id: 99, key: "lockstep".into(), value: "plan 1/0".into() };
     let google = stub.google();
-    let result = google
-        .batch_update_once("id", &requests, &marker, read_back)
-        .await;
+    let result = google.batch_update_once("id", &requests, &marker, read_back).await;
     Case { result, world }
 }
 
@@ -173,10 +160,7 @@ async fn whatever_is_lost_the_batch_is_applied_once() {
         let world = case.world.lock().unwrap();
         assert_eq!(reply.found_applied, found);
         assert_eq!(reply.replies.len(), usize::from(!found));
-        assert_eq!(
-            (world.applied, world.sends, world.lookups),
-            (1, sends, lookups)
-        );
+        assert_eq!((world.applied, world.sends, world.lookups), (1, sends, lookups));
     }
 }
 
@@ -195,10 +179,7 @@ async fn what_cannot_be_settled_stays_ambiguous_and_bounded() {
     assert!(error.message.contains("marker 99"), "{error}");
     assert_eq!(case.world.lock().unwrap().sends, 4);
 
-    let world = World {
-        lookups_fail: true,
-        ..World::default()
-    };
+    let world = World { lookups_fail: true, ..World::default() };
     let case = run(&[Fate::AnswerLost], world, &[]).await;
     let error = case.result.unwrap_err();
     assert_eq!(error.retry, Retry::Ambiguous);
@@ -237,17 +218,11 @@ async fn a_refusal_is_passed_on_without_a_lookup() {
 /// A second call after a crash finds the batch applied; another batch's marker is a conflict.
 #[tokio::test]
 async fn a_marker_that_is_there_already_is_recognised() {
-    let there = |value: &str| World {
-        marker: Some((99, value.to_owned())),
-        ..World::default()
-    };
+    let there = |value: &str| World { marker: Some((99, value.to_owned())), ..World::default() };
     let case = run(&[Fate::Applied], there("plan 1/0"), &[]).await;
     assert!(case.result.unwrap().found_applied);
     assert_eq!(case.world.lock().unwrap().applied, 0);
     let case = run(&[Fate::Applied], there("plan 7/3"), &[]).await;
     let error = case.result.unwrap_err();
-    assert_eq!(
-        (error.kind, error.retry),
-        (Kind::Conflict, Retry::Permanent)
-    );
+    assert_eq!((error.kind, error.retry), (Kind::Conflict, Retry::Permanent));
 }

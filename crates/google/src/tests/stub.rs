@@ -46,10 +46,7 @@ impl Asked {
             .filter(|(key, _)| *key == name)
             .map(|(_, value)| {
                 let value = value.replace('+', " ");
-                percent_decode_str(&value)
-                    .decode_utf8()
-                    .unwrap()
-                    .into_owned()
+                percent_decode_str(&value).decode_utf8().unwrap().into_owned()
             })
             .collect()
     }
@@ -180,15 +177,8 @@ async fn read(stream: &mut TcpStream) -> Option<Asked> {
         .filter_map(|line| line.split_once(": "))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
-    let mut asked = Asked {
-        method,
-        target,
-        headers,
-        body: bytes[head..].to_vec(),
-    };
-    let length = asked
-        .header("content-length")
-        .map_or(0, |text| text.parse().unwrap());
+    let mut asked = Asked { method, target, headers, body: bytes[head..].to_vec() };
+    let length = asked.header("content-length").map_or(0, |text| text.parse().unwrap());
     while asked.body.len() < length {
         if stream.read_buf(&mut asked.body).await.ok()? == 0 {
             return None;

@@ -27,16 +27,9 @@ fn cells(row: Vec<CellWrite>) -> Request {
 #[tokio::test]
 async fn an_empty_cell_keeps_its_place() {
     let stub = Stub::always("{}").await;
-    let row = vec![
-        CellWrite::text("a"),
-        CellWrite::empty(),
-        CellWrite::text("c"),
-        CellWrite::empty(),
-    ];
-    stub.google()
-        .batch_update("id", &[cells(row)], &[])
-        .await
-        .unwrap();
+    let row =
+        vec![CellWrite::text("a"), CellWrite::empty(), CellWrite::text("c"), CellWrite::empty()];
+    stub.google().batch_update("id", &[cells(row)], &[]).await.unwrap();
     let asked = stub.asked();
     assert_eq!(
         asked[0].json()["requests"][0]["updateCells"]["rows"],
@@ -68,16 +61,10 @@ async fn ranges_arrive_as_they_were_meant() {
     })
     .await;
     let google = stub.google();
-    let found = google
-        .values("id", &ranges, Render::Unformatted)
-        .await
-        .unwrap();
+    let found = google.values("id", &ranges, Render::Unformatted).await.unwrap();
     let echoed: Vec<String> = found.into_iter().map(|found| found.range).collect();
     assert_eq!(echoed, ranges);
-    google
-        .grid("id", &ranges, GridParts::default())
-        .await
-        .unwrap();
+    google.grid("id", &ranges, GridParts::default()).await.unwrap();
     let asked = stub.asked();
     assert_eq!(asked[0].path(), "/v4/spreadsheets/id/values:batchGet");
     assert_eq!(asked[0].params("valueRenderOption"), ["UNFORMATTED_VALUE"]);
@@ -91,32 +78,14 @@ async fn ranges_arrive_as_they_were_meant() {
 async fn an_id_that_is_none_is_refused_before_sending() {
     let stub = Stub::always("{}").await;
     let google = stub.google();
-    for id in [
-        "",
-        "..",
-        "a/b",
-        "a?x=1",
-        "a#b",
-        "a%2Fb",
-        "{range}",
-        "x:batchUpdate",
-    ] {
+    for id in ["", "..", "a/b", "a?x=1", "a#b", "a%2Fb", "{range}", "x:batchUpdate"] {
         let one = [cells(vec![])];
         let range = ["A1".to_owned()];
-        let query = MetadataQuery {
-            id: Some(1),
-            ..MetadataQuery::default()
-        };
+        let query = MetadataQuery { id: Some(1), ..MetadataQuery::default() };
         let errors = [
             google.spreadsheet(id).await.unwrap_err(),
-            google
-                .values(id, &range, Render::Formula)
-                .await
-                .unwrap_err(),
-            google
-                .grid(id, &range, GridParts::default())
-                .await
-                .unwrap_err(),
+            google.values(id, &range, Render::Formula).await.unwrap_err(),
+            google.grid(id, &range, GridParts::default()).await.unwrap_err(),
             google.batch_update(id, &one, &[]).await.unwrap_err(),
             google.search_metadata(id, &query).await.unwrap_err(),
             google.file(id).await.unwrap_err(),
@@ -124,15 +93,9 @@ async fn an_id_that_is_none_is_refused_before_sending() {
             google.delete(id).await.unwrap_err(),
             google.move_to("ok", id).await.unwrap_err(),
             google.create_folder("x", Some(id)).await.unwrap_err(),
-            google
-                .create_file("x", "text/csv", vec![], Some(id))
-                .await
-                .unwrap_err(),
+            google.create_file("x", "text/csv", vec![], Some(id)).await.unwrap_err(),
         ];
-        assert!(
-            errors.iter().all(|error| error.kind == Kind::Invalid),
-            "{id}"
-        );
+        assert!(errors.iter().all(|error| error.kind == Kind::Invalid), "{id}");
     }
     assert!(stub.asked().is_empty());
 }
@@ -150,10 +113,7 @@ async fn field_masks_are_written_out() {
         rows: vec![vec![date]],
         fields: CellFields::ValuesAndFormats,
     };
-    stub.google()
-        .batch_update("id", &[request], &[])
-        .await
-        .unwrap();
+    stub.google().batch_update("id", &[request], &[]).await.unwrap();
     let sent = stub.asked()[0].json();
     assert_eq!(
         sent["requests"][0]["updateCells"],
@@ -174,11 +134,7 @@ async fn what_is_no_number_is_refused_with_its_place() {
     let stub = Stub::always("{}").await;
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let row = vec![CellWrite::number(1.0), CellWrite::number(value)];
-        let error = stub
-            .google()
-            .batch_update("id", &[cells(row)], &[])
-            .await
-            .unwrap_err();
+        let error = stub.google().batch_update("id", &[cells(row)], &[]).await.unwrap_err();
         assert_eq!(error.kind, Kind::Invalid);
         assert!(error.message.contains("request 0: cell D5"), "{error}");
     }
@@ -216,22 +172,10 @@ async fn every_call_asks_for_the_same_two_scopes() {
     let google = stub.build().with(recorder.clone(), true).unwrap();
     let range = ["A1".to_owned()];
     google.spreadsheet("id").await.unwrap();
-    google
-        .values("id", &range, Render::Formatted)
-        .await
-        .unwrap();
-    google
-        .grid("id", &range, GridParts::default())
-        .await
-        .unwrap();
-    google
-        .batch_update("id", &[cells(vec![])], &[])
-        .await
-        .unwrap();
-    let new = NewSpreadsheet {
-        title: "x".into(),
-        ..NewSpreadsheet::default()
-    };
+    google.values("id", &range, Render::Formatted).await.unwrap();
+    google.grid("id", &range, GridParts::default()).await.unwrap();
+    google.batch_update("id", &[cells(vec![])], &[]).await.unwrap();
+    let new = NewSpreadsheet { title: "x".into(), ..NewSpreadsheet::default() };
     google.create_spreadsheet(&new).await.unwrap();
     google.metadata("id", 1).await.unwrap();
     google.find_files(&FileQuery::default()).await.unwrap();
@@ -240,10 +184,7 @@ async fn every_call_asks_for_the_same_two_scopes() {
     google.trash("id").await.unwrap();
     google.delete("id").await.unwrap();
     google.create_folder("x", None).await.unwrap();
-    google
-        .create_file("x", "text/csv", vec![1], None)
-        .await
-        .unwrap();
+    google.create_file("x", "text/csv", vec![1], None).await.unwrap();
     let seen = recorder.0.lock().unwrap().clone();
     assert_eq!(seen.len(), stub.asked().len());
     assert_eq!(seen.len(), 14);
@@ -258,12 +199,7 @@ async fn every_call_asks_for_the_same_two_scopes() {
         );
     }
     for asked in stub.asked() {
-        assert_eq!(
-            asked.header("authorization"),
-            Some("Bearer t"),
-            "{}",
-            asked.target
-        );
+        assert_eq!(asked.header("authorization"), Some("Bearer t"), "{}", asked.target);
         // Neither hub can decode a compressed answer.
         assert_eq!(asked.header("accept-encoding"), None);
     }
@@ -274,28 +210,18 @@ async fn every_call_asks_for_the_same_two_scopes() {
 async fn tokens_are_sent_and_not_shown() {
     let stub = Stub::always("{}").await;
     stub.google().spreadsheet("id").await.unwrap();
-    let config = Config {
-        auth: Auth::Token(Secret::new("s3cret")),
-        ..stub.config()
-    };
+    let config = Config { auth: Auth::Token(Secret::new("s3cret")), ..stub.config() };
     assert!(!format!("{config:?}").contains("s3cret"));
     let google = Google::new(config).unwrap();
     assert!(!format!("{google:?}").contains("s3cret"));
-    google
-        .batch_update("id", &[cells(vec![])], &[])
-        .await
-        .unwrap();
+    google.batch_update("id", &[cells(vec![])], &[]).await.unwrap();
     let asked = stub.asked();
     assert_eq!(asked[0].header("authorization"), None);
     assert_eq!(asked[1].header("authorization"), Some("Bearer s3cret"));
     for secret in ["s3cret\r\nX: y", "s3cret\0", ""] {
         // The generated code unwraps the request: this would panic at the first call.
         let auth = Auth::Token(Secret::new(secret));
-        let error = Google::new(Config {
-            auth,
-            ..stub.config()
-        })
-        .unwrap_err();
+        let error = Google::new(Config { auth, ..stub.config() }).unwrap_err();
         assert_eq!(error.kind, Kind::Setup);
         assert!(!format!("{error} {error:?}").contains("s3cret"));
     }
@@ -310,11 +236,7 @@ async fn values_are_typed() {
     )
     .await;
     let ranges = ["S!A1:E3".to_owned(), "S!Z1".to_owned()];
-    let found = stub
-        .google()
-        .values("id", &ranges, Render::Unformatted)
-        .await
-        .unwrap();
+    let found = stub.google().values("id", &ranges, Render::Unformatted).await.unwrap();
     assert_eq!(
         found[0].rows,
         [

@@ -21,16 +21,8 @@ async fn a_scope_counts_its_own_calls_and_its_parent_all() {
 #[tokio::test]
 async fn a_wait_for_quota_is_told_while_it_lasts() {
     let stub = Stub::always("{}").await;
-    let quota = Quota::PerMinute {
-        reads: 1,
-        writes: 1,
-    };
-    let google = Google::new(Config {
-        quota,
-        ..stub.config()
-    })
-    .unwrap()
-    .scoped();
+    let quota = Quota::PerMinute { reads: 1, writes: 1 };
+    let google = Google::new(Config { quota, ..stub.config() }).unwrap().scoped();
     google.spreadsheet("id").await.unwrap();
     let mut notices = google.waiting();
     let waiting = google.clone();
@@ -40,10 +32,7 @@ async fn a_wait_for_quota_is_told_while_it_lasts() {
     assert_eq!(wait.reason, WaitReason::Quota);
     assert!(wait.duration > Duration::from_secs(50), "{wait:?}");
     // Writes have a gate of their own.
-    google
-        .batch_update("id", &[crate::Request::DeleteSheet { sheet: 1 }], &[])
-        .await
-        .unwrap();
+    google.batch_update("id", &[crate::Request::DeleteSheet { sheet: 1 }], &[]).await.unwrap();
     // A caller that gives up takes its notice with it, and the time it waited is counted.
     held.abort();
     notices.wait_for(Option::is_none).await.unwrap();
@@ -67,8 +56,5 @@ async fn a_pause_before_a_retry_is_told() {
     let notice = notices.wait_for(Option::is_some);
     let (done, seen) = tokio::join!(call, async { notice.await.unwrap().unwrap() });
     done.unwrap();
-    assert_eq!(
-        (seen.reason, seen.duration),
-        (WaitReason::Retry, Duration::from_secs(1))
-    );
+    assert_eq!((seen.reason, seen.duration), (WaitReason::Retry, Duration::from_secs(1)));
 }

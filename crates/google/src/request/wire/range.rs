@@ -27,12 +27,7 @@ impl Span {
         start_index: u32,
         end_index: u32,
     ) -> Self {
-        Self {
-            sheet_id,
-            dimension: dimension.wire(),
-            start_index,
-            end_index,
-        }
+        Self { sheet_id, dimension: dimension.wire(), start_index, end_index }
     }
 }
 
