@@ -6,7 +6,7 @@
 //! except for the fields of [`VOLATILE`]. Files that a recording reads but did not create belonged
 //! to the account it was taken from: they are created before it is played.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Are the fields whose values differ from run to run: times, addresses of people, links made of
 /// them, revision counters and what one account shows of itself. That a field is there is compared.
-const VOLATILE: [&str; 27] = [
+const VOLATILE: [&str; 29] = [
     "createdTime",
     "modifiedTime",
     "viewedByMeTime",
@@ -46,6 +46,8 @@ const VOLATILE: [&str; 27] = [
     "embedLink",
     "alternateLink",
     "downloadUrl",
+    "selfLink",
+    "parentLink",
     "nextPageToken",
 ];
 
@@ -140,9 +142,10 @@ async fn play(path: &Path) -> Outcome<Vec<Option<String>>> {
             .await
     });
     let mut player = Player { address: address.to_string(), ids: HashMap::new() };
-    player.furnish(interactions).await?;
+    let made = made(interactions);
     let mut results = Vec::with_capacity(interactions.len());
     for interaction in interactions {
+        player.furnish(interaction, &made).await?;
         results.push(player.step(interaction).await?);
     }
     let _ = stop.send(());
@@ -154,44 +157,53 @@ struct Player {
     address: String,
     /// Recorded ids to ours.
     ids: HashMap<String, String>,
+    /// The recorded ids of files that were created for a list to tell.
+    furnished: HashSet<String>,
+}
+
+/// Returns the recorded ids of the files that recorded calls create.
+fn made(interactions: &[Value]) -> HashSet<String> {
+    interactions
+        .iter()
+        .filter(|interaction| request_of(interaction).is_some_and(|(method, _, _)| method == "POST"))
+        .filter_map(|interaction| {
+            let body: Value = serde_json::from_str(text(interaction, &["response", "body"])).ok()?;
+            let id = body.get("id").or_else(|| body.get("spreadsheetId"))?;
+            id.as_str().map(str::to_owned)
+        })
+        .collect()
 }
 
 impl Player {
-    /// Creates the files that the recording reads but does not create.
-    async fn furnish(&mut self, interactions: &[Value]) -> Outcome<()> {
-        let mut made = Vec::new();
-        let mut names: BTreeMap<String, (String, String)> = BTreeMap::new();
-        for interaction in interactions {
-            let Some((method, uri, _)) = request_of(interaction) else {
-                continue;
-            };
-            let body: Value =
-                serde_json::from_str(text(interaction, &["response", "body"])).unwrap_or_default();
-            if method == "POST" && uri.contains("/drive/v3/files") {
-                made.extend(body.get("id").and_then(Value::as_str).map(str::to_owned));
-            }
-            for file in body.get("files").and_then(Value::as_array).into_iter().flatten() {
-                if let (Some(id), Some(name)) = (
-                    file.get("id").and_then(Value::as_str),
-                    file.get("name").and_then(Value::as_str),
-                ) {
-                    let time = file.get("modifiedTime").and_then(Value::as_str).unwrap_or_default();
-                    names.insert(id.to_owned(), (time.to_owned(), name.to_owned()));
-                }
-            }
-        }
-        let mut foreign: Vec<(String, String, String)> = names
-            .into_iter()
-            .filter(|(id, _)| !made.contains(id))
-            .map(|(id, (time, name))| (time, id, name))
+    /// Makes the files that a recorded list tells, but that no recorded call created, the files of
+    /// the account: what is missing is created, what another list told before is deleted.
+    async fn furnish(&mut self, interaction: &Value, made: &HashSet<String>) -> Outcome<()> {
+        let body: Value = serde_json::from_str(text(interaction, &["response", "body"])).unwrap_or_default();
+        let Some(files) = body.get("files").and_then(Value::as_array) else {
+            return Ok(());
+        };
+        let listed: HashMap<&str, &str> = files
+            .iter()
+            .filter_map(|file| Some((file.get("id")?.as_str()?, file.get("name")?.as_str()?)))
+            .filter(|(id, _)| !made.contains(*id))
             .collect();
-        foreign.sort();
-        for (_, id, name) in foreign {
-            let body = json!({"name": name, "mimeType": "application/vnd.google-apps.spreadsheet"});
-            let (_, answer) = self.send("POST", "/drive/v3/files", Some(&body.to_string())).await?;
-            let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
-            if let Some(ours) = answer.get("id").and_then(Value::as_str) {
-                self.ids.insert(id, ours.to_owned());
+        if listed.is_empty() {
+            return Ok(());
+        }
+        let gone: Vec<String> = self.furnished.iter().filter(|id| !listed.contains_key(id.as_str())).cloned().collect();
+        for id in gone {
+            let path = self.mapped(&format!("/drive/v3/files/{id}"));
+            self.send("DELETE", &path, None).await?;
+            self.furnished.remove(&id);
+        }
+        for (id, name) in listed {
+            if self.furnished.insert(id.to_owned()) {
+                let body = json!({"name": name, "mimeType": "application/vnd.google-apps.spreadsheet"});
+                let (_, answer) = self.send("POST", "/drive/v3/files", Some(&body.to_string())).await?;
+                let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+                if let Some(ours) = answer.get("id").and_then(Value::as_str) {
+                    self.ids.insert(id.to_owned(), ours.to_owned());
+                }
             }
         }
         Ok(())
@@ -250,6 +262,8 @@ impl Player {
                     } else if IDS.contains(&key.as_str()) {
                         continue;
                     }
+                    let sorted = (key == "files").then(|| self.sorted(value, own)).flatten();
+                    let (value, own) = sorted.as_ref().map_or((value, own), |(value, own)| (value, own));
                     if let Some(reason) = self.differ(&at, value, own) {
                         return Some(reason);
                     }
@@ -282,6 +296,14 @@ impl Player {
                 Some(format!("{at} is {}, recorded {}", short(ours), short(recorded)))
             }
         }
+    }
+
+    /// Returns two lists of files in the order of our ids: Drive documents no order of its own.
+    fn sorted(&self, recorded: &Value, ours: &Value) -> Option<(Value, Value)> {
+        let (mut recorded, mut ours) = (recorded.as_array()?.clone(), ours.as_array()?.clone());
+        recorded.sort_by_key(|file| self.mapped(text(file, &["id"])));
+        ours.sort_by_key(|file| text(file, &["id"]).to_owned());
+        Some((Value::Array(recorded), Value::Array(ours)))
     }
 
     fn learn(&mut self, recorded: &Value, ours: &Value) -> Option<String> {

@@ -1,9 +1,12 @@
-//! Formulas of a book: they follow moved cells and renamed sheets.
+//! Formulas of a book: they follow moved cells and renamed sheets. The store computes
+//! them again when it saves a book.
 
 use crate::book::{Axis, Book, Remap};
 use crate::formula;
 use crate::http::ApiError;
 use crate::store::Session;
+
+pub(crate) use crate::formula::translate;
 
 /// Rewrites the references of every formula after positions of a sheet changed.
 pub(crate) fn follow(
@@ -17,37 +20,31 @@ pub(crate) fn follow(
     rewrite(session, book, |sheet, text| formula::follow(text, sheet == id, &title, axis, remap))
 }
 
-/// Returns a formula as if it was copied down and to the right.
-pub(crate) fn translate(formula: &str, down: i64, right: i64) -> String {
-    formula::translate(formula, down, right)
-}
-
 /// Rewrites formulas that name a sheet by its old title.
-pub(crate) fn renamed(
-    session: &mut Session<'_>,
-    book: &mut Book,
-    old: &str,
-    new: &str,
-) -> Result<(), ApiError> {
+pub(crate) fn renamed(session: &mut Session<'_>, book: &mut Book, old: &str, new: &str) -> Result<(), ApiError> {
     rewrite(session, book, |_, text| formula::rename_sheet(text, old, new))
 }
 
-/// Replaces formulas by what a closure makes of them; it is given the id of their sheet.
 fn rewrite(
     session: &mut Session<'_>,
     book: &mut Book,
     change: impl Fn(i32, &str) -> Option<String>,
 ) -> Result<(), ApiError> {
-    let mut changed = Vec::new();
-    for sheet in &book.sheets {
-        for (row, column, text) in sheet.grid.formulas(session)? {
-            if let Some(new) = change(sheet.id, &text) {
-                changed.push((sheet.id, row, column, new));
-            }
+    let ids: Vec<i32> = book.sheets.iter().map(|sheet| sheet.id).collect();
+    for id in ids {
+        let Some(sheet) = book.sheet(id).filter(|sheet| sheet.grid.has_formulas()) else {
+            continue;
+        };
+        let changed: Vec<(u32, u32, String)> = sheet
+            .grid
+            .formulas(session)?
+            .into_iter()
+            .filter_map(|(row, column, text)| Some((row, column, change(id, &text)?)))
+            .collect();
+        for (row, column, text) in changed {
+            let grid = &mut book.sheet_mut(id)?.grid;
+            grid.cell_mut(session, row, column)?.formula = Some(text.into());
         }
-    }
-    for (sheet, row, column, new) in changed {
-        book.sheet_mut(sheet)?.grid.cell_mut(session, row, column)?.formula = Some(new.into());
     }
     Ok(())
 }

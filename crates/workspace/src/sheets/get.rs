@@ -10,7 +10,6 @@ use super::{Request, body_of};
 use crate::book::{Book, LISTS, Sheet, default_format, theme_colors};
 use crate::fields::Mask;
 use crate::http::ApiError;
-use crate::schema;
 use crate::store::Session;
 
 /// Says which parts of a spreadsheet are told.
@@ -210,10 +209,4 @@ fn sheet_json(sheet: &Sheet, index: usize, mask: &Mask) -> Map<String, Value> {
         .collect();
     put("developerMetadata", (!own.is_empty()).then_some(Value::Array(own)));
     out
-}
-
-/// Returns the mask that a `fields` text of an answer part writes for a Spreadsheet below `above`.
-pub(crate) fn answer_mask(mask: Option<Mask>, above: &str) -> Option<Mask> {
-    debug_assert!(schema::message("Spreadsheet").is_some());
-    mask.and_then(|mask| mask.child(above).cloned())
 }
