@@ -1,6 +1,8 @@
 //! `lockstep diff LEFT RIGHT --key id`: what changed between two delimited files, row by row and cell by cell.
 //!
 //! Exit codes are those of diff(1): 0 nothing differs, 1 something does, 2 trouble.
+//!
+//! `cli::Command` has it as `Diff(diff::Args)` and dispatches to [`run`], which is not async; `merge` likewise.
 
 use std::{
     fs::File,
@@ -9,6 +11,7 @@ use std::{
     process::ExitCode,
 };
 
+use super::merge;
 use clap::ValueEnum;
 use lockstep_engine::{
     csv::{CsvOptions, decode},
@@ -16,9 +19,8 @@ use lockstep_engine::{
     schema::ColumnType,
     source::Source,
 };
-use super::merge;
-pub(super) use print::Rows;
 use print::Printer;
+pub(super) use print::Rows;
 
 mod print;
 
@@ -97,7 +99,8 @@ pub(super) enum Format {
 }
 
 fn parse_type(text: &str) -> Result<(String, ColumnType), String> {
-    let (name, ty) = text.rsplit_once('=').ok_or("write it as COLUMN=TYPE, for example when=date")?;
+    let (name, ty) =
+        text.rsplit_once('=').ok_or("write it as COLUMN=TYPE, for example when=date")?;
     Ok((name.to_owned(), ty.parse().map_err(|error| format!("{error}"))?))
 }
 
@@ -130,7 +133,14 @@ impl Format {
 /// Runs the command; trouble is reported here, because its exit code is this command's own.
 pub(super) fn run(args: &Args) -> ExitCode {
     let outcome = match &args.base {
-        Some(base) => merge::show(base, &args.left, &args.right, &args.reading, Format::or_default(args.format), args.limit),
+        Some(base) => merge::show(
+            base,
+            &args.left,
+            &args.right,
+            &args.reading,
+            Format::or_default(args.format),
+            args.limit,
+        ),
         None => compare(args),
     };
     finish("diff", outcome)
@@ -171,22 +181,29 @@ fn compare(args: &Args) -> Result<bool, String> {
         let text = text.replacen("left file", &args.left.display().to_string(), 1);
         text.replacen("right file", &args.right.display().to_string(), 1)
     };
-    let found = diff(&*left, &*right, &options, Some([temporary()?, temporary()?])).map_err(named)?;
+    let found =
+        diff(&*left, &*right, &options, Some([temporary()?, temporary()?])).map_err(named)?;
     if args.types {
         found.reasons().iter().for_each(|reason| note(&reason.to_string()));
     }
     let format = Format::or_default(args.format);
     let mut printer = Printer::new(format, found.schema(), args.limit);
     let counts = match found.visit(&mut |change| printer.change(change)) {
-        Err(DiffError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(false),
+        Err(DiffError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return Ok(false);
+        }
         counts => counts.map_err(named)?,
     };
     match printer.finish() {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(format!("stdout: {error}")),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(format!("stdout: {error}"));
+        }
         _ => {}
     }
     let findings = found.findings().iter().zip([&args.left, &args.right]);
-    for (path, finding) in findings.flat_map(|(findings, path)| findings.iter().map(move |finding| (path, finding))) {
+    for (path, finding) in
+        findings.flat_map(|(findings, path)| findings.iter().map(move |finding| (path, finding)))
+    {
         note(&format!("{}: {finding}", path.display()));
     }
     let summary = summary(&found, &counts, args);
@@ -225,12 +242,22 @@ fn summary(found: &Diff<'_>, counts: &Counts, args: &Args) -> String {
 /// Opens a file for reading at any place; what cannot be read so (a pipe, another encoding) is read into memory.
 fn open(path: &Path, encoding: Option<&str>) -> Result<Box<dyn Source>, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let mut file = if path == Path::new("-") { None } else { Some(File::open(path).map_err(|error| failed(&error))?) };
+    let mut file = if path == Path::new("-") {
+        None
+    } else {
+        Some(File::open(path).map_err(|error| failed(&error))?)
+    };
     if let Some(opened) = &file {
         let mut mark = [0; 2];
         let plain = opened.metadata().map_err(|error| failed(&error))?.is_file();
-        let marked = plain && matches!(opened.read_at(0, &mut mark), Ok(2)) && matches!(mark, [0xff, 0xfe] | [0xfe, 0xff]);
-        if plain && encoding.is_none() && !marked && let Some(file) = file.take() {
+        let marked = plain
+            && matches!(opened.read_at(0, &mut mark), Ok(2))
+            && matches!(mark, [0xff, 0xfe] | [0xfe, 0xff]);
+        if plain
+            && encoding.is_none()
+            && !marked
+            && let Some(file) = file.take()
+        {
             return Ok(Box::new(file));
         }
     }
@@ -243,4 +270,3 @@ fn open(path: &Path, encoding: Option<&str>) -> Result<Box<dyn Source>, String> 
     let text = decode(&bytes, encoding).map_err(|error| failed(&error))?.into_owned();
     Ok(Box::new(text))
 }
-

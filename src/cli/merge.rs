@@ -81,7 +81,9 @@ fn merge(args: &Args) -> Result<bool, String> {
         None => {
             let mut out = io::stdout().lock();
             match out.write_all(&text).and_then(|()| out.flush()) {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(format!("stdout: {error}")),
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    return Err(format!("stdout: {error}"));
+                }
                 _ => {}
             }
         }
@@ -110,7 +112,8 @@ pub(super) fn show(
     limit: usize,
 ) -> Result<bool, String> {
     let files = Files::read(base, left, right, reading)?;
-    let policy: Policy = serde_json::from_value(json!({ "deletes": "delete" })).map_err(|error| error.to_string())?;
+    let policy: Policy = serde_json::from_value(json!({ "deletes": "delete" }))
+        .map_err(|error| error.to_string())?;
     let merged = files.reconcile(&policy)?;
     let header = ["side", "change", "key", "column", "base", "left", "right"];
     let lines = files.lines(&merged);
@@ -118,26 +121,38 @@ pub(super) fn show(
         Format::Table => {
             let mut rows = Rows::new(&["", "side", "key", "column", "base", "left", "right"]);
             for [side, change, rest @ ..] in &lines {
-                rows.push(limit, change, std::iter::once(side.as_str()).chain(rest.iter().map(String::as_str)));
+                rows.push(
+                    limit,
+                    change,
+                    std::iter::once(side.as_str()).chain(rest.iter().map(String::as_str)),
+                );
             }
             rows.print()
         }
         Format::Csv => {
             let mut writer = csv::Writer::from_writer(io::stdout());
-            let written = writer.write_record(header).and_then(|()| lines.iter().try_for_each(|line| writer.write_record(line)));
+            let written = writer
+                .write_record(header)
+                .and_then(|()| lines.iter().try_for_each(|line| writer.write_record(line)));
             written.map_err(io::Error::from).and_then(|()| writer.flush())
         }
         Format::Jsonl => {
             let mut out = io::stdout().lock();
             lines.iter().try_for_each(|line| {
-                let object: serde_json::Map<_, _> = header.iter().zip(line).map(|(name, text)| ((*name).to_owned(), json!(text))).collect();
+                let object: serde_json::Map<_, _> = header
+                    .iter()
+                    .zip(line)
+                    .map(|(name, text)| ((*name).to_owned(), json!(text)))
+                    .collect();
                 writeln!(out, "{}", serde_json::Value::Object(object))
             })
         }
         Format::Summary => Ok(()),
     };
     match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(format!("stdout: {error}")),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(format!("stdout: {error}"));
+        }
         _ => {}
     }
     merged.findings.iter().for_each(|finding| note(finding));
@@ -163,7 +178,10 @@ fn replace(path: &Path, text: &[u8]) -> Result<(), String> {
         _ => Path::new("."),
     };
     let mut aside = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
-    aside.write_all(text).and_then(|()| aside.as_file().sync_all()).map_err(|error| failed(&error))?;
+    aside
+        .write_all(text)
+        .and_then(|()| aside.as_file().sync_all())
+        .map_err(|error| failed(&error))?;
     if let Ok(there) = fs::metadata(path) {
         // A temporary file is private; the one it replaces decides who may read the merged one.
         aside.as_file().set_permissions(there.permissions()).map_err(|error| failed(&error))?;
@@ -178,7 +196,15 @@ fn conflict_text(conflict: &Conflict, schema: &Schema) -> String {
         ConflictKind::DeleteModify => "deleted on the left, changed on the right".to_owned(),
         ConflictKind::ModifyDelete => "changed on the left, deleted on the right".to_owned(),
         ConflictKind::Cells => {
-            let cell = |c: &CellConflict| format!("{}: {} (base), {} (left), {} (right)", name(c.column), c.base, c.left, c.right);
+            let cell = |c: &CellConflict| {
+                format!(
+                    "{}: {} (base), {} (left), {} (right)",
+                    name(c.column),
+                    c.base,
+                    c.left,
+                    c.right
+                )
+            };
             conflict.cells.iter().map(cell).collect::<Vec<_>>().join("; ")
         }
     };
@@ -186,10 +212,17 @@ fn conflict_text(conflict: &Conflict, schema: &Schema) -> String {
 }
 
 fn conflict_json(conflict: &Conflict, schema: &Schema) -> serde_json::Value {
-    let name = |column: usize| schema.columns.get(column).map_or("", |column| column.name.as_str()).to_owned();
-    let row = |row: &Option<Row>| row.as_ref().map(|row| {
-        row.iter().enumerate().map(|(at, value)| (name(at), json!(value.to_string()))).collect::<serde_json::Map<_, _>>()
-    });
+    let name = |column: usize| {
+        schema.columns.get(column).map_or("", |column| column.name.as_str()).to_owned()
+    };
+    let row = |row: &Option<Row>| {
+        row.as_ref().map(|row| {
+            row.iter()
+                .enumerate()
+                .map(|(at, value)| (name(at), json!(value.to_string())))
+                .collect::<serde_json::Map<_, _>>()
+        })
+    };
     let cells: Vec<_> = conflict.cells.iter().map(|cell| name(cell.column)).collect();
     json!({
         "conflict": conflict.kind, "key": conflict.key.to_string(), "columns": cells, "reason": conflict.reason,

@@ -27,16 +27,25 @@ enum Kind {
 impl Printer {
     pub(super) fn new(format: Format, schema: &Schema, limit: usize) -> Printer {
         let kind = match format {
-            Format::Table => Kind::Table { rows: Box::new(Rows::new(&["", "key", "column", "left", "right"])), limit },
+            Format::Table => Kind::Table {
+                rows: Box::new(Rows::new(&["", "key", "column", "left", "right"])),
+                limit,
+            },
             Format::Csv => Kind::Csv(Box::new(csv::Writer::from_writer(io::stdout()))),
             Format::Jsonl => Kind::Jsonl(BufWriter::new(io::stdout())),
             Format::Summary => Kind::Nothing,
         };
         let mut printer = Printer { schema: schema.clone(), kind };
         if let Kind::Csv(writer) = &mut printer.kind {
-            let keys = schema.key.iter().filter_map(|&key| schema.columns.get(key)).map(|column| column.name.as_str());
+            let keys = schema
+                .key
+                .iter()
+                .filter_map(|&key| schema.columns.get(key))
+                .map(|column| column.name.as_str());
             // A header that cannot be written shows again at the first change or at the end.
-            let _ = writer.write_record(["change"].into_iter().chain(keys).chain(["column", "left", "right"]));
+            let _ = writer.write_record(
+                ["change"].into_iter().chain(keys).chain(["column", "left", "right"]),
+            );
         }
         printer
     }
@@ -48,13 +57,16 @@ impl Printer {
             ChangeKind::Delete => "delete",
         };
         let schema = &self.schema;
-        let name = |column: usize| schema.columns.get(column).map_or("", |column| column.name.as_str());
+        let name =
+            |column: usize| schema.columns.get(column).map_or("", |column| column.name.as_str());
         match &mut self.kind {
             Kind::Nothing => Ok(()),
             Kind::Csv(writer) => change.cells.iter().try_for_each(|cell| {
                 let keys = change.key_texts.iter().map(String::as_str);
                 let tail = [name(cell.column), cell.left.as_str(), cell.right.as_str()];
-                writer.write_record([word].into_iter().chain(keys).chain(tail)).map_err(io::Error::from)
+                writer
+                    .write_record([word].into_iter().chain(keys).chain(tail))
+                    .map_err(io::Error::from)
             }),
             Kind::Jsonl(out) => {
                 let line = json_line(word, change, schema);
@@ -62,18 +74,29 @@ impl Printer {
             }
             Kind::Table { rows, limit } => {
                 let cells: Vec<_> = match change.kind {
-                    ChangeKind::Update => change.cells.iter().map(|c| (name(c.column), c.left.as_str(), c.right.as_str())).collect(),
+                    ChangeKind::Update => change
+                        .cells
+                        .iter()
+                        .map(|c| (name(c.column), c.left.as_str(), c.right.as_str()))
+                        .collect(),
                     // A whole row on one line: its cells one below the other would bury the updates.
                     _ => Vec::new(),
                 };
                 let key = change.key.to_string();
                 if cells.is_empty() {
-                    let text: Vec<String> = change.cells.iter().map(|c| format!("{}{}", c.left, c.right)).collect();
+                    let text: Vec<String> =
+                        change.cells.iter().map(|c| format!("{}{}", c.left, c.right)).collect();
                     let text = text.join(" | ");
-                    let (left, right) = if change.kind == ChangeKind::Delete { (text.as_str(), "") } else { ("", text.as_str()) };
+                    let (left, right) = if change.kind == ChangeKind::Delete {
+                        (text.as_str(), "")
+                    } else {
+                        ("", text.as_str())
+                    };
                     rows.push(*limit, word, [key.as_str(), "", left, right]);
                 }
-                cells.iter().for_each(|(column, left, right)| rows.push(*limit, word, [key.as_str(), column, left, right]));
+                cells.iter().for_each(|(column, left, right)| {
+                    rows.push(*limit, word, [key.as_str(), column, left, right])
+                });
                 Ok(())
             }
         }
@@ -90,9 +113,15 @@ impl Printer {
 }
 
 fn json_line(word: &str, change: &Change, schema: &Schema) -> Value {
-    let name = |column: usize| schema.columns.get(column).map_or("", |column| column.name.as_str()).to_owned();
-    let key: Map<String, Value> =
-        schema.key.iter().zip(&change.key_texts).map(|(&column, text)| (name(column), json!(text))).collect();
+    let name = |column: usize| {
+        schema.columns.get(column).map_or("", |column| column.name.as_str()).to_owned()
+    };
+    let key: Map<String, Value> = schema
+        .key
+        .iter()
+        .zip(&change.key_texts)
+        .map(|(&column, text)| (name(column), json!(text)))
+        .collect();
     let cells: Map<String, Value> = change
         .cells
         .iter()
@@ -119,12 +148,17 @@ pub(in crate::cli) struct Rows {
 impl Rows {
     pub(in crate::cli) fn new(header: &[&str]) -> Rows {
         let mut table = Table::new();
-        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(header.to_vec());
+        table.load_style(comfy_table::presets::NOTHING).set_header(header.to_vec());
         Rows { table, words: Vec::new(), left_out: 0 }
     }
 
     /// Adds a line, unless the table has `limit` lines (0: no limit); the first cell is the word that colours it.
-    pub(in crate::cli) fn push<'a>(&mut self, limit: usize, word: &str, cells: impl IntoIterator<Item = &'a str>) {
+    pub(in crate::cli) fn push<'a>(
+        &mut self,
+        limit: usize,
+        word: &str,
+        cells: impl IntoIterator<Item = &'a str>,
+    ) {
         if limit > 0 && self.words.len() >= limit {
             self.left_out += 1;
             return;
@@ -145,29 +179,33 @@ impl Rows {
         if self.words.is_empty() {
             return Ok(());
         }
-        let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colours = io::stdout().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let mut out = io::stdout().lock();
         let mut words = self.words.iter();
         for (at, line) in self.table.lines().enumerate() {
-            // The header takes three lines; below it every row is one, between lines of the frame.
-            let frame = at < 3 || line.starts_with(['─', '═']);
-            let colour = match words.as_slice().first().map(String::as_str) {
-                _ if frame || !colours => None,
+            let line = line.trim_end();
+            // The first line is the header; below it every row is one line.
+            let word = if at == 0 { None } else { words.next() };
+            let colour = match word.map(String::as_str) {
+                None => None,
+                _ if !colours => None,
                 Some("insert") => Some("32"),
                 Some("delete") => Some("31"),
                 Some("update") => Some("33"),
                 _ => Some("35"),
             };
-            if !frame {
-                words.next();
-            }
             match colour {
                 Some(colour) => writeln!(out, "\u{1b}[{colour}m{line}\u{1b}[0m")?,
                 None => writeln!(out, "{line}")?,
             }
         }
         if self.left_out > 0 {
-            writeln!(out, "… and {} more lines (--limit 0 shows all, --format csv or jsonl is for programs)", self.left_out)?;
+            writeln!(
+                out,
+                "… and {} more lines (--limit 0 shows all, --format csv or jsonl is for programs)",
+                self.left_out
+            )?;
         }
         out.flush()
     }
@@ -175,7 +213,11 @@ impl Rows {
 
 /// Makes a cell fit one line: control characters are shown escaped, and long texts cut.
 fn one_line(text: &str) -> String {
-    let mut line: String = text.chars().take(80).map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect();
+    let mut line: String = text
+        .chars()
+        .take(80)
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect();
     if text.chars().nth(80).is_some() {
         line.push('…');
     }

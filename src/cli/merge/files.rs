@@ -58,16 +58,25 @@ impl Merged {
 }
 
 impl Files {
-    pub(super) fn read(base: &Path, left: &Path, right: &Path, reading: &Reading) -> Result<Files, String> {
+    pub(super) fn read(
+        base: &Path,
+        left: &Path,
+        right: &Path,
+        reading: &Reading,
+    ) -> Result<Files, String> {
         let options = reading.csv();
         let read = |path: &Path| {
             let mut bytes = Vec::new();
             if path == Path::new("-") {
-                io::stdin().lock().read_to_end(&mut bytes).map_err(|error| format!("stdin: {error}"))?;
+                io::stdin()
+                    .lock()
+                    .read_to_end(&mut bytes)
+                    .map_err(|error| format!("stdin: {error}"))?;
             } else {
                 bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
             }
-            snapshot::csv::read(&bytes, &options).map_err(|error| format!("{}: {error}", path.display()))
+            snapshot::csv::read(&bytes, &options)
+                .map_err(|error| format!("{}: {error}", path.display()))
         };
         let (left, right, base) = std::thread::scope(|scope| {
             let (left, right) = (scope.spawn(|| read(left)), scope.spawn(|| read(right)));
@@ -78,7 +87,9 @@ impl Files {
         let snapshots = [left?, right?, base?];
         let [left, right, base] = &snapshots;
         let shared = |name: &&String| {
-            right.headers().contains(name) && base.headers().contains(name) && !reading.ignore.contains(name)
+            right.headers().contains(name)
+                && base.headers().contains(name)
+                && !reading.ignore.contains(name)
         };
         let declared: Vec<Declared> = left
             .headers()
@@ -91,8 +102,17 @@ impl Files {
             .collect();
         let (mut schema, _) = infer(&[left, right, base], &declared);
         for key in &reading.key {
-            let known = || schema.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
-            let column = schema.position(key).ok_or_else(|| format!("'{key}' is no column of all three files; those are: {}", known()))?;
+            let known = || {
+                schema
+                    .columns
+                    .iter()
+                    .map(|column| column.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            let column = schema.position(key).ok_or_else(|| {
+                format!("'{key}' is no column of all three files; those are: {}", known())
+            })?;
             schema.key.push(column);
         }
         schema.fold_key_case = reading.ignore_key_case;
@@ -120,14 +140,19 @@ impl Files {
         let joined = join(&[Some(left), Some(right), Some(base)]);
         let times = Times::default();
         let reading = |side: usize| {
-            if joined.blanks.iter().any(|(at, _)| *at == side) { Completeness::Doubtful } else { Completeness::Complete }
+            if joined.blanks.iter().any(|(at, _)| *at == side) {
+                Completeness::Doubtful
+            } else {
+                Completeness::Complete
+            }
         };
         let mut reconciler = Reconciler::new(&terms, &times).readings(reading(0), reading(1));
         reconciler.skip(joined.equal as u64, true);
         let mut right_rows = BTreeMap::new();
         for found in &joined.rows {
             let at = |side: usize| found.rows.get(side).copied().flatten();
-            let rows: [Option<Row>; 3] = [(0, left), (1, right), (2, base)].map(|(side, view)| at(side).map(|row| view.row(row)));
+            let rows: [Option<Row>; 3] = [(0, left), (1, right), (2, base)]
+                .map(|(side, view)| at(side).map(|row| view.row(row)));
             let [left, right, base] = &rows;
             reconciler.push(&reconcile::Joined {
                 key: &found.key,
@@ -142,8 +167,12 @@ impl Files {
             }
         }
         let mut findings = self.notes.clone();
-        for (side, (name, view)) in [("left", left), ("right", right), ("base", base)].into_iter().enumerate() {
-            findings.extend(joined.findings(side, view).iter().map(|finding| format!("{name} file: {finding}")));
+        for (side, (name, view)) in
+            [("left", left), ("right", right), ("base", base)].into_iter().enumerate()
+        {
+            findings.extend(
+                joined.findings(side, view).iter().map(|finding| format!("{name} file: {finding}")),
+            );
         }
         let set_aside = joined.duplicates.len() + joined.blanks.len();
         Ok(Merged { result: reconciler.finish(), right_rows, findings, set_aside })
@@ -155,23 +184,29 @@ impl Files {
         let changes: BTreeMap<usize, &Change> =
             merged.result.left.iter().filter_map(|change| Some((change.row?, change))).collect();
         let headers = left.snapshot().headers();
-        let columns: Vec<Option<usize>> = headers.iter().map(|header| self.schema.position(header)).collect();
+        let columns: Vec<Option<usize>> =
+            headers.iter().map(|header| self.schema.position(header)).collect();
         let mut writer = csv::Writer::from_writer(Vec::new());
         let failed = |error: csv::Error| error.to_string();
         writer.write_record(headers).map_err(failed)?;
         for row in 0..left.len() {
             let Some(change) = changes.get(&row) else {
-                writer.write_record(left.snapshot().row(row).map(|cell| raw(&cell))).map_err(failed)?;
+                writer
+                    .write_record(left.snapshot().row(row).map(|cell| raw(&cell)))
+                    .map_err(failed)?;
                 continue;
             };
             let Some(after) = &change.after else { continue };
             let cells = left.snapshot().row(row).zip(&columns).map(|(cell, column)| match column {
-                Some(column) if change.cells.contains(column) => self.text(merged, right, change, after, *column),
+                Some(column) if change.cells.contains(column) => {
+                    self.text(merged, right, change, after, *column)
+                }
                 _ => raw(&cell),
             });
             writer.write_record(cells).map_err(failed)?;
         }
-        let mut inserts: Vec<&Change> = merged.result.left.iter().filter(|change| change.row.is_none()).collect();
+        let mut inserts: Vec<&Change> =
+            merged.result.left.iter().filter(|change| change.row.is_none()).collect();
         inserts.sort_by_key(|change| merged.right_rows.get(&change.key).copied());
         for change in inserts {
             let Some(after) = &change.after else { continue };
@@ -185,12 +220,25 @@ impl Files {
     }
 
     /// Returns a merged cell's text: the right file's own where it says the value, else the canonical one.
-    fn text(&self, merged: &Merged, right: &View<'_>, change: &Change, after: &Row, column: usize) -> String {
-        let (Some(value), Some(definition)) = (after.get(column), self.schema.columns.get(column)) else {
+    fn text(
+        &self,
+        merged: &Merged,
+        right: &View<'_>,
+        change: &Change,
+        after: &Row,
+        column: usize,
+    ) -> String {
+        let (Some(value), Some(definition)) = (after.get(column), self.schema.columns.get(column))
+        else {
             return String::new();
         };
-        let source = right.snapshot().headers().iter().position(|header| *header == definition.name);
-        let theirs = merged.right_rows.get(&change.key).zip(source).map(|(&row, source)| right.snapshot().cell(row, source));
+        let source =
+            right.snapshot().headers().iter().position(|header| *header == definition.name);
+        let theirs = merged
+            .right_rows
+            .get(&change.key)
+            .zip(source)
+            .map(|(&row, source)| right.snapshot().cell(row, source));
         match theirs.filter(|cell| definition.value(cell) == *value) {
             Some(cell) => raw(&cell),
             None => encode::csv::encode(value, &definition.ty),
@@ -200,8 +248,12 @@ impl Files {
     /// Returns side, change, key, column, base, left and right of everything that is not the same everywhere.
     pub(super) fn lines(&self, merged: &Merged) -> Vec<[String; 7]> {
         let mut lines = Vec::new();
-        let text = |row: Option<&Row>, column: usize| row.and_then(|row| row.get(column)).map(Value::to_string).unwrap_or_default();
-        let name = |column: usize| self.schema.columns.get(column).map_or_else(String::new, |column| column.name.clone());
+        let text = |row: Option<&Row>, column: usize| {
+            row.and_then(|row| row.get(column)).map(Value::to_string).unwrap_or_default()
+        };
+        let name = |column: usize| {
+            self.schema.columns.get(column).map_or_else(String::new, |column| column.name.clone())
+        };
         // A write to one side is what the other side changed.
         for (side, changes) in [("right", &merged.result.left), ("left", &merged.result.right)] {
             for change in changes {
@@ -213,9 +265,22 @@ impl Files {
                 let all: Vec<usize> = (0..self.schema.columns.len()).collect();
                 let columns = if change.cells.is_empty() { &all } else { &change.cells };
                 for &column in columns {
-                    let (before, after) = (text(change.before.as_ref(), column), text(change.after.as_ref(), column));
-                    let (left, right) = if side == "right" { (before.clone(), after) } else { (after, before.clone()) };
-                    lines.push([side.into(), word.into(), change.key.to_string(), name(column), before, left, right]);
+                    let (before, after) =
+                        (text(change.before.as_ref(), column), text(change.after.as_ref(), column));
+                    let (left, right) = if side == "right" {
+                        (before.clone(), after)
+                    } else {
+                        (after, before.clone())
+                    };
+                    lines.push([
+                        side.into(),
+                        word.into(),
+                        change.key.to_string(),
+                        name(column),
+                        before,
+                        left,
+                        right,
+                    ]);
                 }
             }
         }
@@ -228,7 +293,15 @@ impl Files {
             };
             for column in columns {
                 let [base, left, right] = rows.map(|row| text(row, column));
-                lines.push(["both".into(), "conflict".into(), key.clone(), name(column), base, left, right]);
+                lines.push([
+                    "both".into(),
+                    "conflict".into(),
+                    key.clone(),
+                    name(column),
+                    base,
+                    left,
+                    right,
+                ]);
             }
         }
         lines
@@ -243,4 +316,3 @@ fn raw(cell: &Cell<'_>) -> String {
         Cell::Float(value) => value.to_string(),
     }
 }
-
