@@ -6,3 +6,4 @@ mod once;
 mod stub;
 mod traps;
 mod waiting;
+mod workspace;

@@ -1,6 +1,6 @@
 //! The client against the embedded workspace, over real HTTP: the wire as both sides see it.
 
-use lockstep_google::{
+use crate::{
     CellFields, CellValue, CellWrite, Config, Dimension, FileKind, FileQuery, Google, GridParts,
     GridRange, Input, Kind, Marker, MetadataPlace, MetadataQuery, NewSheet, NewSpreadsheet,
     NumberFormat, NumberKind, Render, Reply, Request, Retry, SheetChange, Spreadsheet,
