@@ -19,6 +19,7 @@ mod drive;
 mod entered;
 mod error;
 mod fields;
+mod formula;
 mod grid;
 mod http;
 mod locale;

@@ -24,7 +24,9 @@ async fn search(server: &Server, query: &str) -> Vec<String> {
 #[tokio::test]
 async fn create_get_delete_as_recorded() {
     let server = Server::start().await;
-    let made = server.post("/drive/v3/files?supportsAllDrives=True", json!({"name": "T", "mimeType": SHEET})).await;
+    let made = server
+        .post("/drive/v3/files?supportsAllDrives=True", json!({"name": "T", "mimeType": SHEET}))
+        .await;
     let id = made.ok()["id"].as_str().unwrap().to_owned();
     assert_eq!(id.len(), 44);
     let expected = format!(
@@ -36,11 +38,17 @@ async fn create_get_delete_as_recorded() {
         .get(&format!("/drive/v3/files/{id}?supportsAllDrives=True&includeItemsFromAllDrives=True&fields=id%2Cname%2CcreatedTime%2CmodifiedTime"))
         .await
         .ok();
-    assert_eq!(shown.as_object().unwrap().keys().collect::<Vec<_>>(), ["id", "name", "createdTime", "modifiedTime"]);
+    assert_eq!(
+        shown.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["id", "name", "createdTime", "modifiedTime"]
+    );
     let time = shown["createdTime"].as_str().unwrap();
     assert!(time.len() == 24 && time.ends_with('Z'), "{time}");
     let deleted = server.delete(&format!("/drive/v3/files/{id}?supportsAllDrives=True")).await;
-    assert_eq!((deleted.status, deleted.text.as_str(), deleted.header("content-type")), (204, "", "text/html"));
+    assert_eq!(
+        (deleted.status, deleted.text.as_str(), deleted.header("content-type")),
+        (204, "", "text/html")
+    );
     let gone = server.get(&format!("/drive/v3/files/{id}")).await;
     assert_eq!(gone.status, 404);
     let message = format!("File not found: {id}.");
@@ -62,11 +70,16 @@ async fn lists_search_order_and_page() {
     assert_eq!(search(&server, &format!("mimeType=\"{SHEET}\"")).await, ["a", "b", "c", "it's"]);
     assert_eq!(search(&server, &format!("mimeType=\"{SHEET}\" and name = \"a\"")).await, ["a"]);
     assert_eq!(search(&server, r"name = 'it\'s'").await, ["it's"]);
-    assert_eq!(search(&server, &format!("'{folder}' in parents and not name = 'a'")).await, ["b", "it's"]);
+    assert_eq!(
+        search(&server, &format!("'{folder}' in parents and not name = 'a'")).await,
+        ["b", "it's"]
+    );
     assert_eq!(search(&server, "'root' in parents").await, ["c", "F"]);
     assert_eq!(search(&server, "appProperties has { key='n' and value='b' }").await, ["b"]);
     assert_eq!(search(&server, "starred = true").await, ["c"]);
-    let none = server.get("/drive/v3/files?q=name='zzz'&fields=kind%2CnextPageToken%2Cfiles%28id%2Cname%29").await;
+    let none = server
+        .get("/drive/v3/files?q=name='zzz'&fields=kind%2CnextPageToken%2Cfiles%28id%2Cname%29")
+        .await;
     assert_eq!(none.ok(), json!({"kind": "drive#fileList", "files": []}));
     let bad = server.get("/drive/v3/files?q=colour%3D'red'").await;
     assert_eq!(bad.error(), (400, "Invalid Value".to_owned()));
@@ -74,7 +87,10 @@ async fn lists_search_order_and_page() {
     let mut seen = Vec::new();
     let mut token = String::new();
     loop {
-        let list = server.get(&format!("/drive/v3/files?pageSize=2&orderBy=name&pageToken={token}")).await.ok();
+        let list = server
+            .get(&format!("/drive/v3/files?pageSize=2&orderBy=name&pageToken={token}"))
+            .await
+            .ok();
         seen.extend(names(&list).into_iter().map(str::to_owned));
         match list["nextPageToken"].as_str() {
             Some(next) => token = next.to_owned(),
@@ -96,19 +112,30 @@ async fn updates_rename_move_trash_and_tag() {
     let id = server.file(json!({"name": "s", "mimeType": SHEET, "parents": [second]})).await;
     let path = format!("/drive/v3/files/{id}");
     let change = json!({"name": "renamed", "description": "d", "properties": {"a": "1", "b": "2"}});
-    let answer = server.patch(&format!("{path}?fields=name,description,properties,version"), change).await.ok();
+    let answer = server
+        .patch(&format!("{path}?fields=name,description,properties,version"), change)
+        .await
+        .ok();
     assert_eq!(answer["name"], "renamed");
-    let answer = server.patch(&format!("{path}?fields=*"), json!({"properties": {"a": null}, "description": null})).await.ok();
+    let answer = server
+        .patch(&format!("{path}?fields=*"), json!({"properties": {"a": null}, "description": null}))
+        .await
+        .ok();
     assert_eq!(answer["properties"], json!({"b": "2"}));
     assert_eq!(answer.get("description"), None);
     assert!(answer["version"].is_string());
-    let moved = server.patch(&format!("{path}?addParents=root&removeParents={second}&fields=parents"), json!({})).await.ok();
+    let moved = server
+        .patch(&format!("{path}?addParents=root&removeParents={second}&fields=parents"), json!({}))
+        .await
+        .ok();
     let root = server.get("/drive/v3/files/root").await.ok();
     assert_eq!(moved["parents"], json!([root["id"]]));
     assert_eq!(root["name"], "My Drive");
-    let cycle = server.patch(&format!("/drive/v3/files/{first}?addParents={second}"), json!({})).await;
+    let cycle =
+        server.patch(&format!("/drive/v3/files/{first}?addParents={second}"), json!({})).await;
     assert_eq!(cycle.status, 403);
-    let not_folder = server.patch(&format!("/drive/v3/files/{second}?addParents={id}"), json!({})).await;
+    let not_folder =
+        server.patch(&format!("/drive/v3/files/{second}?addParents={id}"), json!({})).await;
     assert_eq!(not_folder.status, 403);
     // A folder in the trash takes what lies in it along, and gives it back.
     server.patch(&format!("{path}?addParents={second}"), json!({})).await.ok();
@@ -129,15 +156,33 @@ async fn content_goes_in_and_comes_out() {
     let server = Server::start().await;
     let body = "--B\r\nContent-Type: application/json\r\n\r\n{\"name\": \"x.txt\"}\r\n--B\r\nContent-Type: text/plain\r\n\r\nhéllo\r\n--B--\r\n";
     let made = server
-        .send("POST", "/upload/drive/v3/files?uploadType=multipart&fields=*", "multipart/related; boundary=B", body)
+        .send(
+            "POST",
+            "/upload/drive/v3/files?uploadType=multipart&fields=*",
+            "multipart/related; boundary=B",
+            body,
+        )
         .await
         .ok();
-    assert_eq!((&made["name"], &made["mimeType"], &made["size"]), (&json!("x.txt"), &json!("text/plain"), &json!("6")));
+    assert_eq!(
+        (&made["name"], &made["mimeType"], &made["size"]),
+        (&json!("x.txt"), &json!("text/plain"), &json!("6"))
+    );
     assert_eq!(made["fileExtension"], "txt");
     let id = made["id"].as_str().unwrap();
     let media = server.get(&format!("/drive/v3/files/{id}?alt=media")).await;
-    assert_eq!((media.status, media.text.as_str(), media.header("content-type")), (200, "héllo", "text/plain"));
-    let answer = server.send("PATCH", &format!("/upload/drive/v3/files/{id}?uploadType=media"), "text/plain", "new").await;
+    assert_eq!(
+        (media.status, media.text.as_str(), media.header("content-type")),
+        (200, "héllo", "text/plain")
+    );
+    let answer = server
+        .send(
+            "PATCH",
+            &format!("/upload/drive/v3/files/{id}?uploadType=media"),
+            "text/plain",
+            "new",
+        )
+        .await;
     assert_eq!(answer.status, 200);
     assert_eq!(server.get(&format!("/drive/v3/files/{id}?alt=media")).await.text, "new");
     let copy = server.post(&format!("/drive/v3/files/{id}/copy"), json!({"name": null})).await.ok();
@@ -148,7 +193,14 @@ async fn content_goes_in_and_comes_out() {
     assert_eq!(export.error(), (403, "Export only supports Docs Editors files.".to_owned()));
     let sheet = server.file(json!({"name": "s", "mimeType": SHEET})).await;
     assert_eq!(server.get(&format!("/drive/v3/files/{sheet}?alt=media")).await.status, 403);
-    let broken = server.send("POST", "/upload/drive/v3/files?uploadType=multipart", "multipart/related; boundary=B", "x").await;
+    let broken = server
+        .send(
+            "POST",
+            "/upload/drive/v3/files?uploadType=multipart",
+            "multipart/related; boundary=B",
+            "x",
+        )
+        .await;
     assert_eq!(broken.status, 400);
 }
 
@@ -161,15 +213,25 @@ async fn csv_becomes_a_spreadsheet_and_goes_back() {
         json!({"name": "Stock", "mimeType": SHEET})
     );
     let made = server
-        .send("POST", "/upload/drive/v3/files?uploadType=multipart", "multipart/related; boundary=B", body)
+        .send(
+            "POST",
+            "/upload/drive/v3/files?uploadType=multipart",
+            "multipart/related; boundary=B",
+            body,
+        )
         .await
         .ok();
     let id = made["id"].as_str().unwrap().to_owned();
     let export = server.get(&format!("/drive/v3/files/{id}/export?mimeType=text%2Fcsv")).await;
-    assert_eq!(export.text, "name,qty,when,price\r\n\"a, \"\"b\"\"\",7,2026-09-05,$1.50\r\nlast,,,");
+    assert_eq!(
+        export.text,
+        "name,qty,when,price\r\n\"a, \"\"b\"\"\",7,2026-09-05,$1.50\r\nlast,,,"
+    );
     assert_eq!(export.header("content-type"), "text/csv");
     assert!(export.header("content-disposition").starts_with("attachment; filename=\"Stock.csv\""));
-    let tsv = server.get(&format!("/drive/v3/files/{id}/export?mimeType=text/tab-separated-values")).await;
+    let tsv = server
+        .get(&format!("/drive/v3/files/{id}/export?mimeType=text/tab-separated-values"))
+        .await;
     assert!(tsv.text.starts_with("name\tqty\twhen\tprice\r\na, \"b\"\t7\t"));
     let pdf = server.get(&format!("/drive/v3/files/{id}/export?mimeType=application/pdf")).await;
     assert_eq!(pdf.status, 400);
@@ -177,16 +239,26 @@ async fn csv_becomes_a_spreadsheet_and_goes_back() {
         .get(&format!("/drive/v3/files/{id}/export?mimeType=application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))
         .await;
     assert!(xlsx.text.starts_with("PK\u{3}\u{4}"));
-    for part in ["[Content_Types].xml", "xl/workbook.xml", "<v>46270</v>", "formatCode=\"yyyy-mm-dd\""] {
+    for part in
+        ["[Content_Types].xml", "xl/workbook.xml", "<v>46270</v>", "formatCode=\"yyyy-mm-dd\""]
+    {
         assert!(xlsx.text.contains(part), "{part}");
     }
     // gspread's import: Drive v2, plain media.
     let v2 = server
-        .send("PUT", &format!("/upload/drive/v2/files/{id}?uploadType=media&convert=True"), "text/csv", "p,q\n1,2")
+        .send(
+            "PUT",
+            &format!("/upload/drive/v2/files/{id}?uploadType=media&convert=True"),
+            "text/csv",
+            "p,q\n1,2",
+        )
         .await
         .ok();
     assert_eq!((&v2["title"], &v2["id"]), (&json!("Stock"), &json!(id)));
-    assert_eq!(server.get(&format!("/drive/v3/files/{id}/export?mimeType=text/csv")).await.text, "p,q\r\n1,2");
+    assert_eq!(
+        server.get(&format!("/drive/v3/files/{id}/export?mimeType=text/csv")).await.text,
+        "p,q\r\n1,2"
+    );
 }
 
 #[tokio::test]
@@ -194,8 +266,14 @@ async fn permissions_are_kept() {
     let server = Server::start().await;
     let id = server.file(json!({"name": "s", "mimeType": SHEET})).await;
     let path = format!("/drive/v3/files/{id}/permissions");
-    let made = server.post(&path, json!({"type": "user", "role": "reader", "emailAddress": "a@b.example"})).await.ok();
-    assert_eq!(made.as_object().unwrap().keys().collect::<Vec<_>>(), ["kind", "id", "type", "role"]);
+    let made = server
+        .post(&path, json!({"type": "user", "role": "reader", "emailAddress": "a@b.example"}))
+        .await
+        .ok();
+    assert_eq!(
+        made.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["kind", "id", "type", "role"]
+    );
     let permission = format!("{path}/{}", made["id"].as_str().unwrap());
     let list = server.get(&format!("{path}?fields=permissions(role,emailAddress)")).await.ok();
     assert_eq!(list["permissions"][0]["role"], "owner");
@@ -206,7 +284,11 @@ async fn permissions_are_kept() {
     assert_eq!(anyone["id"], "anyoneWithLink");
     assert_eq!(server.delete(&permission).await.status, 204);
     assert_eq!(server.delete(&permission).await.status, 404);
-    for bad in [json!({}), json!({"role": "king", "type": "user"}), json!({"role": "reader", "type": "user"})] {
+    for bad in [
+        json!({}),
+        json!({"role": "king", "type": "user"}),
+        json!({"role": "reader", "type": "user"}),
+    ] {
         assert_eq!(server.post(&path, bad).await.status, 400);
     }
 }
@@ -217,12 +299,24 @@ async fn about_and_small_lists() {
     assert_eq!(server.get("/drive/v3/about").await.status, 400);
     let about = server.get("/drive/v3/about?fields=user,storageQuota").await.ok();
     assert_eq!(about["user"]["emailAddress"], "owner@lockstep.local");
-    assert_eq!(server.get("/drive/v3/drives").await.ok(), json!({"kind": "drive#driveList", "drives": []}));
-    assert_eq!(server.get("/drive/v3/files/generateIds?count=3").await.ok()["ids"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        server.get("/drive/v3/drives").await.ok(),
+        json!({"kind": "drive#driveList", "drives": []})
+    );
+    assert_eq!(
+        server.get("/drive/v3/files/generateIds?count=3").await.ok()["ids"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
     let id = server.file(json!({"name": "s", "mimeType": SHEET})).await;
-    let comments = server.get(&format!("/drive/v3/files/{id}/comments?fields=comments%2Fcontent%2CnextPageToken")).await;
+    let comments = server
+        .get(&format!("/drive/v3/files/{id}/comments?fields=comments%2Fcontent%2CnextPageToken"))
+        .await;
     assert_eq!(comments.ok(), json!({"comments": []}));
-    let honest = server.post(&format!("/drive/v3/files/{id}/comments"), json!({"content": "hi"})).await;
+    let honest =
+        server.post(&format!("/drive/v3/files/{id}/comments"), json!({"content": "hi"})).await;
     assert_eq!(honest.status, 400);
     assert!(honest.error().1.contains("not supported by the embedded workspace"));
     assert_eq!(server.get("/drive/v3/nothing").await.status, 404);
@@ -231,7 +325,10 @@ async fn about_and_small_lists() {
 #[tokio::test]
 async fn changes_are_logged() {
     let server = Server::start().await;
-    let start = server.get("/drive/v3/changes/startPageToken").await.ok()["startPageToken"].as_str().unwrap().to_owned();
+    let start = server.get("/drive/v3/changes/startPageToken").await.ok()["startPageToken"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let one = server.file(json!({"name": "one", "mimeType": SHEET})).await;
     let two = server.file(json!({"name": "two"})).await;
     server.patch(&format!("/drive/v3/files/{one}"), json!({"name": "uno"})).await.ok();
@@ -241,11 +338,20 @@ async fn changes_are_logged() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|c| (c["fileId"].as_str().unwrap(), c["removed"].as_bool().unwrap(), c["file"]["name"].as_str()))
+        .map(|c| {
+            (
+                c["fileId"].as_str().unwrap(),
+                c["removed"].as_bool().unwrap(),
+                c["file"]["name"].as_str(),
+            )
+        })
         .collect();
     assert_eq!(changes, [(one.as_str(), false, Some("uno")), (two.as_str(), true, None)]);
     let next = list["newStartPageToken"].as_str().unwrap();
-    assert_eq!(server.get(&format!("/drive/v3/changes?pageToken={next}")).await.ok()["changes"], json!([]));
+    assert_eq!(
+        server.get(&format!("/drive/v3/changes?pageToken={next}")).await.ok()["changes"],
+        json!([])
+    );
     let page = server.get(&format!("/drive/v3/changes?pageToken={start}&pageSize=1")).await.ok();
     assert!(page["nextPageToken"].is_string());
     assert_eq!(server.get("/drive/v3/changes").await.status, 400);

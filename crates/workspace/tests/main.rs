@@ -1,5 +1,6 @@
 //! The integration tests of the workspace, over real HTTP; one binary, one module a subject.
 
 mod drive;
+mod formula;
 mod push;
 mod server;

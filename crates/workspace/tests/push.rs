@@ -39,7 +39,13 @@ async fn heard(messages: &Mutex<Vec<HeaderMap>>, count: usize) -> Vec<(String, S
         .lock()
         .await
         .iter()
-        .map(|h| (text(h, "x-goog-resource-state"), text(h, "x-goog-message-number"), text(h, "x-goog-changed")))
+        .map(|h| {
+            (
+                text(h, "x-goog-resource-state"),
+                text(h, "x-goog-message-number"),
+                text(h, "x-goog-changed"),
+            )
+        })
         .collect()
 }
 
@@ -51,11 +57,16 @@ fn triples(expected: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
 async fn a_watched_file_tells_what_happens_to_it() {
     let server = Server::start().await;
     let (address, messages) = listener().await;
-    let id = server.file(json!({"name": "s", "mimeType": "application/vnd.google-apps.spreadsheet"})).await;
+    let id = server
+        .file(json!({"name": "s", "mimeType": "application/vnd.google-apps.spreadsheet"}))
+        .await;
     let channel = json!({"id": "c1", "type": "web_hook", "address": address, "token": "secret"});
     let watch = format!("/drive/v3/files/{id}/watch");
     let opened = server.post(&watch, channel.clone()).await.ok();
-    assert_eq!((&opened["kind"], &opened["id"], &opened["token"]), (&json!("api#channel"), &json!("c1"), &json!("secret")));
+    assert_eq!(
+        (&opened["kind"], &opened["id"], &opened["token"]),
+        (&json!("api#channel"), &json!("c1"), &json!("secret"))
+    );
     assert!(opened["expiration"].as_str().unwrap().parse::<i64>().unwrap() > 0);
     assert_eq!(heard(&messages, 1).await, triples(&[("sync", "1", "")]));
     assert_eq!(server.post(&watch, channel).await.status, 400);
@@ -74,7 +85,10 @@ async fn a_watched_file_tells_what_happens_to_it() {
     let first = messages.lock().await[0].clone();
     assert_eq!(first["x-goog-channel-id"], "c1");
     assert_eq!(first["x-goog-channel-token"], "secret");
-    assert_eq!(first["x-goog-resource-id"].to_str().unwrap(), opened["resourceId"].as_str().unwrap());
+    assert_eq!(
+        first["x-goog-resource-id"].to_str().unwrap(),
+        opened["resourceId"].as_str().unwrap()
+    );
     assert!(first["x-goog-channel-expiration"].to_str().unwrap().ends_with(" GMT"));
 }
 
@@ -84,7 +98,8 @@ async fn the_change_log_is_watched_and_stopped() {
     let (address, messages) = listener().await;
     let token = server.get("/drive/v3/changes/startPageToken").await.ok()["startPageToken"].clone();
     let path = format!("/drive/v3/changes/watch?pageToken={}", token.as_str().unwrap());
-    let opened: Value = server.post(&path, json!({"id": "all", "type": "web_hook", "address": address})).await.ok();
+    let opened: Value =
+        server.post(&path, json!({"id": "all", "type": "web_hook", "address": address})).await.ok();
     server.file(json!({"name": "n"})).await;
     let told = heard(&messages, 3).await;
     assert_eq!(told[0], triples(&[("sync", "1", "")])[0]);
@@ -104,7 +119,10 @@ async fn only_loopback_addresses_are_taken() {
     let id = server.file(json!({"name": "n"})).await;
     for address in ["https://example.com/hook", "http://10.0.0.1:80/", "ftp://127.0.0.1:1/"] {
         let answer = server
-            .post(&format!("/drive/v3/files/{id}/watch"), json!({"id": "c", "type": "web_hook", "address": address}))
+            .post(
+                &format!("/drive/v3/files/{id}/watch"),
+                json!({"id": "c", "type": "web_hook", "address": address}),
+            )
             .await;
         assert_eq!(answer.status, 400);
         assert!(answer.error().1.contains("only notifies"), "{}", answer.text);

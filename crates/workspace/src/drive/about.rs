@@ -11,10 +11,16 @@ use crate::http::ApiError;
 /// Answers who the user is and what the drive can do; `fields` is required, as at Google.
 pub(super) fn about(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply, ApiError> {
     if context.call.fields().is_none_or(str::is_empty) {
-        return Err(parameter(400, "required", "The 'fields' parameter is required for this method.", "fields"));
+        return Err(parameter(
+            400,
+            "required",
+            "The 'fields' parameter is required for this method.",
+            "fields",
+        ));
     }
     let files = table::all(context.session.sql())?;
-    let used: u64 = files.iter().filter_map(|file| file.content.as_ref()).map(|content| content.size).sum();
+    let used: u64 =
+        files.iter().filter_map(|file| file.content.as_ref()).map(|content| content.size).sum();
     let answer = json!({
         "kind": "drive#about",
         "user": user(context.owner),
@@ -44,7 +50,11 @@ pub(super) fn about(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply
 /// Answers ids for files to be created.
 pub(super) fn generate_ids(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply, ApiError> {
     let count = match context.call.param("count") {
-        Some(text) => text.parse().ok().filter(|count| (1..=1000).contains(count)).ok_or_else(|| invalid_value("count"))?,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|count| (1..=1000).contains(count))
+            .ok_or_else(|| invalid_value("count"))?,
         None => 10,
     };
     let ids: Vec<String> = (0..count).map(|_| book::new_id()).collect();
@@ -53,10 +63,18 @@ pub(super) fn generate_ids(context: &mut Context<'_, '_>, _: &[String]) -> Resul
 }
 
 /// Answers the comments of a file: this workspace takes none, so there are none.
-pub(super) fn no_comments(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Reply, ApiError> {
+pub(super) fn no_comments(
+    context: &mut Context<'_, '_>,
+    ids: &[String],
+) -> Result<Reply, ApiError> {
     table::get(context.session.sql(), ids.first().map_or("", String::as_str))?;
     if context.call.fields().is_none_or(str::is_empty) {
-        return Err(parameter(400, "required", "The 'fields' parameter is required for this method.", "fields"));
+        return Err(parameter(
+            400,
+            "required",
+            "The 'fields' parameter is required for this method.",
+            "fields",
+        ));
     }
     empty(context, "drive#commentList", "comments")
 }
@@ -69,7 +87,10 @@ pub(super) fn no_drives(context: &mut Context<'_, '_>, _: &[String]) -> Result<R
 /// Answers the revisions of a file: only the head is kept.
 pub(super) fn revisions(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Reply, ApiError> {
     let file = table::get(context.session.sql(), ids.first().map_or("", String::as_str))?;
-    let id = file.content.as_ref().map_or_else(|| file.version.to_string(), |content| content.revision.clone());
+    let id = file
+        .content
+        .as_ref()
+        .map_or_else(|| file.version.to_string(), |content| content.revision.clone());
     let head = json!({
         "kind": "drive#revision",
         "id": id,

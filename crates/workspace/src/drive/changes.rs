@@ -20,7 +20,10 @@ pub(super) fn start(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply
 pub(super) fn list(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply, ApiError> {
     let from = page_token(context)?;
     let size = page_size(context, 100)?;
-    let removed = context.call.param("includeRemoved").is_none_or(|value| !value.eq_ignore_ascii_case("false"));
+    let removed = context
+        .call
+        .param("includeRemoved")
+        .is_none_or(|value| !value.eq_ignore_ascii_case("false"));
     let mut logged = table::changes(context.session.sql(), from, size + 1)?;
     let more = logged.len() > size;
     logged.truncate(size);
@@ -45,7 +48,8 @@ pub(super) fn list(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply,
 /// Returns the number in the required `pageToken`.
 pub(super) fn page_token(context: &Context<'_, '_>) -> Result<i64, ApiError> {
     let text = context.call.param("pageToken").filter(|text| !text.is_empty());
-    let text = text.ok_or_else(|| parameter(400, "required", "Required parameter: pageToken", "pageToken"))?;
+    let text = text
+        .ok_or_else(|| parameter(400, "required", "Required parameter: pageToken", "pageToken"))?;
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| invalid_value("pageToken"))
 }
 
@@ -58,7 +62,9 @@ fn entry(context: &Context<'_, '_>, change: &Logged) -> Result<Value, ApiError> 
         "removed": change.removed,
         "fileId": change.file,
     });
-    if let (Some(file), Some(map)) = (table::find(context.session.sql(), &change.file)?, entry.as_object_mut()) {
+    if let (Some(file), Some(map)) =
+        (table::find(context.session.sql(), &change.file)?, entry.as_object_mut())
+    {
         map.insert("file".to_owned(), file.resource(context.owner));
     }
     Ok(entry)

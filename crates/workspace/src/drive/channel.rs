@@ -55,7 +55,13 @@ pub(super) fn remove(sql: &Connection, id: &str) -> Result<(), ApiError> {
 }
 
 /// Puts a message for every channel that watches a file, or the change log, into the outbox.
-pub(super) fn notify(sql: &Connection, file: &File, event: Event, changed: &str, now: i64) -> Result<(), ApiError> {
+pub(super) fn notify(
+    sql: &Connection,
+    file: &File,
+    event: Event,
+    changed: &str,
+    now: i64,
+) -> Result<(), ApiError> {
     let records: Vec<Vec<u8>> = sql
         .prepare_cached("SELECT record FROM channels WHERE file IS NULL OR file = ?1")?
         .query_map(params![file.id], |row| row.get(0))?
@@ -74,12 +80,21 @@ pub(super) fn notify(sql: &Connection, file: &File, event: Event, changed: &str,
 }
 
 /// Puts one message of a channel into the outbox.
-pub(super) fn send(sql: &Connection, channel: &mut Channel, state: &str, changed: &str) -> Result<(), ApiError> {
+pub(super) fn send(
+    sql: &Connection,
+    channel: &mut Channel,
+    state: &str,
+    changed: &str,
+) -> Result<(), ApiError> {
     channel.message += 1;
-    let expires = jiff::Timestamp::from_millisecond(channel.expiration).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let expires = jiff::Timestamp::from_millisecond(channel.expiration)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let mut headers = vec![
         ("X-Goog-Channel-ID".to_owned(), channel.id.clone()),
-        ("X-Goog-Channel-Expiration".to_owned(), expires.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+        (
+            "X-Goog-Channel-Expiration".to_owned(),
+            expires.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+        ),
         ("X-Goog-Resource-ID".to_owned(), channel.resource_id.clone()),
         ("X-Goog-Resource-URI".to_owned(), channel.resource_uri.clone()),
         ("X-Goog-Resource-State".to_owned(), state.to_owned()),

@@ -24,7 +24,8 @@ pub(super) fn copy(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Repl
     if metadata.get("name").and_then(Value::as_str).is_none() {
         metadata.insert("name".to_owned(), format!("Copy of {}", source.name).into());
     }
-    let wanted = metadata.get("mimeType").and_then(Value::as_str).unwrap_or(&source.mime_type).to_owned();
+    let wanted =
+        metadata.get("mimeType").and_then(Value::as_str).unwrap_or(&source.mime_type).to_owned();
     if wanted != source.mime_type {
         if source.is_native() {
             return Err(error(400, "badRequest", "The requested conversion is not supported."));

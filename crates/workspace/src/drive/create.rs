@@ -89,7 +89,10 @@ fn check_new_id(context: &Context<'_, '_>, id: &str) -> Result<(), ApiError> {
 }
 
 /// Returns the folders that a list of parents names: exactly one, as Drive has it since 2020.
-pub(super) fn parents_of(context: &Context<'_, '_>, parents: &[Value]) -> Result<Vec<String>, ApiError> {
+pub(super) fn parents_of(
+    context: &Context<'_, '_>,
+    parents: &[Value],
+) -> Result<Vec<String>, ApiError> {
     let ids: Vec<&str> = parents.iter().filter_map(Value::as_str).collect();
     match ids.as_slice() {
         [] => Ok(vec![ROOT.to_owned()]),

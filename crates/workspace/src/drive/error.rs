@@ -14,7 +14,12 @@ pub(super) fn error(code: u16, reason: &str, message: impl Into<String>) -> ApiE
 }
 
 /// Returns an error that points at a parameter.
-pub(super) fn parameter(code: u16, reason: &str, message: impl Into<String>, location: &str) -> ApiError {
+pub(super) fn parameter(
+    code: u16,
+    reason: &str,
+    message: impl Into<String>,
+    location: &str,
+) -> ApiError {
     entry(code, reason, message.into(), Some(location))
 }
 
@@ -58,6 +63,7 @@ pub(super) fn render(error: &ApiError) -> Response {
         };
         vec![json!({ "domain": "global", "reason": reason, "message": error.message })]
     };
-    let body = json!({ "error": { "errors": errors, "code": error.code, "message": error.message } });
+    let body =
+        json!({ "error": { "errors": errors, "code": error.code, "message": error.message } });
     answer(error.code, &body, true)
 }

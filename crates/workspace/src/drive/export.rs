@@ -25,12 +25,27 @@ pub(super) fn export(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Re
         "text/csv" => (text(context.session, &book, Style::Csv)?, "csv"),
         "text/tab-separated-values" => (text(context.session, &book, Style::Tsv)?, "tsv"),
         XLSX => (xlsx::workbook(context.session, &book)?, "xlsx"),
-        _ => return Err(parameter(400, "badRequest", "The requested conversion is not supported.", "convertTo")),
+        _ => {
+            return Err(parameter(
+                400,
+                "badRequest",
+                "The requested conversion is not supported.",
+                "convertTo",
+            ));
+        }
     };
     if data.len() > MOST {
-        return Err(error(403, "exportSizeLimitExceeded", "This file is too large to be exported."));
+        return Err(error(
+            403,
+            "exportSizeLimitExceeded",
+            "This file is too large to be exported.",
+        ));
     }
-    Ok(Reply::Bytes { mime: mime.to_owned(), name: Some(format!("{}.{extension}", file.name)), data })
+    Ok(Reply::Bytes {
+        mime: mime.to_owned(),
+        name: Some(format!("{}.{extension}", file.name)),
+        data,
+    })
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -42,7 +57,9 @@ enum Style {
 /// Returns the first sheet as text: CRLF between rows, none at the end, no byte order mark, all
 /// rows as wide as the widest (recorded; google-wire 2.10).
 fn text(session: &mut Session<'_>, book: &Book, style: Style) -> Result<Vec<u8>, ApiError> {
-    let Some(sheet) = book.sheets.first() else { return Ok(Vec::new()) };
+    let Some(sheet) = book.sheets.first() else {
+        return Ok(Vec::new());
+    };
     let rows = shown(session, book, sheet)?;
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     let separator = if style == Style::Csv { "," } else { "\t" };
@@ -50,7 +67,8 @@ fn text(session: &mut Session<'_>, book: &Book, style: Style) -> Result<Vec<u8>,
         .into_iter()
         .map(|mut fields| {
             fields.resize(width, String::new());
-            let fields: Vec<String> = fields.into_iter().map(|field| quoted(field, style)).collect();
+            let fields: Vec<String> =
+                fields.into_iter().map(|field| quoted(field, style)).collect();
             fields.join(separator)
         })
         .collect();
@@ -60,14 +78,20 @@ fn text(session: &mut Session<'_>, book: &Book, style: Style) -> Result<Vec<u8>,
 /// Returns a field as CSV quotes it; TSV has no quotes, so breaks in a cell become spaces.
 fn quoted(field: String, style: Style) -> String {
     match style {
-        Style::Csv if field.contains(['"', ',', '\n', '\r']) => format!("\"{}\"", field.replace('"', "\"\"")),
+        Style::Csv if field.contains(['"', ',', '\n', '\r']) => {
+            format!("\"{}\"", field.replace('"', "\"\""))
+        }
         Style::Tsv if field.contains(['\t', '\n', '\r']) => field.replace(['\t', '\n', '\r'], " "),
         _ => field,
     }
 }
 
 /// Returns the texts that a sheet shows, without trailing blanks.
-fn shown(session: &mut Session<'_>, book: &Book, sheet: &Sheet) -> Result<Vec<Vec<String>>, ApiError> {
+fn shown(
+    session: &mut Session<'_>,
+    book: &Book,
+    sheet: &Sheet,
+) -> Result<Vec<Vec<String>>, ApiError> {
     let mut renderer = Renderer::new(book.locale());
     let formats = book.head.formats.number_formats();
     let used = sheet.grid.used_rows(session)?;
@@ -77,7 +101,12 @@ fn shown(session: &mut Session<'_>, book: &Book, sheet: &Sheet) -> Result<Vec<Ve
         line.each(&mut |column, cell| {
             if !cell.is_empty() {
                 row.resize(column as usize, String::new());
-                row.push(renderer.text(cell.value, formats.get(cell.format as usize).and_then(Option::as_ref)));
+                row.push(
+                    renderer.text(
+                        cell.value,
+                        formats.get(cell.format as usize).and_then(Option::as_ref),
+                    ),
+                );
             }
         })?;
         rows.push(row);

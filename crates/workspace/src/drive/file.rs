@@ -77,7 +77,8 @@ impl File {
         self.permissions
             .iter()
             .filter(|permission| {
-                text(permission, "emailAddress").is_some_and(|mail| mail.eq_ignore_ascii_case(email))
+                text(permission, "emailAddress")
+                    .is_some_and(|mail| mail.eq_ignore_ascii_case(email))
             })
             .filter_map(|permission| permission.get("role").and_then(Value::as_str))
             .collect()
@@ -141,7 +142,8 @@ impl File {
         put("copyRequiresWriterPermission", self.copy_requires_writer.into());
         put("writersCanShare", self.writers_can_share.into());
         let permissions = self.all_permissions(owner);
-        let ids: Vec<&Value> = permissions.iter().filter_map(|permission| permission.get("id")).collect();
+        let ids: Vec<&Value> =
+            permissions.iter().filter_map(|permission| permission.get("id")).collect();
         put("permissionIds", json!(ids));
         put("permissions", json!(permissions));
         if let Some(color) = &self.folder_color {
@@ -167,7 +169,10 @@ impl File {
         if self.mime_type == SPREADSHEET {
             put("exportLinks", export_links(id));
         }
-        put("linkShareMetadata", json!({ "securityUpdateEligible": false, "securityUpdateEnabled": true }));
+        put(
+            "linkShareMetadata",
+            json!({ "securityUpdateEligible": false, "securityUpdateEnabled": true }),
+        );
         Value::Object(out)
     }
 
@@ -220,7 +225,9 @@ impl File {
 
 /// Returns the links that export a spreadsheet, of the formats this workspace writes.
 fn export_links(id: &str) -> Value {
-    let link = |format: &str| format!("https://docs.google.com/spreadsheets/export?id={id}&exportFormat={format}");
+    let link = |format: &str| {
+        format!("https://docs.google.com/spreadsheets/export?id={id}&exportFormat={format}")
+    };
     json!({
         "text/tab-separated-values": link("tsv"),
         XLSX: link("xlsx"),
@@ -260,7 +267,8 @@ pub(super) fn owner_permission(email: &str) -> Map<String, Value> {
 /// Returns the permission id of an e-mail address or domain: 20 digits, always the same.
 pub(super) fn permission_id(email: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, email.to_lowercase().as_bytes());
-    let number = digest.as_ref().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let number =
+        digest.as_ref().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
     format!("{number:020}")
 }
 

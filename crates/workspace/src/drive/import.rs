@@ -31,10 +31,18 @@ pub(super) fn book(
         "text/tab-separated-values" => b'\t',
         // Recorded: gspread's v2 upload says text/csv; a plain text table is read the same way.
         "text/csv" | "application/csv" | "text/plain" | "application/vnd.ms-excel" => b',',
-        _ => return Err(unsupported(&format!("Converting {kind} to a spreadsheet (CSV and TSV are)"))),
+        _ => {
+            return Err(unsupported(&format!(
+                "Converting {kind} to a spreadsheet (CSV and TSV are)"
+            )));
+        }
     };
     if data.len() > MOST {
-        return Err(error(413, "uploadTooLarge", "The file is too large to be converted to a spreadsheet."));
+        return Err(error(
+            413,
+            "uploadTooLarge",
+            "The file is too large to be converted to a spreadsheet.",
+        ));
     }
     let rows = read(data, separator)?;
     let mut book = book::blank(id, name, context.locale, context.time_zone);
@@ -42,7 +50,11 @@ pub(super) fn book(
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     let (height, width) = (count(rows.len())?.max(book::ROWS), count(width)?.max(book::COLUMNS));
     if u64::from(height) * u64::from(width) > MOST_CELLS || width > lockstep_a1::MAX_COLUMNS {
-        return Err(error(400, "invalid", "The file has more cells than a spreadsheet can hold (10,000,000)."));
+        return Err(error(
+            400,
+            "invalid",
+            "The file has more cells than a spreadsheet can hold (10,000,000).",
+        ));
     }
     let mut sheet = book::Sheet::new(book::new_sheet_id(&book), name, height, width);
     let head = book.head_mut();
@@ -63,7 +75,8 @@ pub(super) fn book(
 }
 
 fn count(number: usize) -> Result<u32, ApiError> {
-    u32::try_from(number).map_err(|_| error(400, "invalid", "The file has too many rows or columns."))
+    u32::try_from(number)
+        .map_err(|_| error(400, "invalid", "The file has too many rows or columns."))
 }
 
 /// Reads the fields; rows may differ in length, bytes that are no UTF-8 become U+FFFD.
@@ -79,10 +92,21 @@ fn read(data: &[u8], separator: u8) -> Result<Vec<Vec<String>>, ApiError> {
     loop {
         match reader.read_byte_record(&mut record) {
             Ok(true) => {
-                rows.push(record.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect());
+                rows.push(
+                    record
+                        .iter()
+                        .map(|field| String::from_utf8_lossy(field).into_owned())
+                        .collect(),
+                );
             }
             Ok(false) => return Ok(rows),
-            Err(failure) => return Err(error(400, "badRequest", format!("The text table cannot be read: {failure}"))),
+            Err(failure) => {
+                return Err(error(
+                    400,
+                    "badRequest",
+                    format!("The text table cannot be read: {failure}"),
+                ));
+            }
         }
     }
 }

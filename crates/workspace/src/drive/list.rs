@@ -21,7 +21,9 @@ pub(super) fn list(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply,
         let query = query::parse(text)?;
         files.retain(|file| query.matches(file, ROOT, context.owner));
     }
-    if call.param("spaces").is_some_and(|spaces| !spaces.is_empty() && !spaces.split(',').any(|space| space == "drive")) {
+    if call.param("spaces").is_some_and(|spaces| {
+        !spaces.is_empty() && !spaces.split(',').any(|space| space == "drive")
+    }) {
         files.clear();
     }
     order::sort(&mut files, call.param("orderBy"))?;

@@ -35,7 +35,11 @@ pub(super) fn get(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Reply
 }
 
 /// Stores the bytes of a file and what is known of them.
-pub(super) fn set_content(context: &Context<'_, '_>, file: &mut File, data: &[u8]) -> Result<(), ApiError> {
+pub(super) fn set_content(
+    context: &Context<'_, '_>,
+    file: &mut File,
+    data: &[u8],
+) -> Result<(), ApiError> {
     table::put_content(context.session.sql(), &file.id, data)?;
     file.content = Some(Content {
         size: u64::try_from(data.len()).unwrap_or(u64::MAX),
@@ -53,7 +57,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Reads the body of an upload call: `multipart/related`, or plain content.
 pub(super) fn read_upload(call: &Call) -> Result<Upload, ApiError> {
-    let kind = call.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind =
+        call.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let multipart = kind.to_ascii_lowercase().starts_with("multipart/");
     match call.param("uploadType") {
         Some("resumable") => Err(unsupported("A resumable upload (use uploadType=multipart)")),
@@ -75,9 +80,10 @@ fn malformed() -> ApiError {
 }
 
 fn boundary(kind: &str) -> Option<String> {
-    let (_, value) = kind.split(';').filter_map(|part| part.split_once('=')).find(|(name, _)| {
-        name.trim().eq_ignore_ascii_case("boundary")
-    })?;
+    let (_, value) = kind
+        .split(';')
+        .filter_map(|part| part.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"))?;
     let value = value.trim().trim_matches('"');
     (!value.is_empty()).then(|| value.to_owned())
 }
@@ -108,7 +114,8 @@ fn read_parts(body: &[u8], boundary: &str) -> Result<Upload, ApiError> {
 
 fn decode_base64(data: &[u8]) -> Option<Vec<u8>> {
     use base64::Engine as _;
-    let compact: Vec<u8> = data.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let compact: Vec<u8> =
+        data.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     base64::engine::general_purpose::STANDARD.decode(compact).ok()
 }
 
@@ -123,7 +130,8 @@ fn parts<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
         let at_line_start = found == 0 || body.get(found - 1) == Some(&b'\n');
         if at_line_start {
             if let Some(part) = start.and_then(|start| body.get(start..found)) {
-                let part = part.strip_suffix(b"\r\n").or_else(|| part.strip_suffix(b"\n")).unwrap_or(part);
+                let part =
+                    part.strip_suffix(b"\r\n").or_else(|| part.strip_suffix(b"\n")).unwrap_or(part);
                 parts.push(part);
             }
             let after = found + delimiter.len();
@@ -179,7 +187,9 @@ mod tests {
 
     #[test]
     fn broken_bodies_are_refused() {
-        for body in [&b""[..], b"--B", b"--B\r\n\r\n{}\r\n--B--", b"--B\r\n\r\n{\r\n--B\r\n\r\nx\r\n--B--"] {
+        for body in
+            [&b""[..], b"--B", b"--B\r\n\r\n{}\r\n--B--", b"--B\r\n\r\n{\r\n--B\r\n\r\nx\r\n--B--"]
+        {
             assert!(read_parts(body, "B").is_err());
         }
     }

@@ -56,7 +56,11 @@ enum Reply {
     Json(Value),
     /// 204 without a body.
     Empty,
-    Bytes { mime: String, name: Option<String>, data: Vec<u8> },
+    Bytes {
+        mime: String,
+        name: Option<String>,
+        data: Vec<u8>,
+    },
 }
 
 impl Context<'_, '_> {
@@ -69,7 +73,12 @@ impl Context<'_, '_> {
     fn select(&self, answer: Value, default: &str, known: &[&str]) -> Result<Value, ApiError> {
         let text = self.call.fields().filter(|text| !text.is_empty()).unwrap_or(default);
         let invalid = |name: &str| {
-            error::parameter(400, "invalidParameter", format!("Invalid field selection {name}"), "fields")
+            error::parameter(
+                400,
+                "invalidParameter",
+                format!("Invalid field selection {name}"),
+                "fields",
+            )
         };
         let mask = Mask::parse(text).ok_or_else(|| invalid(text))?;
         for (name, _) in mask.names() {
@@ -111,16 +120,69 @@ fn page(kind: &str, name: &str, items: Vec<Value>, next: Option<String>) -> Valu
 
 /// Are the fields of a File resource, those included that a file may lack.
 const FILE_FIELDS: &[&str] = &[
-    "kind", "appProperties", "capabilities", "clientEncryptionDetails", "contentHints", "contentRestrictions",
-    "copyRequiresWriterPermission", "createdTime", "description", "downloadRestrictions", "driveId",
-    "explicitlyTrashed", "exportLinks", "fileExtension", "folderColorRgb", "fullFileExtension",
-    "hasAugmentedPermissions", "hasThumbnail", "headRevisionId", "iconLink", "id", "imageMediaMetadata",
-    "inheritedPermissionsDisabled", "isAppAuthorized", "labelInfo", "lastModifyingUser", "linkShareMetadata",
-    "md5Checksum", "mimeType", "modifiedByMe", "modifiedByMeTime", "modifiedTime", "name", "originalFilename",
-    "ownedByMe", "owners", "parents", "permissionIds", "permissions", "properties", "quotaBytesUsed",
-    "resourceKey", "sha1Checksum", "sha256Checksum", "shared", "sharedWithMeTime", "sharingUser",
-    "shortcutDetails", "size", "spaces", "starred", "teamDriveId", "thumbnailLink", "thumbnailVersion",
-    "trashed", "trashedTime", "trashingUser", "version", "videoMediaMetadata", "viewedByMe", "viewedByMeTime",
-    "viewersCanCopyContent", "webContentLink", "webViewLink",
+    "kind",
+    "appProperties",
+    "capabilities",
+    "clientEncryptionDetails",
+    "contentHints",
+    "contentRestrictions",
+    "copyRequiresWriterPermission",
+    "createdTime",
+    "description",
+    "downloadRestrictions",
+    "driveId",
+    "explicitlyTrashed",
+    "exportLinks",
+    "fileExtension",
+    "folderColorRgb",
+    "fullFileExtension",
+    "hasAugmentedPermissions",
+    "hasThumbnail",
+    "headRevisionId",
+    "iconLink",
+    "id",
+    "imageMediaMetadata",
+    "inheritedPermissionsDisabled",
+    "isAppAuthorized",
+    "labelInfo",
+    "lastModifyingUser",
+    "linkShareMetadata",
+    "md5Checksum",
+    "mimeType",
+    "modifiedByMe",
+    "modifiedByMeTime",
+    "modifiedTime",
+    "name",
+    "originalFilename",
+    "ownedByMe",
+    "owners",
+    "parents",
+    "permissionIds",
+    "permissions",
+    "properties",
+    "quotaBytesUsed",
+    "resourceKey",
+    "sha1Checksum",
+    "sha256Checksum",
+    "shared",
+    "sharedWithMeTime",
+    "sharingUser",
+    "shortcutDetails",
+    "size",
+    "spaces",
+    "starred",
+    "teamDriveId",
+    "thumbnailLink",
+    "thumbnailVersion",
+    "trashed",
+    "trashedTime",
+    "trashingUser",
+    "version",
+    "videoMediaMetadata",
+    "viewedByMe",
+    "viewedByMeTime",
+    "viewersCanCopyContent",
+    "webContentLink",
+    "webViewLink",
     "writersCanShare",
 ];

@@ -14,7 +14,9 @@ use crate::http::ApiError;
 /// The 400 "Invalid Value" at `orderBy` for an unknown key.
 pub(super) fn sort(files: &mut [File], keys: Option<&str>) -> Result<(), ApiError> {
     let keys = match keys {
-        Some(text) if !text.trim().is_empty() => parse(text).ok_or_else(|| invalid_value("orderBy"))?,
+        Some(text) if !text.trim().is_empty() => {
+            parse(text).ok_or_else(|| invalid_value("orderBy"))?
+        }
         _ => vec![(Key::Modified, true)],
     };
     files.sort_by(|left, right| {

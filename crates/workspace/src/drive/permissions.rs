@@ -12,8 +12,18 @@ const ROLES: [&str; 6] = ["owner", "organizer", "fileOrganizer", "writer", "comm
 
 /// Are the fields of a Permission that an answer may lack.
 const FIELDS: [&str; 12] = [
-    "allowFileDiscovery", "domain", "emailAddress", "expirationTime", "permissionDetails", "photoLink", "view",
-    "teamDrivePermissionDetails", "deleted", "displayName", "pendingOwner", "inheritedPermissionsDisabled",
+    "allowFileDiscovery",
+    "domain",
+    "emailAddress",
+    "expirationTime",
+    "permissionDetails",
+    "photoLink",
+    "view",
+    "teamDrivePermissionDetails",
+    "deleted",
+    "displayName",
+    "pendingOwner",
+    "inheritedPermissionsDisabled",
 ];
 
 const DEFAULT: &str = "kind,id,type,role";
@@ -57,7 +67,11 @@ pub(super) fn create(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Re
                 error(400, "invalidSharingRequest", "The specified emailAddress is invalid or not applicable for the given permission type.")
             })?;
             if email.eq_ignore_ascii_case(context.owner) {
-                return Err(error(403, "cannotShareWithOwner", "The owner of a file cannot be given another role."));
+                return Err(error(
+                    403,
+                    "cannotShareWithOwner",
+                    "The owner of a file cannot be given another role.",
+                ));
             }
             put("id", permission_id(email).into());
             put("type", kind.into());
@@ -69,7 +83,11 @@ pub(super) fn create(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Re
         }
         Some("domain") => {
             let domain = text("domain").ok_or_else(|| {
-                error(400, "invalid", "The domain field is required for permissions of type domain.")
+                error(
+                    400,
+                    "invalid",
+                    "The domain field is required for permissions of type domain.",
+                )
             })?;
             put("id", permission_id(domain).into());
             put("type", "domain".into());
@@ -86,9 +104,20 @@ pub(super) fn create(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Re
             put("allowFileDiscovery", discoverable(&body).into());
         }
         Some(other) => {
-            return Err(error(400, "invalid", format!("The specified type is invalid or not supported: {other}.")));
+            return Err(error(
+                400,
+                "invalid",
+                format!("The specified type is invalid or not supported: {other}."),
+            ));
         }
-        None => return Err(parameter(400, "required", "The permission type field is required.", "permission.type")),
+        None => {
+            return Err(parameter(
+                400,
+                "required",
+                "The permission type field is required.",
+                "permission.type",
+            ));
+        }
     }
     let id = id_of(&permission).to_owned();
     file.permissions.retain(|known| id_of(known) != id);
@@ -103,7 +132,11 @@ pub(super) fn update(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Re
     let body = context.body()?;
     let wanted = which(ids);
     if wanted == permission_id(context.owner) {
-        return Err(error(403, "cannotModifyOwner", "The permission of the owner cannot be changed."));
+        return Err(error(
+            403,
+            "cannotModifyOwner",
+            "The permission of the owner cannot be changed.",
+        ));
     }
     let role = role(body.get("role").and_then(Value::as_str))?;
     if role == "owner" {
@@ -155,8 +188,17 @@ fn discoverable(body: &Map<String, Value>) -> bool {
 fn role(role: Option<&str>) -> Result<&str, ApiError> {
     match role {
         Some(role) if ROLES.contains(&role) => Ok(role),
-        Some(other) => Err(error(400, "invalid", format!("The specified role is invalid or not supported: {other}."))),
-        None => Err(parameter(400, "required", "The permission role field is required.", "permission.role")),
+        Some(other) => Err(error(
+            400,
+            "invalid",
+            format!("The specified role is invalid or not supported: {other}."),
+        )),
+        None => Err(parameter(
+            400,
+            "required",
+            "The permission role field is required.",
+            "permission.role",
+        )),
     }
 }
 

@@ -22,7 +22,11 @@ pub(crate) fn flush(app: &App) {
         let _turn = app.push.lock().await;
         let waits = app
             .store
-            .read(|session| Ok(session.sql().query_row("SELECT EXISTS(SELECT 1 FROM outbox)", [], |row| row.get(0))?))
+            .read(|session| {
+                Ok(session
+                    .sql()
+                    .query_row("SELECT EXISTS(SELECT 1 FROM outbox)", [], |row| row.get(0))?)
+            })
             .await;
         if !matches!(waits, Ok(true)) {
             return;
@@ -43,7 +47,11 @@ async fn deliver(message: &Message) {
     for attempt in 0..ATTEMPTS {
         match tokio::time::timeout(LIMIT, post(message)).await {
             Ok(Ok(status)) if !matches!(status, 500 | 502 | 503 | 504) => return,
-            outcome => tracing::debug!(?outcome, address = message.address, "workspace: notification not taken"),
+            outcome => tracing::debug!(
+                ?outcome,
+                address = message.address,
+                "workspace: notification not taken"
+            ),
         }
         tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
     }
@@ -51,8 +59,10 @@ async fn deliver(message: &Message) {
 
 /// Posts an empty body with the message's headers, and returns the status of the answer.
 async fn post(message: &Message) -> std::io::Result<u16> {
-    let invalid = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, what.to_owned());
-    let (authority, path) = target(&message.address).ok_or_else(|| invalid("not a loopback address"))?;
+    let invalid =
+        |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, what.to_owned());
+    let (authority, path) =
+        target(&message.address).ok_or_else(|| invalid("not a loopback address"))?;
     let mut head = format!(
         "POST {path} HTTP/1.1\r\nHost: {authority}\r\nContent-Length: 0\r\nConnection: close\r\n\
          User-Agent: APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)\r\n\
@@ -69,5 +79,8 @@ async fn post(message: &Message) -> std::io::Result<u16> {
     // The status line is all that counts.
     (&mut stream).take(64).read_to_end(&mut answer).await?;
     let text = String::from_utf8_lossy(&answer);
-    text.split_whitespace().nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| invalid("no HTTP answer"))
+    text.split_whitespace()
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .ok_or_else(|| invalid("no HTTP answer"))
 }

@@ -68,8 +68,12 @@ impl Query {
     /// the address of the one user.
     pub(super) fn matches(&self, file: &File, root: &str, owner: &str) -> bool {
         match self {
-            Self::And(left, right) => left.matches(file, root, owner) && right.matches(file, root, owner),
-            Self::Or(left, right) => left.matches(file, root, owner) || right.matches(file, root, owner),
+            Self::And(left, right) => {
+                left.matches(file, root, owner) && right.matches(file, root, owner)
+            }
+            Self::Or(left, right) => {
+                left.matches(file, root, owner) || right.matches(file, root, owner)
+            }
             Self::Not(inner) => !inner.matches(file, root, owner),
             Self::Compare { field, operator, value } => compare(file, *field, *operator, value),
             Self::In { value, collection } => match collection {
@@ -78,7 +82,9 @@ impl Query {
                     file.parents.iter().any(|parent| parent == id)
                 }
                 Collection::Owners => file.has_role(value, owner, &["owner"]),
-                Collection::Writers => file.has_role(value, owner, &["owner", "organizer", "fileOrganizer", "writer"]),
+                Collection::Writers => {
+                    file.has_role(value, owner, &["owner", "organizer", "fileOrganizer", "writer"])
+                }
                 Collection::Readers => !file.roles_of(value, owner).is_empty(),
             },
             Self::Has { app, key, value } => {
@@ -101,9 +107,8 @@ fn compare(file: &File, field: Field, operator: Operator, value: &str) -> bool {
         Field::MimeType => order(operator, file.mime_type.as_str().cmp(value)),
         Field::Modified => moment(value).is_some_and(|at| order(operator, file.modified.cmp(&at))),
         Field::Created => moment(value).is_some_and(|at| order(operator, file.created.cmp(&at))),
-        Field::Viewed => {
-            moment(value).is_some_and(|at| file.viewed.is_some_and(|seen| order(operator, seen.cmp(&at))))
-        }
+        Field::Viewed => moment(value)
+            .is_some_and(|at| file.viewed.is_some_and(|seen| order(operator, seen.cmp(&at)))),
         Field::Trashed => (file.trashed == (value == "true")) == (operator == Operator::Equal),
         Field::Starred => (file.starred == (value == "true")) == (operator == Operator::Equal),
         // One user owns everything here, so nothing was shared with them.
@@ -191,7 +196,9 @@ fn scan(text: &str) -> Option<Vec<Token>> {
             }
             c if c.is_alphanumeric() => {
                 let mut word = String::from(c);
-                while let Some(more) = chars.next_if(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | ':')) {
+                while let Some(more) =
+                    chars.next_if(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | ':'))
+                {
                     word.push(more);
                 }
                 tokens.push(Token::Word(word));
@@ -319,7 +326,11 @@ impl Parser<'_> {
         };
         // `sharedWithMe` may stand alone.
         if field == Field::SharedWithMe && !next_is_operator {
-            return Some(Query::Compare { field, operator: Operator::Equal, value: "true".to_owned() });
+            return Some(Query::Compare {
+                field,
+                operator: Operator::Equal,
+                value: "true".to_owned(),
+            });
         }
         let operator = match self.next()? {
             Token::Symbol("=") => Operator::Equal,

@@ -21,7 +21,10 @@ fn file() -> File {
 fn queries_select() {
     let table = [
         (r#"mimeType="application/vnd.google-apps.spreadsheet""#, true),
-        (r#"mimeType="application/vnd.google-apps.spreadsheet" and name = "Quarter's HelloWorld plan""#, true),
+        (
+            r#"mimeType="application/vnd.google-apps.spreadsheet" and name = "Quarter's HelloWorld plan""#,
+            true,
+        ),
         (r"name = 'Quarter\'s HelloWorld plan'", true),
         ("name = 'other'", false),
         ("name != 'other'", true),
@@ -66,9 +69,24 @@ fn queries_select() {
 #[test]
 fn nonsense_is_refused() {
     for text in [
-        "", "name", "name =", "name = 'x", "name < 'x'", "colour = 'red'", "name = 'x' and", "(name = 'x'",
-        "name = 'x')", "'x' in children", "trashed = 'maybe'", "trashed > true", "modifiedTime > 'soon'",
-        "fullText = 'x'", "properties has {key='k'}", "name = x", "& name = 'x'", "name ! 'x'",
+        "",
+        "name",
+        "name =",
+        "name = 'x",
+        "name < 'x'",
+        "colour = 'red'",
+        "name = 'x' and",
+        "(name = 'x'",
+        "name = 'x')",
+        "'x' in children",
+        "trashed = 'maybe'",
+        "trashed > true",
+        "modifiedTime > 'soon'",
+        "fullText = 'x'",
+        "properties has {key='k'}",
+        "name = x",
+        "& name = 'x'",
+        "name ! 'x'",
     ] {
         let error = parse(text).expect_err(text);
         assert_eq!((error.code, error.message.as_str()), (400, "Invalid Value"), "{text}");

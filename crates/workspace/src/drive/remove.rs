@@ -34,7 +34,9 @@ pub(super) fn empty_trash(context: &mut Context<'_, '_>, _: &[String]) -> Result
 fn erase(context: &mut Context<'_, '_>, id: &str) -> Result<(), ApiError> {
     for id in table::descendants(context.session.sql(), id)? {
         // A file below two deleted folders is gone already.
-        let Some(file) = table::find(context.session.sql(), &id)? else { continue };
+        let Some(file) = table::find(context.session.sql(), &id)? else {
+            continue;
+        };
         if file.mime_type == SPREADSHEET {
             context.session.remove_book(&id)?;
         }

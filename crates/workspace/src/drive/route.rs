@@ -4,7 +4,10 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use super::{Context, Reply, about, changes, copy, create, error, export, list, media, permissions, push, remove};
+use super::{
+    Context, Reply, about, changes, copy, create, error, export, list, media, permissions, push,
+    remove,
+};
 use super::{update, v2, watch};
 use crate::app::App;
 use crate::http::{ApiError, Call, decode, json, not_found};
@@ -45,7 +48,10 @@ pub(crate) async fn handle(app: App, call: Call) -> Response {
 fn find(call: &Call) -> Option<(Handler, bool, Vec<String>)> {
     let path = call.path();
     // The generated Rust client sends resumable uploads to a path of their own.
-    let (upload, rest) = match path.strip_prefix("/upload/drive/").or_else(|| path.strip_prefix("/resumable/upload/drive/")) {
+    let (upload, rest) = match path
+        .strip_prefix("/upload/drive/")
+        .or_else(|| path.strip_prefix("/resumable/upload/drive/"))
+    {
         Some(rest) => (true, rest),
         None => (false, path.strip_prefix("/drive/")?),
     };
@@ -87,9 +93,15 @@ fn find(call: &Call) -> Option<(Handler, bool, Vec<String>)> {
         (false, "GET", ["files", id, "revisions"]) => (about::revisions, false, ids(&[id])),
         (false, "GET", ["files", id, "permissions"]) => (permissions::list, false, ids(&[id])),
         (false, "POST", ["files", id, "permissions"]) => (permissions::create, true, ids(&[id])),
-        (false, "GET", ["files", id, "permissions", which]) => (permissions::get, false, ids(&[id, which])),
-        (false, "PATCH", ["files", id, "permissions", which]) => (permissions::update, true, ids(&[id, which])),
-        (false, "DELETE", ["files", id, "permissions", which]) => (permissions::delete, true, ids(&[id, which])),
+        (false, "GET", ["files", id, "permissions", which]) => {
+            (permissions::get, false, ids(&[id, which]))
+        }
+        (false, "PATCH", ["files", id, "permissions", which]) => {
+            (permissions::update, true, ids(&[id, which]))
+        }
+        (false, "DELETE", ["files", id, "permissions", which]) => {
+            (permissions::delete, true, ids(&[id, which]))
+        }
         (false, "GET", ["about"]) => (about::about, false, ids(&[])),
         (false, "GET", ["drives"]) => (about::no_drives, false, ids(&[])),
         (false, "GET", ["changes", "startPageToken"]) => (changes::start, false, ids(&[])),
@@ -103,8 +115,17 @@ fn find(call: &Call) -> Option<(Handler, bool, Vec<String>)> {
 }
 
 /// Are the collections of Drive v3 whose other methods answer an honest 400 instead of a 404.
-const KNOWN: [&str; 9] =
-    ["files", "changes", "channels", "drives", "teamdrives", "apps", "about", "operations", "approvals"];
+const KNOWN: [&str; 9] = [
+    "files",
+    "changes",
+    "channels",
+    "drives",
+    "teamdrives",
+    "apps",
+    "about",
+    "operations",
+    "approvals",
+];
 
 fn unsupported(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply, ApiError> {
     Err(error::unsupported(&format!("{} {}", context.call.method, context.call.path())))
@@ -125,10 +146,16 @@ fn bytes(mime: &str, name: Option<&str>, data: Vec<u8>) -> Response {
         headers.insert(header::CONTENT_TYPE, mime);
     }
     if let Some(name) = name {
-        let plain: String = name
-            .chars()
-            .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' { c } else { '_' })
-            .collect();
+        let plain: String =
+            name.chars()
+                .map(|c| {
+                    if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' {
+                        c
+                    } else {
+                        '_'
+                    }
+                })
+                .collect();
         let coded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         let value = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{coded}");
         if let Ok(value) = HeaderValue::from_str(&value) {

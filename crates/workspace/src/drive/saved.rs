@@ -8,7 +8,12 @@ use crate::http::ApiError;
 
 /// Notes that a book was saved: a new one becomes a file in the root folder; one that is known
 /// gets its title, a later version and the time.
-pub(crate) fn book_saved(sql: &Connection, id: &str, title: &str, now: i64) -> Result<(), ApiError> {
+pub(crate) fn book_saved(
+    sql: &Connection,
+    id: &str,
+    title: &str,
+    now: i64,
+) -> Result<(), ApiError> {
     match table::find(sql, id)? {
         Some(mut file) => {
             let changed = if file.name == title { "content" } else { "content,properties" };

@@ -64,7 +64,9 @@ impl Event {
 
 /// Returns a file by id (`root` included), or `None`; the marks of trashed folders above count.
 pub(super) fn find(sql: &Connection, id: &str) -> Result<Option<File>, ApiError> {
-    let Some(mut file) = load(sql, id)? else { return Ok(None) };
+    let Some(mut file) = load(sql, id)? else {
+        return Ok(None);
+    };
     if !file.trashed {
         let mut seen = HashSet::new();
         let mut above = file.parents.clone();
@@ -162,7 +164,13 @@ pub(super) fn descendants(sql: &Connection, id: &str) -> Result<Vec<String>, Api
 }
 
 /// Writes a file, and notes what happened to it for the change log and the channels.
-pub(super) fn put(sql: &Connection, file: &File, event: Event, changed: &str, now: i64) -> Result<(), ApiError> {
+pub(super) fn put(
+    sql: &Connection,
+    file: &File,
+    event: Event,
+    changed: &str,
+    now: i64,
+) -> Result<(), ApiError> {
     let mut stored = file.clone();
     stored.trashed &= !stored.trashed_by_folder;
     sql.prepare_cached("INSERT INTO files(id, record) VALUES(?1, ?2) ON CONFLICT(id) DO UPDATE SET record = excluded.record")?
@@ -178,7 +186,13 @@ pub(super) fn remove(sql: &Connection, file: &File, now: i64) -> Result<(), ApiE
 }
 
 /// Keeps only the last change of a file in the log, as the real feed does.
-fn note(sql: &Connection, file: &File, event: Event, changed: &str, now: i64) -> Result<(), ApiError> {
+fn note(
+    sql: &Connection,
+    file: &File,
+    event: Event,
+    changed: &str,
+    now: i64,
+) -> Result<(), ApiError> {
     sql.prepare_cached("DELETE FROM changes WHERE file = ?1")?.execute(params![file.id])?;
     sql.prepare_cached("INSERT INTO changes(file, removed, time) VALUES(?1, ?2, ?3)")?
         .execute(params![file.id, event == Event::Remove, now])?;
@@ -214,9 +228,15 @@ pub(super) struct Logged {
 pub(super) fn changes(sql: &Connection, from: i64, limit: usize) -> Result<Vec<Logged>, ApiError> {
     let mut statement =
         sql.prepare_cached("SELECT number, file, removed, time FROM changes WHERE number >= ?1 ORDER BY number LIMIT ?2")?;
-    let rows = statement.query_map(params![from, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-        Ok(Logged { number: row.get(0)?, file: row.get(1)?, removed: row.get(2)?, time: row.get(3)? })
-    })?;
+    let rows =
+        statement.query_map(params![from, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+            Ok(Logged {
+                number: row.get(0)?,
+                file: row.get(1)?,
+                removed: row.get(2)?,
+                time: row.get(3)?,
+            })
+        })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

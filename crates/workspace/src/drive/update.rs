@@ -39,7 +39,11 @@ pub(super) fn replace(
         let book = import::book(context, &file.id, &file.name, mime, data)?;
         context.session.save(book)?;
     } else if file.is_native() {
-        return Err(error(403, "fileNotDownloadable", "This file has no content that could be replaced."));
+        return Err(error(
+            403,
+            "fileNotDownloadable",
+            "This file has no content that could be replaced.",
+        ));
     } else {
         set_content(context, file, data)?;
         file.modified = context.now;
@@ -54,7 +58,11 @@ fn first(ids: &[String]) -> &str {
     ids.first().map_or("", String::as_str)
 }
 
-fn change(context: &mut Context<'_, '_>, id: &str, metadata: &Map<String, Value>) -> Result<File, ApiError> {
+fn change(
+    context: &mut Context<'_, '_>,
+    id: &str,
+    metadata: &Map<String, Value>,
+) -> Result<File, ApiError> {
     let mut file = table::get(context.session.sql(), id)?;
     if file.id == ROOT {
         return Err(error(
@@ -115,22 +123,33 @@ fn change(context: &mut Context<'_, '_>, id: &str, metadata: &Map<String, Value>
 }
 
 /// Sets what a File resource in a request names; null clears.
-pub(super) fn apply_metadata(file: &mut File, metadata: &Map<String, Value>) -> Result<(), ApiError> {
+pub(super) fn apply_metadata(
+    file: &mut File,
+    metadata: &Map<String, Value>,
+) -> Result<(), ApiError> {
     for (name, value) in metadata {
         match (name.as_str(), value) {
             ("name", Value::String(text)) => text.clone_into(&mut file.name),
-            ("description", Value::String(text)) => file.description = (!text.is_empty()).then(|| text.clone()),
+            ("description", Value::String(text)) => {
+                file.description = (!text.is_empty()).then(|| text.clone())
+            }
             ("description", Value::Null) => file.description = None,
             ("starred", Value::Bool(flag)) => file.starred = *flag,
             ("writersCanShare", Value::Bool(flag)) => file.writers_can_share = *flag,
-            ("copyRequiresWriterPermission", Value::Bool(flag)) => file.copy_requires_writer = *flag,
+            ("copyRequiresWriterPermission", Value::Bool(flag)) => {
+                file.copy_requires_writer = *flag
+            }
             ("folderColorRgb", Value::String(color)) => file.folder_color = Some(color.clone()),
             ("properties", Value::Object(map)) => merge(&mut file.properties, map),
             ("appProperties", Value::Object(map)) => merge(&mut file.app_properties, map),
             ("createdTime", Value::String(text)) => file.created = moment(text, "createdTime")?,
             ("modifiedTime", Value::String(text)) => file.modified = moment(text, "modifiedTime")?,
-            ("viewedByMeTime", Value::String(text)) => file.viewed = Some(moment(text, "viewedByMeTime")?),
-            ("mimeType", Value::String(mime)) if !file.is_native() => mime.clone_into(&mut file.mime_type),
+            ("viewedByMeTime", Value::String(text)) => {
+                file.viewed = Some(moment(text, "viewedByMeTime")?)
+            }
+            ("mimeType", Value::String(mime)) if !file.is_native() => {
+                mime.clone_into(&mut file.mime_type)
+            }
             _ => {}
         }
     }
@@ -162,8 +181,10 @@ fn move_parents(context: &Context<'_, '_>, file: &mut File) -> Result<(), ApiErr
         let text = context.call.param(name).unwrap_or_default();
         text.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect()
     };
-    let removed: Vec<String> =
-        list("removeParents").into_iter().map(|id| if id == "root" { ROOT.to_owned() } else { id }).collect();
+    let removed: Vec<String> = list("removeParents")
+        .into_iter()
+        .map(|id| if id == "root" { ROOT.to_owned() } else { id })
+        .collect();
     let added = list("addParents");
     if added.is_empty() && removed.is_empty() {
         return Ok(());
@@ -173,7 +194,11 @@ fn move_parents(context: &Context<'_, '_>, file: &mut File) -> Result<(), ApiErr
     for id in added {
         let folder = folder(context, &id)?;
         if table::descendants(context.session.sql(), &file.id)?.contains(&folder) {
-            return Err(error(403, "cyclicalFileStructure", "A file cannot be moved into itself or its descendants."));
+            return Err(error(
+                403,
+                "cyclicalFileStructure",
+                "A file cannot be moved into itself or its descendants.",
+            ));
         }
         // A new place takes the file out of the old one, as Drive does with its single parent.
         parents = vec![folder];

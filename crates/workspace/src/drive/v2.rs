@@ -22,7 +22,9 @@ pub(super) fn put(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Reply
 fn resource(file: &File, owner: &str) -> Value {
     let id = &file.id;
     let link = format!("https://www.googleapis.com/drive/v2/files/{id}");
-    let export = |format: &str| format!("https://docs.google.com/spreadsheets/export?id={id}&exportFormat={format}");
+    let export = |format: &str| {
+        format!("https://docs.google.com/spreadsheets/export?id={id}&exportFormat={format}")
+    };
     let user = json!({
         "displayName": owner,
         "kind": "drive#user",
@@ -50,15 +52,18 @@ fn resource(file: &File, owner: &str) -> Value {
         out.insert(name.to_owned(), value);
     };
     put("kind", "drive#file".into());
-    put("userPermission", json!({
-        "id": "me",
-        "type": "user",
-        "role": "owner",
-        "kind": "drive#permission",
-        "selfLink": format!("{link}/permissions/me"),
-        "etag": etag(&format!("{id}/me")),
-        "pendingOwner": false,
-    }));
+    put(
+        "userPermission",
+        json!({
+            "id": "me",
+            "type": "user",
+            "role": "owner",
+            "kind": "drive#permission",
+            "selfLink": format!("{link}/permissions/me"),
+            "etag": etag(&format!("{id}/me")),
+            "pendingOwner": false,
+        }),
+    );
     put("selfLink", link.into());
     put("ownerNames", json!([owner]));
     put("lastModifyingUserName", owner.into());
@@ -66,39 +71,54 @@ fn resource(file: &File, owner: &str) -> Value {
     put("writersCanShare", file.writers_can_share.into());
     put("mimeType", file.mime_type.as_str().into());
     if file.mime_type == SPREADSHEET {
-        put("exportLinks", json!({
-            "application/x-vnd.oasis.opendocument.spreadsheet": export("ods"),
-            "text/tab-separated-values": export("tsv"),
-            "application/pdf": export("pdf"),
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": export("xlsx"),
-            "text/csv": export("csv"),
-            "application/zip": export("zip"),
-            "application/vnd.oasis.opendocument.spreadsheet": export("ods"),
-        }));
+        put(
+            "exportLinks",
+            json!({
+                "application/x-vnd.oasis.opendocument.spreadsheet": export("ods"),
+                "text/tab-separated-values": export("tsv"),
+                "application/pdf": export("pdf"),
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": export("xlsx"),
+                "text/csv": export("csv"),
+                "application/zip": export("zip"),
+                "application/vnd.oasis.opendocument.spreadsheet": export("ods"),
+            }),
+        );
     }
     put("parents", json!(parents));
-    put("thumbnailLink", format!("https://docs.google.com/feeds/vt?gd=true&id={id}&v=1&sz=s220").into());
+    put(
+        "thumbnailLink",
+        format!("https://docs.google.com/feeds/vt?gd=true&id={id}&v=1&sz=s220").into(),
+    );
     put("appDataContents", false.into());
-    put("iconLink", format!("https://drive-thirdparty.googleusercontent.com/16/type/{}", file.mime_type).into());
+    put(
+        "iconLink",
+        format!("https://drive-thirdparty.googleusercontent.com/16/type/{}", file.mime_type).into(),
+    );
     put("shared", (!file.permissions.is_empty()).into());
     put("lastModifyingUser", user.clone());
     put("owners", json!([user]));
     put("copyable", true.into());
     put("etag", etag(&format!("{id}/{}", file.version)).into());
-    put("alternateLink", format!("https://docs.google.com/spreadsheets/d/{id}/edit?usp=drivesdk").into());
+    put(
+        "alternateLink",
+        format!("https://docs.google.com/spreadsheets/d/{id}/edit?usp=drivesdk").into(),
+    );
     put("embedLink", format!("https://docs.google.com/spreadsheets/d/{id}/htmlembed").into());
     put("fileSize", size.as_str().into());
     put("copyRequiresWriterPermission", file.copy_requires_writer.into());
     put("spaces", json!(["drive"]));
     put("id", id.as_str().into());
     put("title", file.name.as_str().into());
-    put("labels", json!({
-        "viewed": true,
-        "restricted": file.copy_requires_writer,
-        "starred": file.starred,
-        "hidden": false,
-        "trashed": file.trashed,
-    }));
+    put(
+        "labels",
+        json!({
+            "viewed": true,
+            "restricted": file.copy_requires_writer,
+            "starred": file.starred,
+            "hidden": false,
+            "trashed": file.trashed,
+        }),
+    );
     put("explicitlyTrashed", (file.trashed && !file.trashed_by_folder).into());
     put("createdDate", time(file.created));
     put("modifiedDate", time(file.modified));

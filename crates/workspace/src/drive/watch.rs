@@ -35,9 +35,15 @@ pub(super) fn stop(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply,
     let body = context.body()?;
     let id = required(&body, "id")?;
     let resource = required(&body, "resourceId")?;
-    let known = channel::find(context.session.sql(), id)?.filter(|channel| channel.resource_id == resource);
+    let known =
+        channel::find(context.session.sql(), id)?.filter(|channel| channel.resource_id == resource);
     if known.is_none() {
-        return Err(parameter(404, "notFound", format!("Channel '{id}' not found for project 'lockstep'"), "entity.resource"));
+        return Err(parameter(
+            404,
+            "notFound",
+            format!("Channel '{id}' not found for project 'lockstep'"),
+            "entity.resource",
+        ));
     }
     channel::remove(context.session.sql(), id)?;
     Ok(Reply::Empty)
@@ -72,8 +78,12 @@ fn open(
         return Err(error(400, "invalid", "The channel expiration lies in the past."));
     }
     // One resource id per watched resource, as at Google.
-    let resource = ring::digest::digest(&ring::digest::SHA256, file.as_deref().unwrap_or("changes").as_bytes());
-    let resource_id: String = resource.as_ref().iter().take(14).map(|byte| format!("{byte:02x}")).collect();
+    let resource = ring::digest::digest(
+        &ring::digest::SHA256,
+        file.as_deref().unwrap_or("changes").as_bytes(),
+    );
+    let resource_id: String =
+        resource.as_ref().iter().take(14).map(|byte| format!("{byte:02x}")).collect();
     let mut channel = Channel {
         id: id.to_owned(),
         file,
@@ -106,10 +116,9 @@ fn resource_of(channel: &Channel) -> Value {
 }
 
 fn required<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a str, ApiError> {
-    body.get(name)
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| parameter(400, "required", format!("Required: entity.{name}"), &format!("entity.{name}")))
+    body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or_else(|| {
+        parameter(400, "required", format!("Required: entity.{name}"), &format!("entity.{name}"))
+    })
 }
 
 /// Google demands HTTPS with a public certificate; here the opposite holds: only this machine is
@@ -121,7 +130,9 @@ fn check_address(address: &str) -> Result<(), ApiError> {
     Err(error(
         400,
         "webhookUrlUnauthorized",
-        format!("The embedded workspace only notifies http:// addresses of this machine (127.0.0.1, [::1] or localhost, with a port), not {address}"),
+        format!(
+            "The embedded workspace only notifies http:// addresses of this machine (127.0.0.1, [::1] or localhost, with a port), not {address}"
+        ),
     ))
 }
 
@@ -150,8 +161,14 @@ mod tests {
         assert_eq!(target("http://localhost:8080/a?b=c"), Some(("localhost:8080", "/a?b=c")));
         assert_eq!(target("http://[::1]:9/x"), Some(("[::1]:9", "/x")));
         for address in [
-            "https://127.0.0.1:80", "http://127.0.0.1", "http://example.com:80/", "http://10.0.0.1:80/",
-            "http://127.0.0.1.example.com:80/", "http://u@127.0.0.1:80x/", "http://127.0.0.1:80/a b", "",
+            "https://127.0.0.1:80",
+            "http://127.0.0.1",
+            "http://example.com:80/",
+            "http://10.0.0.1:80/",
+            "http://127.0.0.1.example.com:80/",
+            "http://u@127.0.0.1:80x/",
+            "http://127.0.0.1:80/a b",
+            "",
         ] {
             assert_eq!(target(address), None, "{address}");
         }

@@ -20,7 +20,8 @@ const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/rela
 
 /// Returns a book as an XLSX file.
 pub(super) fn workbook(session: &mut Session<'_>, book: &Book) -> Result<Vec<u8>, ApiError> {
-    let sheets: Vec<&Sheet> = book.sheets.iter().map(|sheet| &**sheet).filter(|sheet| sheet.is_grid()).collect();
+    let sheets: Vec<&Sheet> =
+        book.sheets.iter().map(|sheet| &**sheet).filter(|sheet| sheet.is_grid()).collect();
     let mut styles = Styles::default();
     let mut parts = Vec::new();
     for sheet in &sheets {
@@ -28,10 +29,15 @@ pub(super) fn workbook(session: &mut Session<'_>, book: &Book) -> Result<Vec<u8>
     }
     let mut zip = Zip::default();
     let numbers = 1..=parts.len();
-    let mut types = format!("{HEAD}<Types xmlns=\"{PACKAGE}/content-types\"><Default Extension=\"rels\" ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/><Default Extension=\"xml\" ContentType=\"application/xml\"/>");
+    let mut types = format!(
+        "{HEAD}<Types xmlns=\"{PACKAGE}/content-types\"><Default Extension=\"rels\" ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/><Default Extension=\"xml\" ContentType=\"application/xml\"/>"
+    );
     let spreadsheetml = "application/vnd.openxmlformats-officedocument.spreadsheetml";
     let mut kind = |part: &str, kind: &str| {
-        let _ = write!(types, "<Override PartName=\"{part}\" ContentType=\"{spreadsheetml}.{kind}+xml\"/>");
+        let _ = write!(
+            types,
+            "<Override PartName=\"{part}\" ContentType=\"{spreadsheetml}.{kind}+xml\"/>"
+        );
     };
     kind("/xl/workbook.xml", "sheet.main");
     kind("/xl/styles.xml", "styles");
@@ -40,18 +46,31 @@ pub(super) fn workbook(session: &mut Session<'_>, book: &Book) -> Result<Vec<u8>
     }
     types.push_str("</Types>");
     zip.add("[Content_Types].xml", types.as_bytes());
-    let root = format!("{HEAD}<Relationships xmlns=\"{PACKAGE}/relationships\"><Relationship Id=\"rId1\" Type=\"{OFFICE}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>");
+    let root = format!(
+        "{HEAD}<Relationships xmlns=\"{PACKAGE}/relationships\"><Relationship Id=\"rId1\" Type=\"{OFFICE}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+    );
     zip.add("_rels/.rels", root.as_bytes());
     let mut relations = format!("{HEAD}<Relationships xmlns=\"{PACKAGE}/relationships\">");
     let mut tabs = String::new();
     for (number, sheet) in numbers.zip(&sheets) {
-        let _ = write!(relations, "<Relationship Id=\"rId{number}\" Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet{number}.xml\"/>");
+        let _ = write!(
+            relations,
+            "<Relationship Id=\"rId{number}\" Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet{number}.xml\"/>"
+        );
         let state = if sheet.is_hidden() { " state=\"hidden\"" } else { "" };
         let name = escape(&tab_name(sheet.title(), number));
-        let _ = write!(tabs, "<sheet name=\"{name}\" sheetId=\"{number}\"{state} r:id=\"rId{number}\"/>");
+        let _ = write!(
+            tabs,
+            "<sheet name=\"{name}\" sheetId=\"{number}\"{state} r:id=\"rId{number}\"/>"
+        );
     }
-    let _ = write!(relations, "<Relationship Id=\"rIdStyles\" Type=\"{OFFICE}/styles\" Target=\"styles.xml\"/></Relationships>");
-    let workbook = format!("{HEAD}<workbook xmlns=\"{MAIN}\" xmlns:r=\"{OFFICE}\"><sheets>{tabs}</sheets></workbook>");
+    let _ = write!(
+        relations,
+        "<Relationship Id=\"rIdStyles\" Type=\"{OFFICE}/styles\" Target=\"styles.xml\"/></Relationships>"
+    );
+    let workbook = format!(
+        "{HEAD}<workbook xmlns=\"{MAIN}\" xmlns:r=\"{OFFICE}\"><sheets>{tabs}</sheets></workbook>"
+    );
     zip.add("xl/workbook.xml", workbook.as_bytes());
     zip.add("xl/_rels/workbook.xml.rels", relations.as_bytes());
     zip.add("xl/styles.xml", styles.xml().as_bytes());
@@ -64,7 +83,8 @@ pub(super) fn workbook(session: &mut Session<'_>, book: &Book) -> Result<Vec<u8>
 /// Returns a title that Excel takes: at most 31 characters, none of `[]:*?/\`. A shortened title
 /// ends in its number, so that no two are the same.
 fn tab_name(title: &str, number: usize) -> String {
-    let clean: String = title.chars().map(|c| if "[]:*?/\\".contains(c) { '_' } else { c }).collect();
+    let clean: String =
+        title.chars().map(|c| if "[]:*?/\\".contains(c) { '_' } else { c }).collect();
     if clean == title && clean.chars().count() <= 31 {
         return clean;
     }
@@ -73,7 +93,12 @@ fn tab_name(title: &str, number: usize) -> String {
     kept + &suffix
 }
 
-fn worksheet(session: &mut Session<'_>, book: &Book, sheet: &Sheet, styles: &mut Styles) -> Result<String, ApiError> {
+fn worksheet(
+    session: &mut Session<'_>,
+    book: &Book,
+    sheet: &Sheet,
+    styles: &mut Styles,
+) -> Result<String, ApiError> {
     let mut out = format!("{HEAD}<worksheet xmlns=\"{MAIN}\">");
     out.push_str(&panes(sheet));
     out.push_str("<sheetData>");
@@ -81,7 +106,11 @@ fn worksheet(session: &mut Session<'_>, book: &Book, sheet: &Sheet, styles: &mut
     window.each(&mut |row, line| {
         let mut cells = String::new();
         line.each(&mut |column, cell| {
-            let style = styles.of(book.head.formats.number_format(cell.format).map_or("", |(_, pattern)| pattern));
+            let style = styles.of(book
+                .head
+                .formats
+                .number_format(cell.format)
+                .map_or("", |(_, pattern)| pattern));
             write_cell(&mut cells, &format!("{}{}", column_letters(column), row + 1), cell, style);
         })?;
         if !cells.is_empty() {
@@ -92,7 +121,8 @@ fn worksheet(session: &mut Session<'_>, book: &Book, sheet: &Sheet, styles: &mut
     out.push_str("</sheetData>");
     let merges: Vec<String> = sheet.list("merges").iter().filter_map(merge).collect();
     if !merges.is_empty() {
-        let _ = write!(out, "<mergeCells count=\"{}\">{}</mergeCells>", merges.len(), merges.concat());
+        let _ =
+            write!(out, "<mergeCells count=\"{}\">{}</mergeCells>", merges.len(), merges.concat());
     }
     out.push_str("</worksheet>");
     Ok(out)
@@ -101,7 +131,10 @@ fn worksheet(session: &mut Session<'_>, book: &Book, sheet: &Sheet, styles: &mut
 fn panes(sheet: &Sheet) -> String {
     let frozen = |name: &str| {
         let grid = sheet.properties.get("gridProperties");
-        grid.and_then(|grid| grid.get(name)).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
+        grid.and_then(|grid| grid.get(name))
+            .and_then(Value::as_u64)
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(0)
     };
     let (rows, columns) = (frozen("frozenRowCount"), frozen("frozenColumnCount"));
     if rows == 0 && columns == 0 {
@@ -113,11 +146,14 @@ fn panes(sheet: &Sheet) -> String {
         _ => "topRight",
     };
     let corner = format!("{}{}", column_letters(columns), rows + 1);
-    format!("<sheetViews><sheetView workbookViewId=\"0\"><pane xSplit=\"{columns}\" ySplit=\"{rows}\" topLeftCell=\"{corner}\" activePane=\"{pane}\" state=\"frozen\"/></sheetView></sheetViews>")
+    format!(
+        "<sheetViews><sheetView workbookViewId=\"0\"><pane xSplit=\"{columns}\" ySplit=\"{rows}\" topLeftCell=\"{corner}\" activePane=\"{pane}\" state=\"frozen\"/></sheetView></sheetViews>"
+    )
 }
 
 fn merge(range: &Value) -> Option<String> {
-    let edge = |name: &str| range.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let edge =
+        |name: &str| range.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let rect = Rect {
         start_row: edge("startRowIndex").unwrap_or(0),
         end_row: edge("endRowIndex")?,
@@ -168,16 +204,27 @@ impl Styles {
 
     fn xml(&self) -> String {
         let mut formats = String::new();
-        let mut styles = String::from("<xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/>");
+        let mut styles =
+            String::from("<xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/>");
         // Numbers below 164 are Excel's own.
         for (number, pattern) in (164..).zip(&self.patterns) {
             let code = escape(&pattern.replace("am/pm", "AM/PM"));
             let _ = write!(formats, "<numFmt numFmtId=\"{number}\" formatCode=\"{code}\"/>");
-            let _ = write!(styles, "<xf numFmtId=\"{number}\" fontId=\"0\" fillId=\"0\" borderId=\"0\" applyNumberFormat=\"1\"/>");
+            let _ = write!(
+                styles,
+                "<xf numFmtId=\"{number}\" fontId=\"0\" fillId=\"0\" borderId=\"0\" applyNumberFormat=\"1\"/>"
+            );
         }
         let count = self.patterns.len();
-        let formats = if count == 0 { String::new() } else { format!("<numFmts count=\"{count}\">{formats}</numFmts>") };
-        format!("{HEAD}<styleSheet xmlns=\"{MAIN}\">{formats}<fonts count=\"1\"><font><sz val=\"10\"/><name val=\"Arial\"/></font></fonts><fills count=\"2\"><fill><patternFill patternType=\"none\"/></fill><fill><patternFill patternType=\"gray125\"/></fill></fills><borders count=\"1\"><border/></borders><cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs><cellXfs count=\"{}\">{styles}</cellXfs></styleSheet>", count + 1)
+        let formats = if count == 0 {
+            String::new()
+        } else {
+            format!("<numFmts count=\"{count}\">{formats}</numFmts>")
+        };
+        format!(
+            "{HEAD}<styleSheet xmlns=\"{MAIN}\">{formats}<fonts count=\"1\"><font><sz val=\"10\"/><name val=\"Arial\"/></font></fonts><fills count=\"2\"><fill><patternFill patternType=\"none\"/></fill><fill><patternFill patternType=\"gray125\"/></fill></fills><borders count=\"1\"><border/></borders><cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs><cellXfs count=\"{}\">{styles}</cellXfs></styleSheet>",
+            count + 1
+        )
     }
 }
 

@@ -14,15 +14,12 @@ pub(super) fn parse(text: &str, locale: &Locale, today: Date) -> Option<(f64, St
 fn numeric(text: &str, locale: &Locale, today: Date) -> Option<(f64, String)> {
     let dots = locale.date.contains('.');
     let separator = text.chars().find(|c| !c.is_ascii_digit())?;
-    if !matches!(separator, '-' | '/') && !(separator == '.' && dots) {
+    let known = matches!(separator, '-' | '/') || (separator == '.' && dots);
+    if !known {
         return None;
     }
     // German writes `5.9.` for a day without a year.
-    let text = if separator == '.' {
-        text.strip_suffix('.').unwrap_or(text)
-    } else {
-        text
-    };
+    let text = if separator == '.' { text.strip_suffix('.').unwrap_or(text) } else { text };
     let parts: Vec<&str> = text.split(separator).collect();
     if !parts
         .iter()
@@ -34,11 +31,7 @@ fn numeric(text: &str, locale: &Locale, today: Date) -> Option<(f64, String)> {
     match parts.as_slice() {
         [year, month, day] if year.len() == 4 => {
             let date = civil(year_of(year)?, number(month)?, number(day)?)?;
-            let (m, d) = if month.len() == 2 && day.len() == 2 {
-                ("mm", "dd")
-            } else {
-                ("m", "d")
-            };
+            let (m, d) = if month.len() == 2 && day.len() == 2 { ("mm", "dd") } else { ("m", "d") };
             Some((date, format!("yyyy{sep}{m}{sep}{d}")))
         }
         [first, second, rest @ ..] if rest.len() <= 1 => {
@@ -46,9 +39,7 @@ fn numeric(text: &str, locale: &Locale, today: Date) -> Option<(f64, String)> {
                 DateOrder::MonthFirst => (first, second),
                 DateOrder::DayFirst => (second, first),
             };
-            let year = rest
-                .first()
-                .map_or(Some(today.year()), |year| year_of(year))?;
+            let year = rest.first().map_or(Some(today.year()), |year| year_of(year))?;
             let date = civil(year, number(month)?, number(day)?)?;
             let padded = first.starts_with('0') || second.starts_with('0');
             let (m, d) = if padded { ("mm", "dd") } else { ("m", "d") };

@@ -41,13 +41,9 @@ fn is_domain(text: &str) -> bool {
             && label.len() < 64
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     labels.len() > 1
         && labels.iter().all(label_fits)
-        && labels
-            .last()
-            .is_some_and(|last| DOMAINS.contains(&last.to_ascii_lowercase().as_str()))
+        && labels.last().is_some_and(|last| DOMAINS.contains(&last.to_ascii_lowercase().as_str()))
 }

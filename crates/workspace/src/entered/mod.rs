@@ -38,10 +38,7 @@ pub(crate) enum Input {
 
 /// Returns what a text means in a locale; `today` gives dates without a year theirs.
 pub(crate) fn parse(text: &str, locale: &Locale, today: Date) -> Entered {
-    let plain = |value| Entered {
-        input: Input::Value(value),
-        format: None,
-    };
+    let plain = |value| Entered { input: Input::Value(value), format: None };
     if text.is_empty() {
         return plain(Scalar::Empty);
     }
@@ -49,10 +46,7 @@ pub(crate) fn parse(text: &str, locale: &Locale, today: Date) -> Entered {
         return plain(Scalar::text(rest));
     }
     if text.len() > 1 && text.starts_with('=') {
-        return Entered {
-            input: Input::Formula(text.to_owned()),
-            format: None,
-        };
+        return Entered { input: Input::Formula(text.to_owned()), format: None };
     }
     let trimmed = text.trim();
     if let Some(truth) = truth(trimmed, locale) {
@@ -60,16 +54,12 @@ pub(crate) fn parse(text: &str, locale: &Locale, today: Date) -> Entered {
     }
     let found = number::parse(trimmed, locale).or_else(|| temporal(trimmed, locale, today));
     match found {
-        Some((number, format)) => Entered {
-            input: Input::Value(Scalar::Number(number)),
-            format,
-        },
+        Some((number, format)) => Entered { input: Input::Value(Scalar::Number(number)), format },
         // Belief: a leading plus that starts no number starts a formula, as typed phone numbers show.
         None => match trimmed.strip_prefix('+') {
-            Some(rest) if !rest.is_empty() => Entered {
-                input: Input::Formula(format!("={trimmed}")),
-                format: None,
-            },
+            Some(rest) if !rest.is_empty() => {
+                Entered { input: Input::Formula(format!("={trimmed}")), format: None }
+            }
             _ => plain(Scalar::text(text)),
         },
     }
@@ -79,9 +69,7 @@ pub(crate) fn parse(text: &str, locale: &Locale, today: Date) -> Entered {
 /// time): what arithmetic makes of text in a formula.
 pub(crate) fn as_number(text: &str, locale: &Locale, today: Date) -> Option<f64> {
     let text = text.trim();
-    number::parse(text, locale)
-        .or_else(|| temporal(text, locale, today))
-        .map(|(number, _)| number)
+    number::parse(text, locale).or_else(|| temporal(text, locale, today)).map(|(number, _)| number)
 }
 
 fn truth(text: &str, locale: &Locale) -> Option<bool> {

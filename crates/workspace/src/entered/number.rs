@@ -12,10 +12,7 @@ pub(super) fn parse(text: &str, locale: &Locale) -> Option<Read> {
     let mut rest = text;
     let mut negative = false;
     // Book-keeping style: (5) is -5.
-    if let Some(inner) = rest
-        .strip_prefix('(')
-        .and_then(|inner| inner.strip_suffix(')'))
-    {
+    if let Some(inner) = rest.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
         rest = inner.trim();
         negative = true;
         if rest.starts_with(['+', '-']) {
@@ -49,11 +46,7 @@ pub(super) fn parse(text: &str, locale: &Locale) -> Option<Read> {
     }
     rest = percent.map_or(rest, str::trim);
     let digits = digits(rest, locale)?;
-    let size = if percent.is_some() {
-        digits.value / 100.0
-    } else {
-        digits.value
-    };
+    let size = if percent.is_some() { digits.value / 100.0 } else { digits.value };
     let number = if negative { -size } else { size };
     Some((number, format(&digits, symbol, percent.is_some(), locale)))
 }
@@ -68,10 +61,7 @@ fn format(
         let pattern = if symbol == locale.currency {
             locale.currency_pattern(digits.decimals)
         } else {
-            format!(
-                "[${symbol}]{}",
-                if digits.decimals { "#,##0.00" } else { "#,##0" }
-            )
+            format!("[${symbol}]{}", if digits.decimals { "#,##0.00" } else { "#,##0" })
         };
         return Some(NumberFormat::new(FormatKind::Currency, pattern));
     }
@@ -83,9 +73,7 @@ fn format(
         return Some(NumberFormat::new(FormatKind::Scientific, "0.00E+00"));
     }
     let pattern = if digits.decimals { "#,##0.00" } else { "#,##0" };
-    digits
-        .grouped
-        .then(|| NumberFormat::new(FormatKind::Number, pattern))
+    digits.grouped.then(|| NumberFormat::new(FormatKind::Number, pattern))
 }
 
 struct Digits {
@@ -137,12 +125,7 @@ fn digits(text: &str, locale: &Locale) -> Option<Digits> {
         plain.push_str(exponent);
     }
     let value: f64 = plain.parse().ok().filter(|value: &f64| value.is_finite())?;
-    Some(Digits {
-        value,
-        grouped,
-        decimals: !fraction.is_empty(),
-        exponent: exponent.is_some(),
-    })
+    Some(Digits { value, grouped, decimals: !fraction.is_empty(), exponent: exponent.is_some() })
 }
 
 fn all_digits(text: &str) -> bool {

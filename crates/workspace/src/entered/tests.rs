@@ -17,10 +17,7 @@ fn entered(text: &str, locale: &str) -> Entered {
 fn numbers(locale: &str, table: &[(&str, f64, Option<(FormatKind, &str)>)]) {
     for (text, number, format) in table {
         let format = format.map(|(kind, pattern)| NumberFormat::new(kind, pattern));
-        let expected = Entered {
-            input: Input::Value(Scalar::Number(*number)),
-            format,
-        };
+        let expected = Entered { input: Input::Value(Scalar::Number(*number)), format };
         assert_eq!(entered(text, locale), expected, "{text:?} in {locale}");
     }
 }
@@ -32,11 +29,7 @@ fn recorded_table() {
         &[
             ("1-2", 46_024.0, Some((Day, "m-d"))),
             ("2026-09-05", 46_270.0, Some((Day, "yyyy-mm-dd"))),
-            (
-                "2026-09-27 10:30:15",
-                46_292.437_673_611_11,
-                Some((DateTime, "yyyy-mm-dd h:mm:ss")),
-            ),
+            ("2026-09-27 10:30:15", 46_292.437_673_611_11, Some((DateTime, "yyyy-mm-dd h:mm:ss"))),
             ("9/27/2026", 46_292.0, Some((Day, "m/d/yyyy"))),
             ("$100.15", 100.15, Some((Currency, "\"$\"#,##0.00"))),
             ("$1,234.50", 1234.5, Some((Currency, "\"$\"#,##0.00"))),
@@ -93,11 +86,7 @@ fn more_dates_and_times() {
             ("6:00:00 PM", 0.75, Some((Time, "h:mm:ss am/pm"))),
             ("12 am", 0.0, Some((Time, "h am/pm"))),
             ("36:00:00", 1.5, Some((Time, "[h]:mm:ss"))),
-            (
-                "9/27/2026 12:00 PM",
-                46_292.5,
-                Some((DateTime, "m/d/yyyy h:mm am/pm")),
-            ),
+            ("9/27/2026 12:00 PM", 46_292.5, Some((DateTime, "m/d/yyyy h:mm am/pm"))),
         ],
     );
 }
@@ -132,14 +121,8 @@ fn other_locales() {
             ("£5", 5.0, Some((Currency, "\"£\"#,##0"))),
         ],
     );
-    assert_eq!(
-        entered("wahr", "de_DE").input,
-        Input::Value(Scalar::Bool(true))
-    );
-    assert_eq!(
-        entered("VRAI", "fr_FR").input,
-        Input::Value(Scalar::Bool(true))
-    );
+    assert_eq!(entered("wahr", "de_DE").input, Input::Value(Scalar::Bool(true)));
+    assert_eq!(entered("VRAI", "fr_FR").input, Input::Value(Scalar::Bool(true)));
 }
 
 #[test]
@@ -178,16 +161,9 @@ fn texts_stay_texts() {
         "#N/A",
     ] {
         let expected = text.strip_prefix('\'').unwrap_or(text);
-        assert_eq!(
-            entered(text, "en_US").input,
-            Input::Value(Scalar::text(expected)),
-            "{text}"
-        );
+        assert_eq!(entered(text, "en_US").input, Input::Value(Scalar::text(expected)), "{text}");
     }
-    assert_eq!(
-        entered("+A1", "en_US").input,
-        Input::Formula("=+A1".to_owned())
-    );
+    assert_eq!(entered("+A1", "en_US").input, Input::Formula("=+A1".to_owned()));
 }
 
 #[test]
@@ -196,10 +172,7 @@ fn links() {
         ("https://a.example/x?y#z", Some("https://a.example/x?y#z")),
         ("HTTP://a.example", Some("HTTP://a.example")),
         ("example.com", Some("http://example.com")),
-        (
-            "www.example.co.uk/path",
-            Some("http://www.example.co.uk/path"),
-        ),
+        ("www.example.co.uk/path", Some("http://www.example.co.uk/path")),
         ("mailto:a@b.example", Some("mailto:a@b.example")),
         ("see example.com", None),
         ("1.5", None),

@@ -15,7 +15,7 @@ pub(super) fn parse(text: &str, durations: bool) -> Option<(f64, String)> {
     if parts.next().is_some() || (minutes.is_none() && afternoon.is_none()) {
         return None;
     }
-    let minute = minutes.map_or(Some(0), |text| sixty(text))?;
+    let minute = minutes.map_or(Some(0), sixty)?;
     let (second, millis, places) = match seconds {
         None => (0, 0.0, 0),
         Some(text) => {
@@ -50,20 +50,14 @@ pub(super) fn parse(text: &str, durations: bool) -> Option<(f64, String)> {
     if afternoon.is_some() {
         pattern.push_str(" am/pm");
     }
-    let fraction = serial::from_time(
-        f64::from(hour),
-        f64::from(minute),
-        f64::from(second) + millis,
-    );
+    let fraction =
+        serial::from_time(f64::from(hour), f64::from(minute), f64::from(second) + millis);
     Some((fraction, pattern))
 }
 
 /// Splits off AM or PM.
 fn half_day(text: &str) -> (&str, Option<bool>) {
-    let Some((clock, suffix)) = text
-        .len()
-        .checked_sub(2)
-        .and_then(|at| text.split_at_checked(at))
+    let Some((clock, suffix)) = text.len().checked_sub(2).and_then(|at| text.split_at_checked(at))
     else {
         return (text, None);
     };
@@ -77,10 +71,7 @@ fn half_day(text: &str) -> (&str, Option<bool>) {
 }
 
 fn sixty(text: &str) -> Option<u32> {
-    (text.len() == 2)
-        .then(|| whole(text, 2))
-        .flatten()
-        .filter(|number| *number < 60)
+    (text.len() == 2).then(|| whole(text, 2)).flatten().filter(|number| *number < 60)
 }
 
 fn whole(text: &str, most: usize) -> Option<u32> {

@@ -29,19 +29,11 @@ pub(super) fn text(number: f64, section: &Section, locale: &Locale) -> Option<St
         date: serial::to_date(day as f64)?,
         within: rounded.rem_euclid(86_400_000),
         total: rounded,
-        twelve: section
-            .parts
-            .iter()
-            .any(|part| matches!(part, FormatPart::AmPm(_))),
+        twelve: section.parts.iter().any(|part| matches!(part, FormatPart::AmPm(_))),
         locale,
     };
     let mut out = String::new();
-    if rounded < 0
-        && section
-            .parts
-            .iter()
-            .any(|part| matches!(part, FormatPart::Elapsed(_)))
-    {
+    if rounded < 0 && section.parts.iter().any(|part| matches!(part, FormatPart::Elapsed(_))) {
         out.push('-');
     }
     for part in &section.parts {
@@ -106,10 +98,7 @@ impl Parts<'_> {
             DatePart::Month2 => format!("{month:02}"),
             DatePart::MonthAbbr => name(&self.locale.months_short, month - 1).to_owned(),
             DatePart::MonthFull => name(&self.locale.months, month - 1).to_owned(),
-            DatePart::MonthLetter => name(&self.locale.months, month - 1)
-                .chars()
-                .take(1)
-                .collect(),
+            DatePart::MonthLetter => name(&self.locale.months, month - 1).chars().take(1).collect(),
             DatePart::Day => day.to_string(),
             DatePart::Day2 => format!("{day:02}"),
             DatePart::DayAbbr => name(&self.locale.days_short, self.weekday()).to_owned(),
@@ -122,11 +111,7 @@ impl Parts<'_> {
             DatePart::Second2 => format!("{second:02}"),
             DatePart::SubSecond(places) => {
                 let digits = format!("{:03}", self.within % 1000);
-                digits
-                    .chars()
-                    .chain(std::iter::repeat('0'))
-                    .take(usize::from(places))
-                    .collect()
+                digits.chars().chain(std::iter::repeat('0')).take(usize::from(places)).collect()
             }
         }
     }
@@ -158,9 +143,5 @@ impl Parts<'_> {
 }
 
 fn name<const N: usize>(names: &[&'static str; N], index: i8) -> &'static str {
-    usize::try_from(index)
-        .ok()
-        .and_then(|index| names.get(index))
-        .copied()
-        .unwrap_or("")
+    usize::try_from(index).ok().and_then(|index| names.get(index)).copied().unwrap_or("")
 }

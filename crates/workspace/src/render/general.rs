@@ -20,11 +20,7 @@ pub(crate) fn general(number: f64, decimal: char) -> String {
         let places = usize::try_from(9 - magnitude).unwrap_or(0);
         trim(&format!("{number:.places$}")).to_owned()
     };
-    if decimal == '.' {
-        text
-    } else {
-        text.replace('.', &decimal.to_string())
-    }
+    if decimal == '.' { text } else { text.replace('.', &decimal.to_string()) }
 }
 
 fn exponent(number: f64) -> String {
@@ -36,9 +32,5 @@ fn exponent(number: f64) -> String {
 }
 
 fn trim(text: &str) -> &str {
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        text
-    }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }

@@ -33,10 +33,7 @@ impl Renderer {
         };
         Self {
             locale,
-            options: FormatOptions {
-                date_system: DateSystem::Date1900,
-                locale: numbers,
-            },
+            options: FormatOptions { date_system: DateSystem::Date1900, locale: numbers },
             parsed: HashMap::new(),
         }
     }
@@ -77,9 +74,7 @@ impl Renderer {
             return general(number, locale.decimal);
         }
         let parsed = parsed.clone();
-        parsed
-            .try_format(number, &self.options)
-            .unwrap_or_else(|_| general(number, locale.decimal))
+        parsed.try_format(number, &self.options).unwrap_or_else(|_| general(number, locale.decimal))
     }
 
     fn number(&mut self, number: f64, format: &NumberFormat) -> String {
@@ -108,11 +103,7 @@ impl Renderer {
         let Some(parsed) = self.parse(pattern) else {
             return text.to_owned();
         };
-        let Some(section) = parsed
-            .sections()
-            .iter()
-            .rev()
-            .find(|s| s.has_text_placeholder())
+        let Some(section) = parsed.sections().iter().rev().find(|s| s.has_text_placeholder())
         else {
             return text.to_owned();
         };

@@ -39,11 +39,7 @@ fn recorded_patterns() {
     for (number, pattern, text) in [
         (46_024.0, "m-d", "1-2"),
         (46_270.0, "yyyy-mm-dd", "2026-09-05"),
-        (
-            46_292.437_673_611_11,
-            "yyyy-mm-dd h:mm:ss",
-            "2026-09-27 10:30:15",
-        ),
+        (46_292.437_673_611_11, "yyyy-mm-dd h:mm:ss", "2026-09-27 10:30:15"),
         (46_292.0, "m/d/yyyy", "9/27/2026"),
         (100.15, "\"$\"#,##0.00", "$100.15"),
         (1234.5, "\"$\"#,##0.00", "$1,234.50"),
@@ -67,11 +63,7 @@ fn dates_times_and_durations() {
         (0.437_678_240_740_740_7, "h:mm:ss.000", "10:30:15.400"),
         (25.0 / 24.0, "[h]:mm:ss", "25:00:00"),
         (-0.5, "[h]:mm", "-12:00"),
-        (
-            46_292.999_999_988_43,
-            "yyyy-mm-dd h:mm:ss",
-            "2026-09-28 0:00:00",
-        ),
+        (46_292.999_999_988_43, "yyyy-mm-dd h:mm:ss", "2026-09-28 0:00:00"),
         (1.0, "yyyy-mm-dd", "1899-12-31"),
         (60.0, "yyyy-mm-dd", "1900-02-28"),
         (61.0, "yyyy-mm-dd", "1900-03-01"),
@@ -106,50 +98,23 @@ fn kinds_without_a_pattern_use_the_locale() {
     let format = |kind| NumberFormat::new(kind, "");
     let mut us = Renderer::new("en_US");
     let number = ScalarView::Number(45_306.75);
-    assert_eq!(
-        us.text(number, Some(&format(FormatKind::Date))),
-        "1/15/2024"
-    );
-    assert_eq!(
-        us.text(number, Some(&format(FormatKind::Time))),
-        "6:00:00 PM"
-    );
-    assert_eq!(
-        us.text(number, Some(&format(FormatKind::DateTime))),
-        "1/15/2024 18:00:00"
-    );
-    assert_eq!(
-        us.text(number, Some(&format(FormatKind::Currency))),
-        "$45,306.75"
-    );
+    assert_eq!(us.text(number, Some(&format(FormatKind::Date))), "1/15/2024");
+    assert_eq!(us.text(number, Some(&format(FormatKind::Time))), "6:00:00 PM");
+    assert_eq!(us.text(number, Some(&format(FormatKind::DateTime))), "1/15/2024 18:00:00");
+    assert_eq!(us.text(number, Some(&format(FormatKind::Currency))), "$45,306.75");
     let mut german = Renderer::new("de_DE");
-    assert_eq!(
-        german.text(number, Some(&format(FormatKind::Date))),
-        "15.01.2024"
-    );
-    assert_eq!(
-        german.text(number, Some(&format(FormatKind::Currency))),
-        "45.306,75 €"
-    );
+    assert_eq!(german.text(number, Some(&format(FormatKind::Date))), "15.01.2024");
+    assert_eq!(german.text(number, Some(&format(FormatKind::Currency))), "45.306,75 €");
     assert_eq!(german.pattern(45_306.0, "d. mmmm yyyy"), "15. Januar 2024");
     assert_eq!(german.text(number, None), "45306,75");
-    assert_eq!(
-        Renderer::new("en_GB").text(number, Some(&format(FormatKind::Date))),
-        "15/01/2024"
-    );
-    assert_eq!(
-        Renderer::new("fr_FR").pattern(45_306.0, "d mmmm yyyy"),
-        "15 janvier 2024"
-    );
+    assert_eq!(Renderer::new("en_GB").text(number, Some(&format(FormatKind::Date))), "15/01/2024");
+    assert_eq!(Renderer::new("fr_FR").pattern(45_306.0, "d mmmm yyyy"), "15 janvier 2024");
 }
 
 #[test]
 fn other_values() {
     let mut renderer = Renderer::new("en_US");
-    let error = Scalar::Error(Box::new(CellError {
-        shown: "#DIV/0!".into(),
-        message: "".into(),
-    }));
+    let error = Scalar::Error(Box::new(CellError { shown: "#DIV/0!".into(), message: "".into() }));
     assert_eq!(renderer.text(ScalarView::Empty, None), "");
     assert_eq!(renderer.text(ScalarView::Bool(true), None), "TRUE");
     assert_eq!(renderer.text(error.view(), None), "#DIV/0!");

@@ -21,7 +21,12 @@ pub(crate) fn follow(
 }
 
 /// Rewrites formulas that name a sheet by its old title.
-pub(crate) fn renamed(session: &mut Session<'_>, book: &mut Book, old: &str, new: &str) -> Result<(), ApiError> {
+pub(crate) fn renamed(
+    session: &mut Session<'_>,
+    book: &mut Book,
+    old: &str,
+    new: &str,
+) -> Result<(), ApiError> {
     rewrite(session, book, |_, text| formula::rename_sheet(text, old, new))
 }
 

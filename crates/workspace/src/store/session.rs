@@ -21,12 +21,7 @@ pub(crate) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(connection: &'a Connection, cache: &'a mut Cache, now_ms: i64) -> Self {
-        Self {
-            connection,
-            cache,
-            staged: Staged::default(),
-            now_ms,
-        }
+        Self { connection, cache, staged: Staged::default(), now_ms }
     }
 
     pub(super) fn finish(self) -> Result<Staged, ApiError> {
@@ -61,10 +56,11 @@ impl<'a> Session<'a> {
 
     /// Writes a book: the head, the sheets and the blocks that differ from what is stored.
     pub(crate) fn save(&mut self, mut book: Book) -> Result<Arc<Book>, ApiError> {
+        let now = crate::sheets::enter::local_time(&book, self.now_ms);
+        crate::formula::recalculate(self, &mut book, now)?;
         let before = self.find_book(&book.id)?;
-        let head_changed = before
-            .as_ref()
-            .is_none_or(|before| !Arc::ptr_eq(&before.head, &book.head));
+        let head_changed =
+            before.as_ref().is_none_or(|before| !Arc::ptr_eq(&before.head, &book.head));
         if head_changed {
             let record = serde_json::to_vec(&*book.head)?;
             self.connection
@@ -75,10 +71,7 @@ impl<'a> Session<'a> {
         for sheet in &mut book.sheets {
             let id = sheet.id;
             kept.insert(id);
-            let old = before
-                .as_ref()
-                .and_then(|before| before.sheet_arc(id))
-                .cloned();
+            let old = before.as_ref().and_then(|before| before.sheet_arc(id)).cloned();
             if old.as_ref().is_some_and(|old| Arc::ptr_eq(old, sheet)) {
                 continue;
             }
@@ -91,9 +84,7 @@ impl<'a> Session<'a> {
         }
         crate::drive::book_saved(self.connection, &book.id, book.title(), self.now_ms)?;
         let book = Arc::new(book);
-        self.staged
-            .books
-            .insert(book.id.clone(), Some(Arc::clone(&book)));
+        self.staged.books.insert(book.id.clone(), Some(Arc::clone(&book)));
         Ok(book)
     }
 
@@ -105,17 +96,14 @@ impl<'a> Session<'a> {
         for sheet in &book.sheets {
             self.remove_sheet(id, sheet)?;
         }
-        self.connection
-            .execute("DELETE FROM books WHERE id = ?1", params![id])?;
+        self.connection.execute("DELETE FROM books WHERE id = ?1", params![id])?;
         self.staged.books.insert(id.to_owned(), None);
         Ok(true)
     }
 
     /// Returns the ids of all books.
     pub(crate) fn book_ids(&self) -> Result<Vec<String>, ApiError> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT id FROM books ORDER BY id")?;
+        let mut statement = self.connection.prepare("SELECT id FROM books ORDER BY id")?;
         let ids = statement.query_map([], |row| row.get(0))?;
         Ok(ids.collect::<rusqlite::Result<_>>()?)
     }
@@ -139,11 +127,7 @@ impl<'a> Session<'a> {
             let sheet: Sheet = serde_json::from_slice(&record)?;
             sheets.push(Arc::new(sheet));
         }
-        Ok(Some(Book {
-            id: id.to_owned(),
-            head: Arc::new(head),
-            sheets,
-        }))
+        Ok(Some(Book { id: id.to_owned(), head: Arc::new(head), sheets }))
     }
 
     fn save_sheet(
@@ -174,10 +158,8 @@ impl<'a> Session<'a> {
         for id in sheet.grid.ids() {
             self.remove_block(id)?;
         }
-        self.connection.execute(
-            "DELETE FROM sheets WHERE book = ?1 AND id = ?2",
-            params![book, sheet.id],
-        )?;
+        self.connection
+            .execute("DELETE FROM sheets WHERE book = ?1 AND id = ?2", params![book, sheet.id])?;
         Ok(())
     }
 
@@ -189,9 +171,7 @@ impl<'a> Session<'a> {
     }
 
     fn remove_block(&mut self, id: i64) -> Result<(), ApiError> {
-        self.connection
-            .prepare_cached("DELETE FROM blocks WHERE id = ?1")?
-            .execute(params![id])?;
+        self.connection.prepare_cached("DELETE FROM blocks WHERE id = ?1")?.execute(params![id])?;
         self.staged.gone.push(id);
         Ok(())
     }

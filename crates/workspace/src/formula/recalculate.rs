@@ -1,0 +1,240 @@
+//! Computing all formulas of a book, each after those it needs.
+
+use std::collections::HashMap;
+
+use jiff::civil::DateTime;
+use lockstep_a1::Rect;
+
+use super::cells::{BookCells, Place, named};
+use super::evaluate::{Evaluator, circular, unparsed};
+use super::parse::{Expression, parse};
+use super::value::Stop;
+use crate::book::Book;
+use crate::grid::Scalar;
+use crate::http::ApiError;
+use crate::locale::Locale;
+use crate::render::Renderer;
+use crate::store::Session;
+
+/// Computes every formula of a book, and stores the values that changed beside their formulas.
+///
+/// `now` is the wall-clock time of the book, for TODAY and NOW.
+pub(crate) fn recalculate(
+    session: &mut Session<'_>,
+    book: &mut Book,
+    now: DateTime,
+) -> Result<(), ApiError> {
+    let formulas = collect(session, book)?;
+    if formulas.is_empty() {
+        return Ok(());
+    }
+    let results = compute(session, book, formulas, now)?;
+    for ((sheet, row, column), value) in results {
+        book.sheet_mut(sheet)?.grid.cell_mut(session, row, column)?.value = value;
+    }
+    Ok(())
+}
+
+/// Is one formula with the ranges it reads.
+struct Formula {
+    place: Place,
+    tree: Option<Expression>,
+    needs: Vec<(i32, Rect)>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Waiting,
+    /// Its precedents are being computed.
+    Open,
+    /// It needs itself.
+    Circular,
+    Done,
+}
+
+fn collect(session: &mut Session<'_>, book: &Book) -> Result<Vec<Formula>, ApiError> {
+    let locale = Locale::of(book.locale());
+    let mut formulas = Vec::new();
+    for sheet in &book.sheets {
+        for (row, column, text) in sheet.grid.formulas(session)? {
+            let tree = parse(&text, locale.decimal);
+            let mut needs = Vec::new();
+            if let Some(tree) = &tree {
+                tree.each_reference(&mut |reference| {
+                    needs.extend(resolve(book, sheet.id, reference))
+                });
+            }
+            formulas.push(Formula {
+                place: (sheet.id, row, column),
+                tree,
+                needs,
+                state: State::Waiting,
+            });
+        }
+    }
+    Ok(formulas)
+}
+
+/// Returns the cells that a reference or name means, inside the grid.
+fn resolve(book: &Book, own: i32, reference: &Expression) -> Option<(i32, Rect)> {
+    let (sheet, cells) = match reference {
+        Expression::Reference(reference) => {
+            let sheet = match &reference.sheet {
+                None => own,
+                Some(title) => book.sheet_titled(title)?.id,
+            };
+            (sheet, reference.cells())
+        }
+        Expression::Name(name) => named(book, name)?,
+        _ => return None,
+    };
+    let grid = &book.sheet(sheet)?.grid;
+    let rect = cells.close(grid.rows(), grid.columns()).clip(grid.rows(), grid.columns())?;
+    Some((sheet, rect))
+}
+
+/// Finds the formulas that lie in a range: by sheet and column, their rows in order.
+struct Index {
+    columns: HashMap<i32, HashMap<u32, Vec<(u32, usize)>>>,
+}
+
+/// Is where the search for a formula's precedents goes on.
+#[derive(Clone, Copy, Default)]
+struct Cursor {
+    need: usize,
+    column: u32,
+    position: usize,
+    started: bool,
+}
+
+impl Index {
+    fn new(formulas: &[Formula]) -> Self {
+        let mut columns: HashMap<i32, HashMap<u32, Vec<(u32, usize)>>> = HashMap::new();
+        for (number, formula) in formulas.iter().enumerate() {
+            let (sheet, row, column) = formula.place;
+            columns.entry(sheet).or_default().entry(column).or_default().push((row, number));
+        }
+        columns.values_mut().flat_map(HashMap::values_mut).for_each(|rows| rows.sort_unstable());
+        Self { columns }
+    }
+
+    /// Returns the next formula that lies in what a formula needs.
+    fn next(&self, needs: &[(i32, Rect)], cursor: &mut Cursor) -> Option<usize> {
+        while let Some((sheet, rect)) = needs.get(cursor.need) {
+            if let Some(columns) = self.columns.get(sheet) {
+                if !cursor.started {
+                    *cursor =
+                        Cursor { column: rect.start_column, position: 0, started: true, ..*cursor };
+                }
+                while cursor.column < rect.end_column {
+                    if let Some(rows) = columns.get(&cursor.column) {
+                        let first = rows.partition_point(|(row, _)| *row < rect.start_row);
+                        if let Some((row, number)) = rows.get(first + cursor.position)
+                            && *row < rect.end_row
+                        {
+                            cursor.position += 1;
+                            return Some(*number);
+                        }
+                    }
+                    cursor.column += 1;
+                    cursor.position = 0;
+                }
+            }
+            *cursor = Cursor { need: cursor.need + 1, ..Cursor::default() };
+        }
+        None
+    }
+}
+
+fn compute(
+    session: &mut Session<'_>,
+    book: &Book,
+    mut formulas: Vec<Formula>,
+    now: DateTime,
+) -> Result<Vec<(Place, Scalar)>, ApiError> {
+    let index = Index::new(&formulas);
+    let mut cells = BookCells::new(session, book);
+    // An explicit stack: chains of formulas can be as long as a sheet.
+    let mut stack: Vec<(usize, Cursor)> = Vec::new();
+    for number in 0..formulas.len() {
+        if formulas.get(number).is_some_and(|formula| formula.state == State::Waiting) {
+            open(&mut formulas, &mut stack, number);
+        }
+        while let Some((current, mut cursor)) = stack.pop() {
+            let Some(formula) = formulas.get(current) else { continue };
+            let Some(needed) = index.next(&formula.needs, &mut cursor) else {
+                finish(&mut cells, &mut formulas, current, book, now)?;
+                continue;
+            };
+            stack.push((current, cursor));
+            match formulas.get(needed).map(|formula| formula.state) {
+                Some(State::Waiting) => open(&mut formulas, &mut stack, needed),
+                Some(State::Open | State::Circular) => close_cycle(&mut formulas, &stack, needed),
+                Some(State::Done) | None => {}
+            }
+        }
+    }
+    let computed = std::mem::take(&mut cells.computed);
+    let mut changed = Vec::new();
+    for (place, value) in computed {
+        if cells.stored(place)? != value {
+            changed.push((place, value));
+        }
+    }
+    // By place, so that neighbours are written together.
+    changed.sort_unstable_by_key(|(place, _)| *place);
+    Ok(changed)
+}
+
+fn open(formulas: &mut [Formula], stack: &mut Vec<(usize, Cursor)>, number: usize) {
+    if let Some(formula) = formulas.get_mut(number) {
+        formula.state = State::Open;
+        stack.push((number, Cursor::default()));
+    }
+}
+
+/// Marks every formula from `needed` to the top of the stack: together they are a circle.
+fn close_cycle(formulas: &mut [Formula], stack: &[(usize, Cursor)], needed: usize) {
+    for (number, _) in stack.iter().rev() {
+        if let Some(formula) = formulas.get_mut(*number) {
+            formula.state = State::Circular;
+        }
+        if *number == needed {
+            break;
+        }
+    }
+}
+
+fn finish(
+    cells: &mut BookCells<'_, '_>,
+    formulas: &mut [Formula],
+    number: usize,
+    book: &Book,
+    now: DateTime,
+) -> Result<(), ApiError> {
+    let Some(formula) = formulas.get_mut(number) else { return Ok(()) };
+    let value = match (&formula.tree, formula.state) {
+        (_, State::Circular) => circular(),
+        (None, _) => unparsed(),
+        (Some(tree), _) => {
+            let mut evaluator = Evaluator {
+                source: cells,
+                locale: Locale::of(book.locale()),
+                renderer: Renderer::new(book.locale()),
+                now,
+                sheet: 0,
+                row: 0,
+                column: 0,
+            };
+            match evaluator.compute(tree, formula.place) {
+                Ok(value) => value,
+                Err(Stop::Error(error)) => Scalar::Error(error),
+                Err(Stop::Broken(error)) => return Err(error),
+            }
+        }
+    };
+    formula.state = State::Done;
+    cells.computed.insert(formula.place, value);
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Formulas over HTTP: computed after every write, following rows, columns, sheets and copies.
+
+use serde_json::{Value, json};
+
+use crate::server::Server;
+
+struct Sheet {
+    server: Server,
+    path: String,
+}
+
+impl Sheet {
+    async fn new() -> Self {
+        let server = Server::start().await;
+        let made =
+            server.post("/v4/spreadsheets", json!({"properties": {"title": "t"}})).await.ok();
+        let path = format!("/v4/spreadsheets/{}", made["spreadsheetId"].as_str().unwrap());
+        Self { server, path }
+    }
+
+    async fn put(&self, range: &str, values: Value) {
+        let path = format!("{}/values/{range}?valueInputOption=USER_ENTERED", self.path);
+        let answer = self
+            .server
+            .send("PUT", &path, "application/json", json!({"values": values}).to_string())
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
+    async fn batch(&self, requests: Value) {
+        let answer = self
+            .server
+            .post(&format!("{}:batchUpdate", self.path), json!({"requests": requests}))
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
+    async fn get(&self, range: &str, render: &str) -> Value {
+        let path = format!("{}/values/{range}?valueRenderOption={render}", self.path);
+        self.server.get(&path).await.ok()["values"].clone()
+    }
+
+    async fn shown(&self, range: &str) -> Value {
+        self.get(range, "FORMATTED_VALUE").await
+    }
+
+    async fn formulas(&self, range: &str) -> Value {
+        self.get(range, "FORMULA").await
+    }
+}
+
+#[tokio::test]
+async fn values_and_formulas_by_render_option() {
+    let sheet = Sheet::new().await;
+    sheet
+        .put(
+            "A1:D2",
+            json!([["=4/2", "2020-01-01", "string", 53], ["=3/2", 0.12, "1999-01-02", ""]]),
+        )
+        .await;
+    assert_eq!(
+        sheet.get("Sheet1", "UNFORMATTED_VALUE").await,
+        json!([[2, 43831, "string", 53], [1.5, 0.12, 36162]])
+    );
+    assert_eq!(
+        sheet.shown("Sheet1").await,
+        json!([["2", "2020-01-01", "string", "53"], ["1.5", "0.12", "1999-01-02"]])
+    );
+    assert_eq!(sheet.formulas("A1:A2").await, json!([["=4/2"], ["=3/2"]]));
+}
+
+#[tokio::test]
+async fn chains_are_computed_in_order_and_again() {
+    let sheet = Sheet::new().await;
+    sheet.put("A1", json!([["=A2*2", "=A1+SUM(A2:A3)"], ["=A3+1"], [10]])).await;
+    assert_eq!(sheet.shown("A1:B1").await, json!([["22", "43"]]));
+    sheet.put("A3", json!([[1]])).await;
+    assert_eq!(sheet.shown("A1:B1").await, json!([["4", "7"]]));
+    let path = format!("{}/values/A3:clear", sheet.path);
+    sheet.server.post(&path, json!({})).await.ok();
+    assert_eq!(sheet.shown("A1:A2").await, json!([["2"], ["1"]]));
+}
+
+#[tokio::test]
+async fn circles_and_errors() {
+    let sheet = Sheet::new().await;
+    sheet
+        .put(
+            "A1",
+            json!([
+                ["=B1", "=C1+1", "=A1", "=A1+1", "=E1"],
+                ["=1/0", "=A2+1", "=NOPE()", "=1+", "=IFERROR(A2,\"x\")"]
+            ]),
+        )
+        .await;
+    assert_eq!(
+        sheet.shown("A1:E2").await,
+        json!([
+            ["#REF!", "#REF!", "#REF!", "#REF!", "#REF!"],
+            ["#DIV/0!", "#DIV/0!", "#NAME?", "#ERROR!", "x"]
+        ])
+    );
+    let path =
+        format!("{}?ranges=A1:A2&fields=sheets.data.rowData.values.effectiveValue", sheet.path);
+    let rows = sheet.server.get(&path).await.ok()["sheets"][0]["data"][0]["rowData"].clone();
+    assert_eq!(rows[0]["values"][0]["effectiveValue"]["errorValue"]["type"], "REF");
+    assert_eq!(
+        rows[1]["values"][0]["effectiveValue"]["errorValue"],
+        json!({"type": "DIVIDE_BY_ZERO", "message": "Function DIVIDE parameter 2 cannot be zero."})
+    );
+    sheet.put("C1", json!([[5]])).await;
+    assert_eq!(sheet.shown("A1:D1").await, json!([["6", "6", "5", "7"]]));
+}
+
+#[tokio::test]
+async fn references_follow_rows_columns_and_titles() {
+    let sheet = Sheet::new().await;
+    sheet.batch(json!([{"addSheet": {"properties": {"sheetId": 7, "title": "Other"}}}])).await;
+    sheet.put("A1", json!([[1], [2], [3], ["=SUM(A1:A3)"], ["=$A$2"]])).await;
+    sheet.put("Other!A1", json!([["=Sheet1!A4*10"]])).await;
+    assert_eq!(sheet.shown("Other!A1").await, json!([["60"]]));
+    let rows = |start: u32, end: u32| json!({"sheetId": 0, "dimension": "ROWS", "startIndex": start, "endIndex": end});
+    sheet
+        .batch(json!([{"insertDimension": {"range": rows(1, 3), "inheritFromBefore": false}}]))
+        .await;
+    assert_eq!(sheet.formulas("A6:A7").await, json!([["=SUM(A1:A5)"], ["=$A$4"]]));
+    assert_eq!(sheet.formulas("Other!A1").await, json!([["=Sheet1!A6*10"]]));
+    sheet.put("A2", json!([[100]])).await;
+    assert_eq!(sheet.shown("Other!A1").await, json!([["1060"]]));
+    sheet.batch(json!([{"deleteDimension": {"range": rows(3, 4)}}])).await;
+    assert_eq!(sheet.formulas("A5:A6").await, json!([["=SUM(A1:A4)"], ["=#REF!"]]));
+    assert_eq!(sheet.shown("A5:A6").await, json!([["104"], ["#REF!"]]));
+    let columns = json!({"sheetId": 0, "dimension": "COLUMNS", "startIndex": 0, "endIndex": 1});
+    sheet.batch(json!([{"insertDimension": {"range": columns}}])).await;
+    sheet.batch(json!([{"updateSheetProperties": {"properties": {"sheetId": 0, "title": "My Data"}, "fields": "title"}}])).await;
+    assert_eq!(sheet.formulas("Other!A1").await, json!([["='My Data'!B5*10"]]));
+    assert_eq!(sheet.shown("Other!A1").await, json!([["1040"]]));
+}
+
+#[tokio::test]
+async fn long_chains_do_not_exhaust_the_stack() {
+    let sheet = Sheet::new().await;
+    sheet.batch(json!([{"updateSheetProperties": {
+        "properties": {"sheetId": 0, "gridProperties": {"rowCount": 20000}}, "fields": "gridProperties.rowCount"}}])).await;
+    let rows: Vec<Value> = (0..20_000)
+        .map(|row| if row == 19_999 { json!([1]) } else { json!([format!("=A{}+1", row + 2)]) })
+        .collect();
+    sheet.put("A1", json!(rows)).await;
+    assert_eq!(sheet.shown("A1").await, json!([["20000"]]));
+}
