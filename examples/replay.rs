@@ -141,7 +141,8 @@ async fn play(path: &Path) -> Outcome<Vec<Option<String>>> {
             })
             .await
     });
-    let mut player = Player { address: address.to_string(), ids: HashMap::new() };
+    let mut player =
+        Player { address: address.to_string(), ids: HashMap::new(), furnished: HashSet::new() };
     let made = made(interactions);
     let mut results = Vec::with_capacity(interactions.len());
     for interaction in interactions {
@@ -165,9 +166,12 @@ struct Player {
 fn made(interactions: &[Value]) -> HashSet<String> {
     interactions
         .iter()
-        .filter(|interaction| request_of(interaction).is_some_and(|(method, _, _)| method == "POST"))
+        .filter(|interaction| {
+            request_of(interaction).is_some_and(|(method, _, _)| method == "POST")
+        })
         .filter_map(|interaction| {
-            let body: Value = serde_json::from_str(text(interaction, &["response", "body"])).ok()?;
+            let body: Value =
+                serde_json::from_str(text(interaction, &["response", "body"])).ok()?;
             let id = body.get("id").or_else(|| body.get("spreadsheetId"))?;
             id.as_str().map(str::to_owned)
         })
@@ -178,7 +182,8 @@ impl Player {
     /// Makes the files that a recorded list tells, but that no recorded call created, the files of
     /// the account: what is missing is created, what another list told before is deleted.
     async fn furnish(&mut self, interaction: &Value, made: &HashSet<String>) -> Outcome<()> {
-        let body: Value = serde_json::from_str(text(interaction, &["response", "body"])).unwrap_or_default();
+        let body: Value =
+            serde_json::from_str(text(interaction, &["response", "body"])).unwrap_or_default();
         let Some(files) = body.get("files").and_then(Value::as_array) else {
             return Ok(());
         };
@@ -190,7 +195,8 @@ impl Player {
         if listed.is_empty() {
             return Ok(());
         }
-        let gone: Vec<String> = self.furnished.iter().filter(|id| !listed.contains_key(id.as_str())).cloned().collect();
+        let gone: Vec<String> =
+            self.furnished.iter().filter(|id| !listed.contains_key(id.as_str())).cloned().collect();
         for id in gone {
             let path = self.mapped(&format!("/drive/v3/files/{id}"));
             self.send("DELETE", &path, None).await?;
@@ -198,8 +204,10 @@ impl Player {
         }
         for (id, name) in listed {
             if self.furnished.insert(id.to_owned()) {
-                let body = json!({"name": name, "mimeType": "application/vnd.google-apps.spreadsheet"});
-                let (_, answer) = self.send("POST", "/drive/v3/files", Some(&body.to_string())).await?;
+                let body =
+                    json!({"name": name, "mimeType": "application/vnd.google-apps.spreadsheet"});
+                let (_, answer) =
+                    self.send("POST", "/drive/v3/files", Some(&body.to_string())).await?;
                 let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
                 if let Some(ours) = answer.get("id").and_then(Value::as_str) {
                     self.ids.insert(id.to_owned(), ours.to_owned());
@@ -263,7 +271,8 @@ impl Player {
                         continue;
                     }
                     let sorted = (key == "files").then(|| self.sorted(value, own)).flatten();
-                    let (value, own) = sorted.as_ref().map_or((value, own), |(value, own)| (value, own));
+                    let (value, own) =
+                        sorted.as_ref().map_or((value, own), |(value, own)| (value, own));
                     if let Some(reason) = self.differ(&at, value, own) {
                         return Some(reason);
                     }
