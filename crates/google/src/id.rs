@@ -4,6 +4,9 @@ use crate::{Error, Result};
 
 const OPERATION: &str = "id";
 
+/// The longest id, in bytes. Google's have 33 or 44; the generated code panics on a URL of 64 KB.
+const LONGEST_ID: usize = 256;
+
 /// Returns the id in `text`, which is an id or a pasted Google URL.
 ///
 /// Understands `…/spreadsheets/d/ID/edit#gid=0`, `…/d/ID`, `…/folders/ID`, `…/file/d/ID/view` and
@@ -26,6 +29,13 @@ pub fn parse_id(text: &str) -> Result<String> {
 pub(crate) fn check_id(operation: &'static str, id: &str) -> Result<()> {
     if id.is_empty() {
         return Err(Error::invalid(operation, "the id is empty"));
+    }
+    if id.len() > LONGEST_ID {
+        let length = id.len();
+        return Err(Error::invalid(
+            operation,
+            format!("{} is not an id: it has {length} bytes", shown(id)),
+        ));
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     match id.chars().find(|c| !allowed(*c)) {
@@ -95,6 +105,7 @@ mod tests {
             "ä",
             "{range}",
             "a b",
+            &"a".repeat(70_000),
             "https://example.com/",
             "https://docs.google.com/spreadsheets/d/",
             "https://docs.google.com/spreadsheets/d/e/2PACX-1v/pubhtml",

@@ -14,6 +14,9 @@ use crate::{Error, File, FileKind, Google, Result};
 
 const CREATE: Call = Call::drive("drive.files.create", Effect::Once);
 
+/// What the generated code puts between the parts of an upload, whatever they contain.
+const BOUNDARY: &[u8] = b"--MDuXWGyeE33QFXGchb2VFWc4Z7945d";
+
 impl Google {
     /// Creates a folder, in `parent` or in the root folder of the account.
     ///
@@ -57,9 +60,17 @@ impl Google {
         parent: Option<&str>,
     ) -> Result<File> {
         check(name, parent)?;
-        let media = mime_type.parse().map_err(|_| {
-            Error::invalid(CREATE.operation, format!("{mime_type:?} is not a MIME type"))
-        })?;
+        let no_type =
+            || Error::invalid(CREATE.operation, format!("{mime_type:?} is not a MIME type"));
+        // The parser lets other characters pass in quotes; as a header they would panic.
+        if mime_type.len() > 255 || mime_type.chars().any(|c| !matches!(c, ' '..='~')) {
+            return Err(no_type());
+        }
+        let media = mime_type.parse().map_err(|_| no_type())?;
+        if content.windows(BOUNDARY.len()).any(|part| part == BOUNDARY) {
+            let message = "the content has the line that ends an upload in it";
+            return Err(Error::invalid(CREATE.operation, message));
+        }
         let (media, content) = (&media, Bytes::from(content));
         let request = api::File {
             name: Some(name.to_owned()),

@@ -38,8 +38,18 @@ async fn content_is_uploaded_in_one_multipart_request() {
         let body = String::from_utf8(asked.body.clone()).unwrap();
         assert!(body.contains(r#""name":"a.csv""#) && body.contains("a,b\n1,2\n"), "{body}");
     }
-    let error = stub.google().create_file("x", "no type", vec![], None).await.unwrap_err();
-    assert_eq!(error.kind, Kind::Invalid);
+    // The generated code would panic on the second and third, and send a broken body for the last.
+    let boundary = b"x\r\n--MDuXWGyeE33QFXGchb2VFWc4Z7945d--\r\n".to_vec();
+    for (mime_type, content) in [
+        ("no type", vec![]),
+        ("text/plain; a=\"\u{e9}\"", vec![]),
+        (&*format!("text/{}", "x".repeat(70_000)), vec![]),
+        ("text/plain", boundary),
+    ] {
+        let error = stub.google().create_file("x", mime_type, content, None).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid, "{error}");
+    }
+    assert_eq!(stub.asked().len(), 2);
 }
 
 /// 64-bit numbers are strings on the wire (bug 5).

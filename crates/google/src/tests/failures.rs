@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::stub::{Answer, Stub};
-use crate::{CellFields, CellWrite, Config, Error, Google, Kind, Request, Retry};
+use crate::{
+    CellFields, CellWrite, Config, Error, FileQuery, Google, GridParts, Kind, Marker,
+    MetadataQuery, NewSpreadsheet, Render, Request, Retry,
+};
 
 const QUOTA: &str = r#"{"error":{"code":429,"message":"Quota exceeded for quota metric 'Read requests' and limit 'Read requests per minute per user' of service 'sheets.googleapis.com' for consumer 'project_number:1'.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"RATE_LIMIT_EXCEEDED","domain":"googleapis.com"}]}}"#;
 const INTERNAL: &str =
@@ -212,4 +215,69 @@ async fn a_failure_that_passes_is_not_seen() {
     let google = stub.google();
     assert_eq!(google.spreadsheet("id").await.unwrap().title, "T");
     assert_eq!((google.calls().reads, google.calls().retries), (3, 2));
+}
+
+/// An answer that ends early is never taken for a whole one, wherever it is cut.
+#[tokio::test]
+async fn no_part_of_an_answer_is_taken_for_the_whole() {
+    const WHOLE: &str = r#"{"replies":[{"addSheet":{"properties":{"sheetId":1,"title":"é"}}}],
+        "sheets":[],"valueRanges":[{"range":"A1","values":[[1.5,"x"]]}]}"#;
+    let cuts: Vec<usize> = (0..WHOLE.len()).filter(|at| WHOLE.is_char_boundary(*at)).collect();
+    let count = cuts.len();
+    let stub = Stub::start(move |_, n| json(200, WHOLE.get(..cuts[n / 4]).unwrap())).await;
+    let mut config = stub.config();
+    config.backoff.attempts = 1;
+    let google = Google::new(config).unwrap();
+    let range = ["A1".to_owned()];
+    for _ in 0..count {
+        let write = google.batch_update("id", &write(), &[]).await.unwrap_err();
+        assert_eq!((write.kind, write.retry), (Kind::Garbled, Retry::Ambiguous));
+        for read in [
+            google.spreadsheet("id").await.unwrap_err(),
+            google.values("id", &range, Render::Formula).await.unwrap_err(),
+            google.grid("id", &range, GridParts::default()).await.unwrap_err(),
+        ] {
+            assert_eq!((read.kind, read.retry), (Kind::Garbled, Retry::Temporary));
+        }
+    }
+}
+
+/// TLS is set up without a process-wide provider; on a machine without CA certificates that is
+/// said, and elsewhere a server that speaks no TLS is a broken connection.
+#[tokio::test]
+async fn https_works_or_says_why_not() {
+    let stub = Stub::always("{}").await;
+    let sheets_url = stub.url.replace("http://", "https://");
+    let error = match Google::new(Config { sheets_url, ..stub.config() }) {
+        Ok(google) => google.spreadsheet("id").await.unwrap_err(),
+        Err(error) => {
+            assert!(error.to_string().contains("CA certificates"), "{error}");
+            return;
+        }
+    };
+    assert_eq!((error.kind, error.retry), (Kind::Network, Retry::Temporary), "{error}");
+    assert!(stub.asked().is_empty());
+}
+
+/// Futures must be able to move between threads, or no server could use them.
+#[tokio::test]
+async fn every_call_can_be_spawned() {
+    fn spawnable<T>(future: impl Future<Output = T> + Send) {
+        drop(future);
+    }
+    let stub = Stub::always("{}").await;
+    let google = stub.google();
+    let marker = Marker { metadata_id: 1, key: String::new(), value: String::new() };
+    spawnable(google.spreadsheet("id"));
+    spawnable(google.values("id", &[], Render::Formula));
+    spawnable(google.grid("id", &[], GridParts::default()));
+    spawnable(google.batch_update("id", &[], &[]));
+    spawnable(google.batch_update_once("id", &[], &marker, &[]));
+    spawnable(google.create_spreadsheet(&NewSpreadsheet::default()));
+    spawnable(google.search_metadata("id", &MetadataQuery::default()));
+    spawnable(google.find_files(&FileQuery::default()));
+    spawnable(google.move_to("id", "folder"));
+    spawnable(google.delete("id"));
+    spawnable(google.create_folder("x", None));
+    spawnable(google.create_file("x", "text/csv", vec![], None));
 }

@@ -168,6 +168,10 @@ async fn read(stream: &mut TcpStream) -> Option<Asked> {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
         }
+        // A TLS handshake: this is no server for it.
+        if bytes.first() == Some(&0x16) {
+            return None;
+        }
     };
     let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
     let mut lines = text.lines();
