@@ -48,6 +48,15 @@ fn normalize_kind(value: &mut Value, kind: &Kind) {
                 normalize(value, message);
             }
         }
+        // A `float` keeps single precision: 0.1 comes back as 0.1, 0.5411764705882353 as 0.5411765.
+        (Kind::Number(false), value) => {
+            if let Some(number) = value.as_f64()
+                && let Ok(shortest) = single(number).to_string().parse::<f64>()
+                && number.fract() != 0.0
+            {
+                *value = shortest.into();
+            }
+        }
         (Kind::List(inner), Value::Array(items)) => {
             for item in items {
                 normalize_kind(item, inner);
@@ -60,6 +69,13 @@ fn normalize_kind(value: &mut Value, kind: &Kind) {
         }
         _ => {}
     }
+}
+
+/// Returns a number in single precision.
+fn single(number: f64) -> f32 {
+    #[allow(clippy::cast_possible_truncation, reason = "the loss of precision is what is wanted")]
+    let single = number as f32;
+    single
 }
 
 fn is_default(value: &Value) -> bool {
@@ -83,6 +99,12 @@ fn twin_colors(map: &mut Map<String, Value>, message: &Message) {
     for name in plain {
         let style = format!("{name}Style");
         if message.field(&style).is_none() {
+            continue;
+        }
+        if map.get(&style).is_some_and(|styled| styled.as_object().is_some_and(Map::is_empty)) {
+            // A style that names no colour clears both.
+            map.shift_remove(&style);
+            map.shift_remove(name);
             continue;
         }
         if let Some(styled) = map.get(&style) {

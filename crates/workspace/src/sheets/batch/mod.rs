@@ -2,21 +2,23 @@
 
 pub(crate) mod cells;
 mod dimensions;
+mod find;
 mod groups;
 mod merges;
 mod metadata;
 mod names;
 mod objects;
+mod paste;
 mod rules;
 pub(crate) mod sheet;
 mod sort;
+mod tidy;
 
 use std::collections::HashMap;
 
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::enter::local_time;
 use super::get::{View, tell};
 use super::ranges::Range;
 use super::{Request, body_of, commit};
@@ -35,19 +37,15 @@ const MAX_REQUESTS: usize = 100_000;
 pub(crate) struct Batch<'a, 'b> {
     pub(crate) session: &'a mut Session<'b>,
     pub(crate) book: Book,
-    pub(crate) now: jiff::civil::DateTime,
+    /// Milliseconds since 1970 UTC.
+    pub(crate) now_ms: i64,
     pub(crate) owner: String,
 }
 
 impl<'a, 'b> Batch<'a, 'b> {
     /// Starts a batch on a copy of a book.
     pub(crate) fn new(session: &'a mut Session<'b>, book: Book, app: &App) -> Self {
-        Self {
-            session,
-            now: local_time(&book, app.now_ms()),
-            book,
-            owner: app.options.owner.clone(),
-        }
+        Self { session, now_ms: app.now_ms(), book, owner: app.options.owner.clone() }
     }
 
     /// Applies one request of a kind and returns its reply, `{}` where it has none.
@@ -76,6 +74,13 @@ impl<'a, 'b> Batch<'a, 'b> {
             "mergeCells" => merges::merge(self, request),
             "unmergeCells" => merges::unmerge(self, request),
             "sortRange" => sort::sort(self, request),
+            "copyPaste" => paste::copy(self, request),
+            "cutPaste" => paste::cut(self, request),
+            "findReplace" => find::replace(self, request),
+            "trimWhitespace" => tidy::trim(self, request),
+            "deleteDuplicates" => tidy::deduplicate(self, request),
+            "insertRange" => tidy::insert_range(self, request),
+            "deleteRange" => tidy::delete_range(self, request),
             "addDimensionGroup" => groups::add(self, request),
             "deleteDimensionGroup" => groups::delete(self, request),
             "updateDimensionGroup" => groups::update(self, request),

@@ -44,12 +44,16 @@ pub(super) fn validate(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Val
 
 /// Applies `setBasicFilter`.
 pub(super) fn set_filter(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
-    let filter = normal(request.get("filter"), "BasicFilter");
+    let mut filter = normal(request.get("filter"), "BasicFilter");
     let range =
         filter.get("range").ok_or_else(|| ApiError::invalid("filter.range must be specified."))?;
     let range = Range::of_object(&batch.book, range)?;
     let sheet = batch.book.sheet_mut(range.sheet)?;
-    range.inside(sheet)?;
+    // The service closes an open range against the grid.
+    let closed = Range { sheet: range.sheet, cells: range.inside(sheet)?.into() };
+    if let Value::Object(map) = &mut filter {
+        map.insert("range".to_owned(), closed.object());
+    }
     sheet.basic_filter = Some(filter);
     Ok(no_reply())
 }
