@@ -4,9 +4,12 @@
 #![cfg(test)]
 
 mod architecture;
+mod bad_input;
 mod clients;
 mod contracts;
 mod harness;
+mod sheet_tools;
 mod stdio;
+mod stdio_calls;
 mod support;
 mod workspace_clients;

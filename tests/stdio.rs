@@ -232,6 +232,23 @@ fn what_is_no_request_is_answered() {
 }
 
 #[test]
+fn bytes_that_are_no_text_and_nesting_without_end_are_answered() {
+    let data = folder();
+    let mut session = Session::initialized(data.path());
+    session.send_bytes(b"\xff\xfe\n");
+    assert_eq!(error_of(&session.answer_to(&Value::Null)).0, -32700);
+    session.send_bytes(format!("{}\n", "[".repeat(100_000)).as_bytes());
+    assert_eq!(error_of(&session.answer_to(&Value::Null)).0, -32700);
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(5000), "}".repeat(5000));
+    let call = r#""method":"tools/call","params":{"name":"findFiles","arguments":"#;
+    session.send_bytes(format!("{{\"jsonrpc\":\"2.0\",\"id\":4,{call}{deep}}}}}\n").as_bytes());
+    let answer = session.answer_or_none().expect("no answer to a request nested 5000 deep");
+    assert_eq!(answer.get("id"), Some(&json!(4)), "{answer}");
+    error_of(&answer);
+    assert_serves(&mut session);
+}
+
+#[test]
 fn a_request_in_two_halves_is_one_request() {
     let data = folder();
     let mut session = Session::initialized(data.path());
@@ -263,8 +280,11 @@ fn unknown_tools_methods_and_arguments_are_answered() {
     assert!(text.contains("nmae") && text.contains("\"name\""), "{text}");
 
     session.send(&json!({"jsonrpc": "2.0", "id": 9, "method": "tools/call"}));
-    let answer = session.answer_to(&json!(9));
-    assert!(answer.get("error").is_some(), "a call without params was answered {answer}");
+    assert_eq!(error_of(&session.answer_to(&json!(9))).0, -32602, "a call without params");
+    for params in [json!({"name": "findFiles", "arguments": []}), json!({"name": 7}), json!({})] {
+        let answer = session.request("tools/call", params.clone());
+        assert_eq!(error_of(&answer).0, -32602, "{params} was answered {answer}");
+    }
     assert_serves(&mut session);
 }
 

@@ -123,7 +123,7 @@ impl Session {
     /// Returns the next answer, which must be to `id`; notifications before it are passed over.
     pub(crate) fn answer_to(&mut self, id: &Value) -> Value {
         loop {
-            let message = self.next();
+            let message = self.message();
             if message.get("method").is_some() {
                 continue;
             }
@@ -142,7 +142,8 @@ impl Session {
         Some(json_rpc(&line))
     }
 
-    fn next(&mut self) -> Value {
+    /// Returns the next message, whatever it is.
+    pub(crate) fn message(&mut self) -> Value {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => json_rpc(&line),
             Err(RecvTimeoutError::Timeout) => panic!("no answer within {PATIENCE:?}"),
