@@ -1,6 +1,10 @@
 //! The integration tests of the workspace, over real HTTP; one binary, one module a subject.
 
 mod drive;
+mod durable;
+mod faults;
 mod formula;
+mod model;
 mod push;
 mod server;
+mod sheets;

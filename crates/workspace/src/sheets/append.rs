@@ -15,6 +15,7 @@ use crate::store::Session;
 
 /// Answers `POST .../values/{range}:append`.
 pub(crate) async fn append(request: Request, range: String) -> Result<Response, ApiError> {
+    request.mask("AppendValuesResponse")?;
     let body = body_of(&request.call, "ValueRange", "data")?;
     let mode = Mode::parse(request.call.param("valueInputOption"))?;
     let insert = match request.call.param("insertDataOption") {

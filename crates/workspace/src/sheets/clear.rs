@@ -37,6 +37,7 @@ pub(crate) fn clear_values(
 
 /// Answers `POST .../values/{range}:clear`.
 pub(crate) async fn clear(request: Request, range: String) -> Result<Response, ApiError> {
+    request.mask("ClearValuesResponse")?;
     body_of(&request.call, "ClearValuesRequest", "")?;
     let (app, id) = (request.app.clone(), request.id.clone());
     let answer = request
@@ -65,6 +66,7 @@ pub(crate) async fn batch_clear(request: Request, by_filter: bool) -> Result<Res
     } else {
         ("BatchClearValuesRequest", "BatchClearValuesResponse")
     };
+    request.mask(answer_kind)?;
     let body = body_of(&request.call, kind, "")?;
     let (app, id) = (request.app.clone(), request.id.clone());
     let answer = request

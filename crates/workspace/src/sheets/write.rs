@@ -213,6 +213,7 @@ impl Echo {
 
 /// Answers `PUT .../values/{range}`.
 pub(crate) async fn update(request: Request, range: String) -> Result<Response, ApiError> {
+    request.mask("UpdateValuesResponse")?;
     let body = body_of(&request.call, "ValueRange", "data")?;
     let mode = Mode::parse(request.call.param("valueInputOption"))?;
     let echo = Echo::of(
@@ -257,6 +258,7 @@ pub(crate) async fn batch_update(request: Request, by_filter: bool) -> Result<Re
     } else {
         ("BatchUpdateValuesRequest", "BatchUpdateValuesResponse")
     };
+    request.mask(answer_kind)?;
     let body = body_of(&request.call, kind, "")?;
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let mode = Mode::parse(text("valueInputOption"))?;
