@@ -1,7 +1,8 @@
 //! What every handler is given.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use crate::faults;
 use crate::options::Options;
 use crate::store::Store;
 
@@ -12,13 +13,13 @@ pub(crate) struct App {
     pub(crate) options: Arc<Options>,
     /// Is held while notifications are sent, so that they leave in order.
     pub(crate) push: Arc<tokio::sync::Mutex<()>>,
+    /// The faults in force.
+    pub(crate) faults: Arc<Mutex<faults::State>>,
 }
 
 impl App {
     /// Returns the time in milliseconds since 1970 UTC.
     pub(crate) fn now_ms(&self) -> i64 {
-        self.options
-            .now_ms
-            .unwrap_or_else(|| jiff::Timestamp::now().as_millisecond())
+        self.options.now_ms.unwrap_or_else(|| jiff::Timestamp::now().as_millisecond())
     }
 }

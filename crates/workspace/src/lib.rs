@@ -18,6 +18,7 @@ mod book;
 mod drive;
 mod entered;
 mod error;
+mod faults;
 mod fields;
 mod formula;
 mod grid;
@@ -33,5 +34,6 @@ mod store;
 mod workspace;
 
 pub use error::Error;
+pub use faults::{Edit, Effect, Faults, Quota, Rule, When};
 pub use options::Options;
 pub use workspace::Workspace;

@@ -1,5 +1,7 @@
 //! How a workspace behaves.
 
+use crate::faults::Faults;
+
 /// Sets how a [`Workspace`](crate::Workspace) behaves; the default suits loopback use.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -8,6 +10,7 @@ pub struct Options {
     pub(crate) locale: String,
     pub(crate) time_zone: String,
     pub(crate) now_ms: Option<i64>,
+    pub(crate) faults: Faults,
 }
 
 impl Default for Options {
@@ -18,6 +21,7 @@ impl Default for Options {
             locale: "en_US".to_owned(),
             time_zone: "Etc/GMT".to_owned(),
             now_ms: None,
+            faults: Faults::default(),
         }
     }
 }
@@ -53,6 +57,13 @@ impl Options {
     #[must_use]
     pub fn time_zone(mut self, time_zone: impl Into<String>) -> Self {
         self.time_zone = time_zone.into();
+        self
+    }
+
+    /// Sets the faults that requests meet; none by default.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
         self
     }
 

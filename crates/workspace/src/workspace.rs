@@ -2,13 +2,14 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::error::Error;
+use crate::faults::{self, Cut, CutListener};
 use crate::http;
 use crate::options::Options;
 use crate::store::Store;
@@ -59,13 +60,8 @@ impl Workspace {
 
     fn over(store: Store, options: Options) -> Self {
         store.fix_clock(options.now_ms);
-        Self {
-            app: App {
-                store,
-                options: Arc::new(options),
-                push: Arc::default(),
-            },
-        }
+        let faults = Arc::new(Mutex::new(faults::State::new(options.faults.clone())));
+        Self { app: App { store, options: Arc::new(options), push: Arc::default(), faults } }
     }
 
     /// Returns the routes: `/v4/` (Sheets), `/drive/v3/` and `/upload/` (Drive), `/token`,
@@ -83,8 +79,7 @@ impl Workspace {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        axum::serve(listener, self.router())
-            .with_graceful_shutdown(shutdown)
-            .await
+        let service = self.router().into_make_service_with_connect_info::<Cut>();
+        axum::serve(CutListener(listener), service).with_graceful_shutdown(shutdown).await
     }
 }

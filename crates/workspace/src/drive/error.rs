@@ -48,7 +48,7 @@ fn entry(code: u16, reason: &str, message: String, location: Option<&str>) -> Ap
 }
 
 /// Returns the answer of an error; one that did not come from Drive code gets an entry by its code.
-pub(super) fn render(error: &ApiError) -> Response {
+pub(crate) fn render(error: &ApiError) -> Response {
     let is_entry = error.details.first().is_some_and(|detail| detail.get("reason").is_some());
     let errors: Vec<Value> = if is_entry {
         error.details.clone()

@@ -25,6 +25,7 @@ mod watch;
 mod xlsx;
 mod zip;
 
+pub(crate) use error::render as render_error;
 pub(crate) use push::flush;
 pub(crate) use route::handle;
 pub(crate) use saved::book_saved;

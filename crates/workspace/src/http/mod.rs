@@ -9,11 +9,11 @@ pub(crate) use call::{Call, decode};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::{drive, sheets};
+use crate::{drive, faults, sheets};
 
 /// Is the largest request body taken, in bytes. Google documents no hard limit for Sheets (2 MB is
 /// recommended) and 5 TB for Drive; this bounds the memory of one request.
@@ -26,8 +26,9 @@ pub(crate) fn router(app: App) -> Router {
 
 async fn entry(State(app): State<App>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    let cut = parts.extensions.get::<ConnectInfo<faults::Cut>>().map(|info| info.0.clone());
     match to_bytes(body, MAX_BODY).await {
-        Ok(bytes) => dispatch(app, Call::new(parts, bytes)).await,
+        Ok(bytes) => admit(app, Call::new(parts, bytes), cut).await,
         Err(_) => ApiError::new(
             413,
             "INVALID_ARGUMENT",
@@ -37,7 +38,17 @@ async fn entry(State(app): State<App>, request: Request) -> Response {
     }
 }
 
-async fn dispatch(app: App, call: Call) -> Response {
+/// Answers admin calls at once; the others go through the faults.
+async fn admit(app: App, call: Call, cut: Option<faults::Cut>) -> Response {
+    if call.path() == "/_lockstep/faults" {
+        return faults::admin(&app, &call);
+    }
+    let user = app.options.owner.clone();
+    faults::around(app, call, &user, cut).await
+}
+
+/// Answers a call by its path.
+pub(crate) async fn dispatch(app: App, call: Call) -> Response {
     let path = call.path().to_owned();
     if path.starts_with("/v4/") {
         let writes = call.method != axum::http::Method::GET;
@@ -58,11 +69,7 @@ async fn dispatch(app: App, call: Call) -> Response {
 
 /// Answers an unknown path as Google's front end does: 404 with an HTML page.
 pub(crate) fn not_found(call: &Call) -> Response {
-    let shown: String = call
-        .path()
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let shown: String = call.path().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let page = format!(
         "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n  \
          <p><b>404.</b> <ins>That's an error.</ins>\n  <p>The requested URL <code>{shown}</code> was not found on \
