@@ -195,6 +195,65 @@ fn a_kill_in_the_middle_of_a_sync_loses_nothing() {
 }
 
 #[test]
+fn two_servers_share_one_data_folder() {
+    let folder = TempDir::new().unwrap();
+    let mut first = Session::initialized(folder.path());
+    let made = first.call("createFile", json!({
+        "type": "spreadsheet", "name": "Log", "sheets": [{"title": "Log", "values": [["who", "n"]]}],
+    }));
+    let sheet = made["result"]["structuredContent"]["id"].clone();
+    let second = Session::initialized(folder.path());
+    let writers = [("first", first), ("second", second)].map(|(who, mut session)| {
+        let sheet = sheet.clone();
+        thread::spawn(move || {
+            for n in 0..15 {
+                let rows = json!([{"who": who, "n": n}]);
+                let answer =
+                    session.call("appendRows", json!({"spreadsheetId": sheet, "rows": rows}));
+                assert_eq!(
+                    answer["result"]["structuredContent"]["appended"], 1,
+                    "{who} {n}: {answer}"
+                );
+            }
+            session
+        })
+    });
+    let [mut session, _other] = writers.map(|writer| writer.join().unwrap());
+    let read =
+        session.call("readSheet", json!({"spreadsheetId": sheet, "as": "rows", "cursor": "2"}));
+    let rows = read["result"]["structuredContent"]["rows"].as_array().cloned().unwrap_or_default();
+    let there: BTreeSet<String> = rows.iter().map(|row| row["cells"].to_string()).collect();
+    let wanted: BTreeSet<String> = ["first", "second"]
+        .iter()
+        .flat_map(|who| (0..15).map(move |n| json!([who, n]).to_string()))
+        .collect();
+    assert_eq!(there, wanted);
+    assert_eq!(rows.len(), 30, "{read}");
+}
+
+#[test]
+fn two_servers_may_sync_the_same_sheet() {
+    let fleet = Fleet::new();
+    let mut sessions = [(); 2].map(|()| Session::initialized(fleet.folder.path()));
+    for session in &mut sessions {
+        session.send(&fleet.request());
+    }
+    for session in &mut sessions {
+        // One of them may find that the other was faster; it must say so, not write again.
+        let answer = session.answer_to(&json!("sync"));
+        let result = &answer["result"];
+        let state = result["structuredContent"]["state"].as_str().unwrap_or_default();
+        let refused = result["content"][0]["text"].as_str().unwrap_or_default();
+        let honest = ["applied", "inStep"].contains(&state)
+            || refused.starts_with("stalePlan")
+            || refused.starts_with("changed");
+        assert!(honest, "{answer}");
+    }
+    drop(sessions);
+    fleet.assert_ends_in_step("two syncs at once");
+}
+
+#[test]
 fn many_requests_at_once_are_each_answered_once() {
     let data = TempDir::new().unwrap();
     let mut session = Session::initialized(data.path());
