@@ -1,6 +1,9 @@
 """What users of google-api-python-client do, done to the embedded workspace."""
 
 import json
+import queue
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 from googleapiclient.errors import HttpError
@@ -251,6 +254,57 @@ def copies_permissions_about_and_changes(google):
     equal((about["kind"], "@" in about["emailAddress"]), ("drive#user", True))
     seen = changes.list(pageToken=token, fields="newStartPageToken,changes(fileId,removed)").execute()
     equal(copy["id"] in [each["fileId"] for each in seen["changes"]], True)
+
+
+class Inbox(HTTPServer):
+    """A web hook on a free port of this machine; its messages come out of a queue."""
+
+    def __init__(self):
+        self.messages = queue.Queue()
+        inbox = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                inbox.messages.put(dict(self.headers))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.address = f"http://127.0.0.1:{self.server_port}/hook"
+
+    def next(self, timeout=20):
+        """Returns the next message's X-Goog headers, without their prefix; None after `timeout` seconds of quiet."""
+        try:
+            headers = self.messages.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        return {name[7:]: value for name, value in headers.items() if name.startswith("X-Goog-")}
+
+
+@check
+def changes_are_pushed_to_a_web_hook(google):
+    key, inbox = fresh(google, "watched"), Inbox()
+    hook = {"id": "channel-1", "type": "web_hook", "address": inbox.address, "token": "secret"}
+    channel = google.drive.files().watch(fileId=key, body=hook).execute()
+    equal((channel["kind"], channel["id"]), ("api#channel", "channel-1"))
+    first = inbox.next()
+    equal((first["Channel-ID"], first["Channel-Token"], first["Resource-State"], first["Message-Number"]),
+          ("channel-1", "secret", "sync", "1"))
+    google.drive.files().update(fileId=key, body={"name": "watched and renamed"}).execute()
+    second = inbox.next()
+    equal((second["Resource-ID"], second["Resource-State"]), (channel["resourceId"], "update"))
+    equal(("properties" in second["Changed"], int(second["Message-Number"]) > 1), (True, True))
+    while inbox.next(timeout=1):
+        pass
+    google.drive.channels().stop(body={"id": "channel-1", "resourceId": channel["resourceId"]}).execute()
+    google.drive.files().update(fileId=key, body={"name": "no longer watched"}).execute()
+    equal(inbox.next(timeout=1), None)
+    inbox.shutdown()
+    inbox.server_close()
 
 
 @check
