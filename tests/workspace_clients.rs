@@ -35,8 +35,13 @@ fn gspread_works() {
 }
 
 #[test]
-fn google_api_python_client_works() {
+fn google_api_python_client_works_with_sheets() {
     check(programs::python("workspace_api_client.py"), nothing);
+}
+
+#[test]
+fn google_api_python_client_works_with_drive() {
+    check(programs::python("workspace_drive_client.py"), nothing);
 }
 
 #[test]
