@@ -3,6 +3,7 @@
 mod drive;
 mod failures;
 mod once;
+mod storm;
 mod stub;
 mod traps;
 mod waiting;

@@ -2,8 +2,9 @@
 
 use crate::{
     CellFields, CellValue, CellWrite, Config, Dimension, FileKind, FileQuery, Google, GridParts,
-    GridRange, Input, Kind, Marker, MetadataPlace, MetadataQuery, NewSheet, NewSpreadsheet,
-    NumberFormat, NumberKind, Render, Reply, Request, Retry, SheetChange, Spreadsheet,
+    GridRange, Input, Kind, MAX_BATCH_BYTES, Marker, MetadataPlace, MetadataQuery, NewSheet,
+    NewSpreadsheet, NumberFormat, NumberKind, Render, Reply, Request, Retry, SheetChange, SortKey,
+    Spreadsheet,
 };
 use lockstep_workspace::Workspace;
 
@@ -193,6 +194,49 @@ async fn a_batch_changes_the_structure_and_reads_back() {
     let shapes: Vec<_> =
         after.sheets.iter().map(|s| (s.title.as_str(), s.rows, s.columns, s.frozen_rows)).collect();
     assert_eq!(shapes, [("Renamed", 29, 6, 2), ("New", 7, 26, 0)]);
+}
+
+#[tokio::test]
+async fn rows_are_sorted() {
+    let world = World::new().await;
+    let book = world.spreadsheet().await;
+    let sheet = book.sheets[0].id;
+    let row = |name: &str, number| vec![CellWrite::text(name), CellWrite::number(number)];
+    let below_header =
+        GridRange { sheet, start_row: Some(1), end_row: Some(4), ..GridRange::default() };
+    let sort = Request::SortRange {
+        range: below_header,
+        keys: vec![SortKey { column: 1, descending: true }],
+    };
+    let rows = vec![row("h", 0.0), row("b", 2.0), row("c", 3.0), row("a", 1.0)];
+    let requests = [cells(sheet, 0, rows), sort];
+    let back = ranges(&["Data!A:A"]);
+    let reply = world.google.batch_update(&book.id, &requests, &back).await.unwrap();
+    let keys: Vec<_> = reply.read_back[0].rows.iter().map(|row| row[0].value.clone()).collect();
+    assert_eq!(keys, [text("h"), text("c"), text("b"), text("a")]);
+}
+
+/// A batch of the size that callers split at, and a read of all of it.
+#[tokio::test]
+async fn a_full_batch_goes_through() {
+    let world = World::new().await;
+    let book = world.spreadsheet().await;
+    let sheet = book.sheets[0].id;
+    let row = |at: u32| {
+        let text = CellWrite::text(format!("record {at}"));
+        vec![CellWrite::number(f64::from(at) / 7.0), text, CellWrite::bool(true)]
+    };
+    let grow = Request::AppendDimension { sheet, dimension: Dimension::Rows, length: 12_000 };
+    let requests = [grow, cells(sheet, 0, (0..12_000).map(row).collect())];
+    let size: usize = requests.iter().map(Request::wire_size).sum();
+    assert!((1_500_000..MAX_BATCH_BYTES).contains(&size), "{size}");
+    world.google.batch_update(&book.id, &requests, &[]).await.unwrap();
+    let found = world.google.values(&book.id, &ranges(&["Data"]), Render::Unformatted).await;
+    let rows = &found.unwrap()[0].rows;
+    assert_eq!(rows.len(), 12_000);
+    for (at, row) in rows.iter().enumerate() {
+        assert_eq!(row[0], CellValue::Number(at as f64 / 7.0));
+    }
 }
 
 #[tokio::test]
