@@ -26,18 +26,12 @@ pub struct DateTime {
 impl DateTime {
     /// Returns a date-time without an offset.
     pub fn local(civil: civil::DateTime) -> DateTime {
-        DateTime {
-            civil,
-            offset: None,
-        }
+        DateTime { civil, offset: None }
     }
 
     /// Returns a date-time at an offset in minutes east of UTC, or `None` when its instant is outside years -9999 to 9999.
     pub fn at_offset(civil: civil::DateTime, minutes: i16) -> Option<DateTime> {
-        let value = DateTime {
-            civil,
-            offset: Some(minutes),
-        };
+        let value = DateTime { civil, offset: Some(minutes) };
         value.shifted().map(|_| value)
     }
 
@@ -58,9 +52,7 @@ impl DateTime {
 
     fn shifted(&self) -> Option<civil::DateTime> {
         let minutes = i64::from(self.offset.unwrap_or(0));
-        self.civil
-            .checked_sub(SignedDuration::from_mins(minutes))
-            .ok()
+        self.civil.checked_sub(SignedDuration::from_mins(minutes)).ok()
     }
 
     fn sort_key(&self) -> (bool, civil::DateTime) {
@@ -107,16 +99,15 @@ impl FromStr for DateTime {
     type Err = ();
 
     fn from_str(text: &str) -> Result<DateTime, ()> {
-        let (date, rest) = text.split_at_checked(10).ok_or(())?;
+        let length = if text.starts_with('-') { 13 } else { 10 };
+        let (date, rest) = text.split_at_checked(length).ok_or(())?;
         let date = parse_date(date).ok_or(())?;
         let rest = rest.strip_prefix(['T', 't', ' ']).ok_or(())?;
-        let (time, offset) = match rest
-            .find(['Z', 'z', '+', '-'])
-            .and_then(|at| rest.split_at_checked(at))
-        {
-            Some((time, zone)) => (time, Some(parse_offset(zone.trim_start()).ok_or(())?)),
-            None => (rest, None),
-        };
+        let (time, offset) =
+            match rest.find(['Z', 'z', '+', '-']).and_then(|at| rest.split_at_checked(at)) {
+                Some((time, zone)) => (time, Some(parse_offset(zone.trim_start()).ok_or(())?)),
+                None => (rest, None),
+            };
         let civil = date.to_datetime(parse_time(time.trim_end()).ok_or(())?);
         match offset {
             Some(minutes) => DateTime::at_offset(civil, minutes).ok_or(()),
@@ -125,14 +116,26 @@ impl FromStr for DateTime {
     }
 }
 
-/// Reads `YYYY-MM-DD`.
+/// Reads `YYYY-MM-DD`, and for years before 0 `-YYYYYY-MM-DD`, as ISO 8601 and `jiff` write them.
 pub(crate) fn parse_date(text: &str) -> Option<civil::Date> {
-    let (&[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2], []) =
-        text.as_bytes().split_first_chunk::<10>()?
-    else {
+    let (century, rest) = match text.as_bytes() {
+        [b'-', c1, c2, c3, c4, rest @ ..] => {
+            let century = i16::from(digits(*c1, *c2)?) * 100 + i16::from(digits(*c3, *c4)?);
+            (-century, rest)
+        }
+        [c1, c2, rest @ ..] => (i16::from(digits(*c1, *c2)?), rest),
+        _ => return None,
+    };
+    let &[y1, y2, b'-', m1, m2, b'-', d1, d2] = rest else {
         return None;
     };
-    let year = i16::from(digits(y1, y2)?) * 100 + i16::from(digits(y3, y4)?);
+    let within = i16::from(digits(y1, y2)?);
+    let year = century.checked_mul(100)?;
+    let year = if text.starts_with('-') { year - within } else { year + within };
+    // There is no year -0: it would be a second way to write year 0.
+    if text.starts_with('-') && year == 0 {
+        return None;
+    }
     civil::Date::new(year, digits(m1, m2)?, digits(d1, d2)?).ok()
 }
 
@@ -201,8 +204,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> DateTime {
-        text.parse()
-            .unwrap_or_else(|()| panic!("{text} does not parse"))
+        text.parse().unwrap_or_else(|()| panic!("{text} does not parse"))
     }
 
     #[test]
@@ -211,14 +213,13 @@ mod tests {
             ("2024-01-15T09:30:00Z", "2024-01-15T09:30:00Z"),
             ("2024-01-15 09:30", "2024-01-15T09:30:00"),
             ("2024-01-15T09:30:00.120", "2024-01-15T09:30:00.12"),
-            (
-                "2024-01-15T09:30:00.1234567890",
-                "2024-01-15T09:30:00.123456789",
-            ),
+            ("2024-01-15T09:30:00.1234567890", "2024-01-15T09:30:00.123456789"),
             ("2024-01-15T01:30:00+02:00", "2024-01-14T23:30:00Z"),
             ("2024-01-15T01:30:00 -0130", "2024-01-15T03:00:00Z"),
             ("2024-01-15T01:30:00+05", "2024-01-14T20:30:00Z"),
             ("0001-01-01T00:00:00", "0001-01-01T00:00:00"),
+            ("-007050-02-20T20:35", "-007050-02-20T20:35:00"),
+            ("0000-01-01T00:30:00+01:00", "-000001-12-31T23:30:00Z"),
         ] {
             assert_eq!(at(text).to_string(), canonical);
             assert_eq!(at(canonical), at(text));
@@ -229,6 +230,9 @@ mod tests {
     fn refuses_other_forms() {
         for text in [
             "2024-01-15",
+            "-000000-01-01T00:00",
+            "-2024-01-15T00:00",
+            "-999999-01-01T00:00",
             "2024-1-15T09:30",
             "2024-02-30T00:00",
             "2024-01-15T24:00",

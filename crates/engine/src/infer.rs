@@ -27,20 +27,12 @@ pub struct Declared {
 impl Declared {
     /// Declares a column with its type, under the same name on every side.
     pub fn typed(column: Column) -> Declared {
-        Declared {
-            column,
-            typed: true,
-            sources: Vec::new(),
-        }
+        Declared { column, typed: true, sources: Vec::new() }
     }
 
     /// Declares a column whose type is to be inferred, under the same name on every side.
     pub fn untyped(name: impl Into<String>) -> Declared {
-        Declared {
-            column: Column::new(name, ColumnType::Text),
-            typed: false,
-            sources: Vec::new(),
-        }
+        Declared { column: Column::new(name, ColumnType::Text), typed: false, sources: Vec::new() }
     }
 
     fn source(&self, side: usize) -> Option<&str> {
@@ -67,11 +59,7 @@ pub struct InferReason {
 
 /// The cause of an inferred type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "cause",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "cause", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Cause {
     /// The type was declared.
     Declared,
@@ -106,16 +94,10 @@ impl fmt::Display for InferReason {
             Cause::Every { values: 1 } => f.write_str("its only value is"),
             Cause::Every { values } => write!(f, "all {values} values are"),
             Cause::NoValues => f.write_str("it has no values to judge by"),
-            Cause::Serials => write!(
-                f,
-                "the numbers on one side are serials of the {ty} values on another"
-            ),
-            Cause::Exception {
-                before,
-                side,
-                row,
-                value,
-            } => {
+            Cause::Serials => {
+                write!(f, "the numbers on one side are serials of the {ty} values on another")
+            }
+            Cause::Exception { before, side, row, value } => {
                 let side = ["left", "right"]
                     .get(*side)
                     .map_or_else(|| format!("side {side}"), |name| (*name).to_owned());
@@ -145,17 +127,12 @@ pub fn infer(snapshots: &[&Snapshot], declared: &[Declared]) -> (Schema, Vec<Inf
     } else {
         declared
     };
-    let reasons: Vec<InferReason> = declared
-        .par_iter()
-        .map(|column| decide(snapshots, column))
-        .collect();
+    let reasons: Vec<InferReason> =
+        declared.par_iter().map(|column| decide(snapshots, column)).collect();
     let typed = declared
         .iter()
         .zip(&reasons)
-        .map(|(declared, reason)| Column {
-            ty: reason.ty,
-            ..declared.column.clone()
-        });
+        .map(|(declared, reason)| Column { ty: reason.ty, ..declared.column.clone() });
     (Schema::new(typed.collect(), Vec::new()), reasons)
 }
 
@@ -182,30 +159,24 @@ pub(crate) struct Evidence {
 
 impl Default for Evidence {
     fn default() -> Evidence {
-        Evidence {
-            types: Types::ALL,
-            values: 0,
-            numbers: true,
-            exception: None,
-        }
+        Evidence { types: Types::ALL, values: 0, numbers: true, exception: None }
     }
 }
 
 impl Evidence {
-    /// Takes a text into account, unless it is blank or one of the column's null texts.
+    /// Takes a text into account, unless it is blank or one of the column's null texts; returns whether more are needed.
     #[inline]
-    pub(crate) fn text(&mut self, column: &Column, text: &str, row: u64) {
+    pub(crate) fn text(&mut self, column: &Column, text: &str, row: u64) -> bool {
         if self.exception.is_some() {
-            return;
+            return false;
         }
         let trimmed = trim(text);
-        if trimmed.is_empty()
-            || (!column.nulls.is_empty() && column.nulls.iter().any(|null| null == trimmed))
-        {
-            return;
+        let null = || !column.nulls.is_empty() && column.nulls.iter().any(|null| null == trimmed);
+        if !trimmed.is_empty() && !null() {
+            self.numbers = false;
+            self.take(types_of(trimmed.as_bytes()), trimmed, row);
         }
-        self.numbers = false;
-        self.take(types_of(trimmed.as_bytes()), trimmed, row);
+        self.exception.is_none()
     }
 
     #[inline]
@@ -221,7 +192,9 @@ impl Evidence {
     fn cell(&mut self, column: &Column, cell: &Cell<'_>, row: u64) {
         match cell {
             Cell::Null => {}
-            Cell::Text(text) => self.text(column, text, row),
+            Cell::Text(text) => {
+                self.text(column, text, row);
+            }
             Cell::Bool(value) => {
                 self.numbers = false;
                 self.take(Types::BOOL, if *value { "true" } else { "false" }, row);
@@ -237,11 +210,7 @@ impl Evidence {
 fn trim(text: &str) -> &str {
     let plain = |byte: Option<&u8>| byte.is_some_and(|byte| (b'!'..=b'~').contains(byte));
     let bytes = text.as_bytes();
-    if plain(bytes.first()) && plain(bytes.last()) {
-        text
-    } else {
-        text.trim()
-    }
+    if plain(bytes.first()) && plain(bytes.last()) { text } else { text.trim() }
 }
 
 fn decide(snapshots: &[&Snapshot], declared: &Declared) -> InferReason {
@@ -254,16 +223,9 @@ fn decide(snapshots: &[&Snapshot], declared: &Declared) -> InferReason {
     }
     let sides = snapshots.iter().enumerate().map(|(side, snapshot)| {
         let mut evidence = Evidence::default();
-        if let Some(column) = declared
-            .source(side)
-            .and_then(|name| snapshot.position(name))
-        {
+        if let Some(column) = declared.source(side).and_then(|name| snapshot.position(name)) {
             for row in 0..snapshot.len() {
-                evidence.cell(
-                    &declared.column,
-                    &snapshot.cell(row, column),
-                    snapshot.origin(row),
-                );
+                evidence.cell(&declared.column, &snapshot.cell(row, column), snapshot.origin(row));
                 if evidence.exception.is_some() {
                     break;
                 }
@@ -276,11 +238,7 @@ fn decide(snapshots: &[&Snapshot], declared: &Declared) -> InferReason {
 
 /// Decides a column's type from what its sides say.
 pub(crate) fn conclude(column: &str, sides: &[Evidence]) -> InferReason {
-    let reason = |ty, cause| InferReason {
-        column: column.to_owned(),
-        ty,
-        cause,
-    };
+    let reason = |ty, cause| InferReason { column: column.to_owned(), ty, cause };
     let values: u64 = sides.iter().map(|side| side.values).sum();
     if values == 0 {
         return reason(ColumnType::Text, Cause::NoValues);
@@ -290,12 +248,7 @@ pub(crate) fn conclude(column: &str, sides: &[Evidence]) -> InferReason {
             let before = before.first().filter(|_| *before != Types::ALL);
             return reason(
                 ColumnType::Text,
-                Cause::Exception {
-                    before,
-                    side,
-                    row: *row,
-                    value: value.clone(),
-                },
+                Cause::Exception { before, side, row: *row, value: value.clone() },
             );
         }
     }
@@ -305,30 +258,19 @@ pub(crate) fn conclude(column: &str, sides: &[Evidence]) -> InferReason {
         return reason(ty, Cause::Every { values });
     }
     let serial = Types::DATE.or(Types::TIME).or(Types::DATE_TIME);
-    let dated = voiced()
-        .filter(|side| !side.numbers)
-        .fold(serial, |types, side| types.and(side.types));
+    let dated =
+        voiced().filter(|side| !side.numbers).fold(serial, |types, side| types.and(side.types));
     if let Some(ty) = dated.first().filter(|_| voiced().any(|side| side.numbers)) {
         return reason(ty, Cause::Serials);
     }
     let first = voiced().next().and_then(|side| side.types.first());
-    let differs = sides
-        .iter()
-        .position(|side| side.values > 0 && side.types.first() != first)
-        .unwrap_or(0);
+    let differs =
+        sides.iter().position(|side| side.values > 0 && side.types.first() != first).unwrap_or(0);
     let value = sides
         .get(differs)
         .and_then(|side| side.types.first())
         .map_or_else(String::new, |ty| format!("{ty} values"));
-    reason(
-        ColumnType::Text,
-        Cause::Exception {
-            before: first,
-            side: differs,
-            row: 0,
-            value,
-        },
-    )
+    reason(ColumnType::Text, Cause::Exception { before: first, side: differs, row: 0, value })
 }
 
 #[cfg(test)]

@@ -33,9 +33,8 @@ pub fn decode<'a>(bytes: &'a [u8], encoding: Option<&str>) -> Result<Cow<'a, [u8
 
 fn strict(encoding: &'static Encoding, body: &[u8], mark: usize) -> Result<String, CsvError> {
     let mut decoder = encoding.new_decoder_without_bom_handling();
-    let capacity = decoder
-        .max_utf8_buffer_length_without_replacement(body.len())
-        .unwrap_or(body.len());
+    let capacity =
+        decoder.max_utf8_buffer_length_without_replacement(body.len()).unwrap_or(body.len());
     let mut text = String::with_capacity(capacity.min(body.len().saturating_mul(3) + 16));
     let mut read = 0;
     loop {
@@ -48,10 +47,7 @@ fn strict(encoding: &'static Encoding, body: &[u8], mark: usize) -> Result<Strin
             DecoderResult::OutputFull => text.reserve(rest.len().max(64)),
             DecoderResult::Malformed(length, extra) => {
                 let at = read.saturating_sub(usize::from(length) + usize::from(extra)) + mark;
-                return Err(CsvError::Malformed {
-                    encoding: encoding.name(),
-                    offset: at as u64,
-                });
+                return Err(CsvError::Malformed { encoding: encoding.name(), offset: at as u64 });
             }
         }
     }
@@ -82,14 +78,8 @@ mod tests {
             text.as_bytes()
         );
         assert_eq!(&*decode(b"\xef\xbb\xbfa", None).unwrap(), b"a");
-        assert_eq!(
-            &*decode(b"caf\xe9 \x80", Some("latin1")).unwrap(),
-            "café €".as_bytes()
-        );
-        assert_eq!(
-            &*decode(b"\x82\xa0", Some("Shift_JIS")).unwrap(),
-            "あ".as_bytes()
-        );
+        assert_eq!(&*decode(b"caf\xe9 \x80", Some("latin1")).unwrap(), "café €".as_bytes());
+        assert_eq!(&*decode(b"\x82\xa0", Some("Shift_JIS")).unwrap(), "あ".as_bytes());
     }
 
     #[test]
@@ -99,15 +89,9 @@ mod tests {
         );
         assert!(matches!(
             decode(b"\xff\xfea\x00\x00\xd8", None),
-            Err(CsvError::Malformed {
-                encoding: "UTF-16LE",
-                ..
-            })
+            Err(CsvError::Malformed { encoding: "UTF-16LE", .. })
         ));
         let error = decode(b"ok \x82", Some("shift_jis")).unwrap_err();
-        assert!(
-            matches!(error, CsvError::Malformed { offset: 3, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, CsvError::Malformed { offset: 3, .. }), "{error}");
     }
 }

@@ -96,24 +96,11 @@ pub enum CsvError {
 }
 
 fn ragged(expected: usize, total: u64, first: &[(u64, usize)]) -> String {
-    let places: Vec<String> = first
-        .iter()
-        .map(|(line, fields)| format!("line {line} has {fields}"))
-        .collect();
-    let more = if total > first.len() as u64 {
-        ", …"
-    } else {
-        ""
-    };
-    let rows = if total == 1 {
-        "1 row does".to_owned()
-    } else {
-        format!("{total} rows do")
-    };
-    format!(
-        "{rows} not have the header's {expected} fields: {}{more}",
-        places.join(", ")
-    )
+    let places: Vec<String> =
+        first.iter().map(|(line, fields)| format!("line {line} has {fields}")).collect();
+    let more = if total > first.len() as u64 { ", …" } else { "" };
+    let rows = if total == 1 { "1 row does".to_owned() } else { format!("{total} rows do") };
+    format!("{rows} not have the header's {expected} fields: {}{more}", places.join(", "))
 }
 
 /// Collects rows of the wrong length, so that the error names the first few.
@@ -144,11 +131,7 @@ impl Lengths {
     pub(crate) fn finish(self, expected: usize) -> Result<(), CsvError> {
         match self.total {
             0 => Ok(()),
-            total => Err(CsvError::Ragged {
-                expected,
-                total,
-                first: self.first,
-            }),
+            total => Err(CsvError::Ragged { expected, total, first: self.first }),
         }
     }
 }

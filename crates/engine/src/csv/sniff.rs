@@ -15,9 +15,7 @@ pub fn sniff_delimiter(head: &[u8]) -> u8 {
         let even = counts.all(|count| count == header);
         (header > 0, even, header)
     };
-    let best = (0..CANDIDATES.len())
-        .rev()
-        .max_by_key(|&candidate| score(candidate));
+    let best = (0..CANDIDATES.len()).rev().max_by_key(|&candidate| score(candidate));
     best.filter(|&candidate| score(candidate).0)
         .and_then(|best| CANDIDATES.get(best).copied())
         .unwrap_or(b',')

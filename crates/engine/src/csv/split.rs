@@ -27,21 +27,13 @@ pub(crate) enum Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// A record from `start` to `end`; the next one begins at `next`.
-    Record {
-        start: usize,
-        end: usize,
-        next: usize,
-    },
+    Record { start: usize, end: usize, next: usize },
     /// The input ends before the record does.
     Incomplete,
     /// Nothing but line ends is left.
     End,
     /// The record that begins at `start` is malformed at `at`.
-    Bad {
-        start: usize,
-        at: usize,
-        problem: Problem,
-    },
+    Bad { start: usize, at: usize, problem: Problem },
 }
 
 /// How the text after a field goes on.
@@ -82,37 +74,24 @@ pub(crate) fn split(
             match quoted(input, pos + 1, last) {
                 Ok(field) => {
                     let text = input.get(field.start..field.end).unwrap_or_default();
+                    lines.quoted = true;
                     lines.inside += memchr_iter(b'\n', text).count() as u64;
                     (field, field.end + 1)
                 }
                 Err(true) => {
-                    return Step::Bad {
-                        start,
-                        at: pos,
-                        problem: Problem::Unclosed,
-                    };
+                    return Step::Bad { start, at: pos, problem: Problem::Unclosed };
                 }
                 Err(false) => return Step::Incomplete,
             }
         } else {
             let rest = input.get(pos..).unwrap_or_default();
             match memchr3(delimiter, b'\n', b'\r', rest) {
-                Some(length) => (
-                    Field {
-                        start: pos,
-                        end: pos + length,
-                        doubled: false,
-                    },
-                    pos + length,
-                ),
-                None if last => (
-                    Field {
-                        start: pos,
-                        end: input.len(),
-                        doubled: false,
-                    },
-                    input.len(),
-                ),
+                Some(length) => {
+                    (Field { start: pos, end: pos + length, doubled: false }, pos + length)
+                }
+                None if last => {
+                    (Field { start: pos, end: input.len(), doubled: false }, input.len())
+                }
                 None => return Step::Incomplete,
             }
         };
@@ -127,21 +106,21 @@ pub(crate) fn split(
             }
             Some(After::Incomplete) => return Step::Incomplete,
             None => {
-                return Step::Bad {
-                    start,
-                    at: end,
-                    problem: Problem::AfterQuote,
-                };
+                return Step::Bad { start, at: end, problem: Problem::AfterQuote };
             }
         }
     }
 }
 
-/// Line ends passed by a split: those of empty lines before the record, and those inside quoted fields.
+/// What a split passed besides fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines {
+    /// Line ends of empty lines before the record.
     pub(crate) before: u64,
+    /// Line ends inside quoted fields.
     pub(crate) inside: u64,
+    /// Some field is quoted.
+    pub(crate) quoted: bool,
 }
 
 /// Finds the end of the quoted field whose text begins at `start`; the error says whether the input is final.
@@ -157,11 +136,7 @@ fn quoted(input: &[u8], start: usize, last: bool) -> Result<Field, bool> {
             }
             None if !last => return Err(false),
             _ => {
-                return Ok(Field {
-                    start,
-                    end: close,
-                    doubled,
-                });
+                return Ok(Field { start, end: close, doubled });
             }
         }
     }
@@ -196,11 +171,7 @@ mod tests {
                     let text =
                         |f: &Field| String::from_utf8_lossy(&input[f.start..f.end]).into_owned();
                     let cell = |f: &Field| {
-                        if f.doubled {
-                            text(f).replace("\"\"", "\"")
-                        } else {
-                            text(f)
-                        }
+                        if f.doubled { text(f).replace("\"\"", "\"") } else { text(f) }
                     };
                     rows.push(fields.iter().map(cell).collect());
                     pos = next;
@@ -226,26 +197,12 @@ mod tests {
     #[test]
     fn lines_are_counted_where_they_are() {
         let mut lines = Lines::default();
-        let step = split(
-            b"\n\r\n\r\"x\ny\nz\",1\n",
-            0,
-            true,
-            b',',
-            &mut Vec::new(),
-            &mut lines,
-        );
+        let step = split(b"\n\r\n\r\"x\ny\nz\",1\n", 0, true, b',', &mut Vec::new(), &mut lines);
         assert_eq!(
             (step, lines),
             (
-                Step::Record {
-                    start: 4,
-                    end: 13,
-                    next: 14
-                },
-                Lines {
-                    before: 3,
-                    inside: 2
-                }
+                Step::Record { start: 4, end: 13, next: 14 },
+                Lines { before: 3, inside: 2, quoted: true }
             )
         );
     }

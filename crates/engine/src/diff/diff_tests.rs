@@ -7,10 +7,7 @@ use crate::csv::CsvOptions;
 use crate::schema::ColumnType;
 
 fn options(key: &str) -> DiffOptions {
-    DiffOptions {
-        key: key.split(',').map(str::to_owned).collect(),
-        ..DiffOptions::default()
-    }
+    DiffOptions { key: key.split(',').map(str::to_owned).collect(), ..DiffOptions::default() }
 }
 
 /// Renders a diff as lines: sign and key, then the changed cells.
@@ -21,12 +18,8 @@ fn render(
 ) -> Result<(Vec<String>, Counts), DiffError> {
     let (left, right) = (left.as_bytes().to_vec(), right.as_bytes().to_vec());
     let diff = diff(&left, &right, options, None)?;
-    let names: Vec<String> = diff
-        .schema()
-        .columns
-        .iter()
-        .map(|column| column.name.clone())
-        .collect();
+    let names: Vec<String> =
+        diff.schema().columns.iter().map(|column| column.name.clone()).collect();
     let mut lines = Vec::new();
     let counts = diff.visit(&mut |change| {
         let cells: Vec<String> = change
@@ -69,10 +62,7 @@ fn typed_and_raw() {
         ],
         ..options("id")
     };
-    assert_eq!(
-        render(left, right, &typed).unwrap().0,
-        ["~2 [when: 2024-01-15 > 2024-01-16]"]
-    );
+    assert_eq!(render(left, right, &typed).unwrap().0, ["~2 [when: 2024-01-15 > 2024-01-16]"]);
 }
 
 #[test]
@@ -83,10 +73,7 @@ fn a_key_type_that_shows_late_is_used() {
     assert_eq!(render(&left, &right, &options("id")).unwrap().1.same, 1_500);
     let (left, right) = (format!("{left}x,a\n"), format!("{right}x,a\n"));
     let (lines, counts) = render(&left, &right, &options("id")).unwrap();
-    assert_eq!(
-        (lines.len(), counts.same, counts.deleted, counts.inserted),
-        (2, 1_500, 1, 1)
-    );
+    assert_eq!((lines.len(), counts.same, counts.deleted, counts.inserted), (2, 1_500, 1, 1));
 }
 
 #[test]
@@ -102,37 +89,17 @@ fn duplicate_and_blank_keys_are_set_aside_by_line() {
             "rows 3, 4 all have the key '3'"
         ]
     );
-    assert_eq!(
-        (
-            counts.same,
-            counts.duplicates,
-            counts.blanks,
-            counts.is_same()
-        ),
-        (1, 2, 1, false)
-    );
+    assert_eq!((counts.same, counts.duplicates, counts.blanks, counts.is_same()), (1, 2, 1, false));
 }
 
 #[test]
 fn boundaries_of_fields_and_keys_count() {
-    let bytes = DiffOptions {
-        bytes: true,
-        ..options("a,b")
-    };
-    assert_eq!(
-        render("a,b,c\n1,ab,c\n", "a,b,c\n1,a,bc\n", &bytes)
-            .unwrap()
-            .1
-            .deleted,
-        1
-    );
+    let bytes = DiffOptions { bytes: true, ..options("a,b") };
+    assert_eq!(render("a,b,c\n1,ab,c\n", "a,b,c\n1,a,bc\n", &bytes).unwrap().1.deleted, 1);
     let (lines, _) = render(
         "id,x,y\n1,ab,c\n",
         "id,x,y\n1,a,bc\n",
-        &DiffOptions {
-            bytes: true,
-            ..options("id")
-        },
+        &DiffOptions { bytes: true, ..options("id") },
     )
     .unwrap();
     assert_eq!(lines, ["~1 [x: ab > a; y: c > bc]"]);
@@ -167,30 +134,17 @@ fn errors_are_for_the_reader() {
 
 #[test]
 fn columns_of_one_side_are_told() {
-    let (left, right) = (
-        b"id,a,gone\n1,2,3\n".to_vec(),
-        b"id,new,a\n1,9,2\n".to_vec(),
-    );
+    let (left, right) = (b"id,a,gone\n1,2,3\n".to_vec(), b"id,new,a\n1,9,2\n".to_vec());
     let diff = diff(&left, &right, &options("id"), None).unwrap();
-    assert_eq!(
-        diff.one_sided_columns(),
-        &[vec!["gone".to_owned()], vec!["new".to_owned()]]
-    );
+    assert_eq!(diff.one_sided_columns(), &[vec!["gone".to_owned()], vec!["new".to_owned()]]);
     assert!(diff.visit(&mut |_| Ok(())).unwrap().is_same());
 }
 
 #[test]
 fn identical_files_are_not_compared() {
     let file = b"id,a\n1,2\n".to_vec();
-    let options = DiffOptions {
-        csv: CsvOptions::default(),
-        ..options("id")
-    };
-    assert!(
-        diff(&file, &file.clone(), &options, None)
-            .unwrap()
-            .is_identical()
-    );
+    let options = DiffOptions { csv: CsvOptions::default(), ..options("id") };
+    assert!(diff(&file, &file.clone(), &options, None).unwrap().is_identical());
 }
 
 type Table = Vec<(String, String)>;
@@ -211,9 +165,7 @@ fn table() -> impl Strategy<Value = Table> {
 fn write(table: &Table) -> Vec<u8> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(["id", "v"]).unwrap();
-    table
-        .iter()
-        .for_each(|(id, v)| writer.write_record([id, v]).unwrap());
+    table.iter().for_each(|(id, v)| writer.write_record([id, v]).unwrap());
     writer.into_inner().unwrap()
 }
 
@@ -247,4 +199,15 @@ proptest! {
             prop_assert_eq!(diff.visit(&mut |_| Ok(())).unwrap(), expected);
         }
     }
+}
+
+#[test]
+fn the_form_of_a_row_does_not_matter() {
+    let bytes = DiffOptions { bytes: true, ..options("id") };
+    let left = "id,a,b\n1,x,\"p,q\"\n2,5\" pipe,\n3,\"\"\"q\"\"\",\"l\nm\"\n";
+    let right = "b;id;a\np,q;\"1\";\"x\"\n\"\";2;\"5\"\" pipe\"\n\"l\nm\";3;\"\"\"q\"\"\"\n";
+    let (lines, counts) = render(left, right, &bytes).unwrap();
+    assert_eq!((lines, counts.same), (vec![], 3));
+    let (lines, _) = render("id,a,b\n1,\"x,y\",z\n", "id,a,b\n1,x,\"y,z\"\n", &bytes).unwrap();
+    assert_eq!(lines, ["~1 [a: x,y > x; b: z > y,z]"]);
 }

@@ -63,22 +63,18 @@ impl Layout {
             for key in &options.key {
                 head.position(key, side)?;
             }
-            *sources = names
-                .iter()
-                .map(|name| head.position(name, side))
-                .collect::<Result<_, _>>()?;
+            *sources =
+                names.iter().map(|name| head.position(name, side)).collect::<Result<_, _>>()?;
         }
         for (name, _) in &options.types {
             left_head.position(name, SideName::Left)?;
         }
-        let declared_type = |name: &str| {
-            options
-                .types
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, ty)| *ty)
+        let declared_type =
+            |name: &str| options.types.iter().find(|(known, _)| known == name).map(|(_, ty)| *ty);
+        let column = |name: &&String| Column {
+            nulls: options.csv.nulls.clone(),
+            ..Column::new(name.as_str(), ColumnType::Text)
         };
-        let column = |name: &&String| Column { nulls: options.csv.nulls.clone(), ..Column::new(name.as_str(), ColumnType::Text) };
         let columns: Vec<Column> = names.iter().map(column).collect();
         let position = |key: &String| columns.iter().position(|column| column.name == *key);
         let key = options
@@ -93,29 +89,20 @@ impl Layout {
                 .cloned()
                 .collect()
         };
-        let only = [
-            missing(left_head, right_head),
-            missing(right_head, left_head),
-        ];
-        let declared = columns
-            .iter()
-            .map(|column| declared_type(&column.name))
-            .collect();
-        let guess = Schema {
-            fold_key_case: options.fold_key_case,
-            ..Schema::new(columns, key)
-        };
-        let mut layout = Layout {
-            guess,
-            declared,
-            sources,
-            only,
-            heads,
-        };
+        let only = [missing(left_head, right_head), missing(right_head, left_head)];
+        let declared = columns.iter().map(|column| declared_type(&column.name)).collect();
+        let guess = Schema { fold_key_case: options.fold_key_case, ..Schema::new(columns, key) };
+        let mut layout = Layout { guess, declared, sources, only, heads };
         if !options.bytes {
             layout.guess_types([left, right])?;
         }
         Ok(layout)
+    }
+
+    /// Returns the delimiter of the canonical text of rows.
+    pub(crate) fn delimiter(&self) -> u8 {
+        let [left, _] = &self.heads;
+        left.delimiter
     }
 
     fn guess_types(&mut self, files: [&dyn Source; 2]) -> Result<(), DiffError> {
@@ -124,20 +111,11 @@ impl Layout {
             vec![Evidence::default(); self.declared.len()],
         ];
         for (side, (file, evidence)) in files.into_iter().zip(&mut evidence).enumerate() {
-            let name = if side == 0 {
-                SideName::Left
-            } else {
-                SideName::Right
-            };
-            self.look(file, side, evidence)
-                .map_err(|error| DiffError::csv(name, error))?;
+            let name = if side == 0 { SideName::Left } else { SideName::Right };
+            self.look(file, side, evidence).map_err(|error| DiffError::csv(name, error))?;
         }
         let [left, right] = evidence;
-        let found = left
-            .into_iter()
-            .zip(right)
-            .zip(&self.declared)
-            .zip(&mut self.guess.columns);
+        let found = left.into_iter().zip(right).zip(&self.declared).zip(&mut self.guess.columns);
         for (((left, right), declared), column) in found {
             column.ty = declared.unwrap_or_else(|| conclude(&column.name, &[left, right]).ty);
         }
@@ -157,16 +135,10 @@ impl Layout {
         reader.next()?;
         for _ in 0..GUESS_ROWS {
             let Some(record) = reader.next()? else { break };
-            for ((source, evidence), column) in sources
-                .iter()
-                .zip(evidence.iter_mut())
-                .zip(&self.guess.columns)
+            for ((source, evidence), column) in
+                sources.iter().zip(evidence.iter_mut()).zip(&self.guess.columns)
             {
-                evidence.text(
-                    column,
-                    &record.get(*source).unwrap_or_default(),
-                    record.line,
-                );
+                evidence.text(column, &record.get(*source).unwrap_or_default(), record.line);
             }
         }
         Ok(())
@@ -175,19 +147,13 @@ impl Layout {
 
 impl Head {
     fn position(&self, name: &str, side: SideName) -> Result<usize, DiffError> {
-        let mut found = self
-            .names
-            .iter()
-            .enumerate()
-            .filter(|(_, known)| *known == name)
-            .map(|(at, _)| at);
+        let mut found =
+            self.names.iter().enumerate().filter(|(_, known)| *known == name).map(|(at, _)| at);
         match (found.next(), found.count()) {
             (Some(at), 0) => Ok(at),
-            (Some(_), more) => Err(DiffError::Ambiguous {
-                side,
-                name: name.to_owned(),
-                count: more + 1,
-            }),
+            (Some(_), more) => {
+                Err(DiffError::Ambiguous { side, name: name.to_owned(), count: more + 1 })
+            }
             (None, _) => {
                 let names = self.names.iter().map(String::as_str);
                 Err(DiffError::NoColumn {
@@ -204,11 +170,7 @@ fn head(source: &dyn Source, options: &DiffOptions) -> Result<Head, CsvError> {
     let mut block = vec![0; 1 << 16];
     let length = source.read_at(0, &mut block).map_err(CsvError::Read)?;
     block.truncate(length);
-    let start = if block.starts_with(MARK) {
-        MARK.len()
-    } else {
-        0
-    };
+    let start = if block.starts_with(MARK) { MARK.len() } else { 0 };
     let text = block.get(start..).unwrap_or_default();
     let delimiter = delimiter(&options.csv, text)?;
     let start = start as u64;

@@ -99,10 +99,8 @@ pub fn diff<'a>(
         for (column, reason) in found.columns.iter_mut().zip(&reasons) {
             column.ty = reason.ty;
         }
-        let keys_changed = schema
-            .key
-            .iter()
-            .any(|&key| schema.columns.get(key) != found.columns.get(key));
+        let keys_changed =
+            schema.key.iter().any(|&key| schema.columns.get(key) != found.columns.get(key));
         schema = found;
         if keys_changed {
             drop(scans);
@@ -130,19 +128,12 @@ pub fn diff<'a>(
 
 fn judge(layout: &Layout, scans: &[Scan; 2]) -> Vec<InferReason> {
     let [left, right] = scans;
-    let columns = layout
-        .guess
-        .columns
-        .iter()
-        .zip(&layout.declared)
-        .enumerate();
+    let columns = layout.guess.columns.iter().zip(&layout.declared).enumerate();
     columns
         .map(|(at, (column, declared))| match declared {
-            Some(ty) => InferReason {
-                column: column.name.clone(),
-                ty: *ty,
-                cause: Cause::Declared,
-            },
+            Some(ty) => {
+                InferReason { column: column.name.clone(), ty: *ty, cause: Cause::Declared }
+            }
             None => {
                 let evidence =
                     [left, right].map(|scan| scan.evidence.get(at).cloned().unwrap_or_default());
@@ -174,9 +165,7 @@ fn join(scans: &[Scan; 2]) -> Result<Places, DiffError> {
         places.repeated.append(&mut shard.repeated);
     }
     // The order of the left file, then of the right one: what a person sees, and easy on the disk.
-    places
-        .doubtful
-        .par_sort_unstable_by_key(|(left, _)| left.offset());
+    places.doubtful.par_sort_unstable_by_key(|(left, _)| left.offset());
     places.deleted.par_sort_unstable_by_key(Place::offset);
     places.inserted.par_sort_unstable_by_key(Place::offset);
     places
@@ -189,20 +178,16 @@ fn join_shard(sides: &[&[crate::index::Entry]]) -> Places {
     let mut places = Places::default();
     for group in group(sides).iter() {
         if group.is_repeated() {
-            places.repeated.push([0, 1].map(|side| {
-                group
-                    .places(side)
-                    .into_iter()
-                    .map(Place::from_word)
-                    .collect()
-            }));
+            places.repeated.push(
+                [0, 1].map(|side| group.places(side).into_iter().map(Place::from_word).collect()),
+            );
             continue;
         }
         match (group.entry(0), group.entry(1)) {
             (Some(a), Some(b)) if a.same_row(b) => places.same += 1,
-            (Some(a), Some(b)) => places
-                .doubtful
-                .push((Place::from_word(a.place), Place::from_word(b.place))),
+            (Some(a), Some(b)) => {
+                places.doubtful.push((Place::from_word(a.place), Place::from_word(b.place)))
+            }
             (Some(a), None) => places.deleted.push(Place::from_word(a.place)),
             (None, Some(b)) => places.inserted.push(Place::from_word(b.place)),
             (None, None) => {}
@@ -276,17 +261,12 @@ impl<'a> Diff<'a> {
                 .filter(|places| places.len() > 1)
                 .collect();
             let blank = blanks.get(side).copied().unwrap_or_default();
-            let all: Vec<Place> = blank
-                .iter()
-                .chain(repeated.iter().copied().flatten())
-                .copied()
-                .collect();
+            let all: Vec<Place> =
+                blank.iter().chain(repeated.iter().copied().flatten()).copied().collect();
             let lines = rows.lines(&all).map_err(failed)?;
             let mut lines = lines.into_iter();
             findings.extend(
-                blank
-                    .iter()
-                    .filter_map(|_| lines.next().map(|row| Finding::BlankKey { row })),
+                blank.iter().filter_map(|_| lines.next().map(|row| Finding::BlankKey { row })),
             );
             for places in repeated {
                 let key = match places.first() {
@@ -308,13 +288,11 @@ impl<'a> Diff<'a> {
             .key
             .iter()
             .filter_map(|&key| self.schema.columns.get(key).zip(cells.get(key)));
-        let values = values.map(|(column, cell)| {
-            if self.bytes {
-                cell.as_str().into()
-            } else {
-                column.read(cell)
-            }
-        });
+        let values = values.map(
+            |(column, cell)| {
+                if self.bytes { cell.as_str().into() } else { column.read(cell) }
+            },
+        );
         Key::normalised(values, self.schema.fold_key_case)
     }
 }

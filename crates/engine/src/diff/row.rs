@@ -48,11 +48,7 @@ pub(crate) struct Rows<'a> {
 impl<'a> Rows<'a> {
     pub(crate) fn new(file: &'a dyn Source, layout: &Layout, side: usize) -> Rows<'a> {
         let delimiter = layout.heads.get(side).map_or(b',', |head| head.delimiter);
-        Rows {
-            file,
-            delimiter,
-            sources: layout.sources.get(side).cloned().unwrap_or_default(),
-        }
+        Rows { file, delimiter, sources: layout.sources.get(side).cloned().unwrap_or_default() }
     }
 
     /// Reads the cells of a row, one for each compared column.
@@ -63,30 +59,19 @@ impl<'a> Rows<'a> {
         let mut bytes = vec![0; length];
         read_exact_at(self.file, place.offset(), &mut bytes).map_err(CsvError::Read)?;
         let mut fields = Vec::with_capacity(self.sources.len());
-        match split(
-            &bytes,
-            0,
-            true,
-            self.delimiter,
-            &mut fields,
-            &mut Lines::default(),
-        ) {
+        match split(&bytes, 0, true, self.delimiter, &mut fields, &mut Lines::default()) {
             Step::Record { start: 0, .. } => {}
             _ => return Err(changed()),
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| changed())?;
         let cell = |source: &usize| match fields.get(*source) {
-            Some(field) if field.doubled => text
-                .get(field.start..field.end)
-                .map(|text| text.replace("\"\"", "\"")),
+            Some(field) if field.doubled => {
+                text.get(field.start..field.end).map(|text| text.replace("\"\"", "\""))
+            }
             Some(field) => text.get(field.start..field.end).map(str::to_owned),
             None => None,
         };
-        Ok(self
-            .sources
-            .iter()
-            .map(|source| cell(source).unwrap_or_default())
-            .collect())
+        Ok(self.sources.iter().map(|source| cell(source).unwrap_or_default()).collect())
     }
 
     fn fetch_long(&self, place: Place) -> Result<Vec<String>, CsvError> {
@@ -101,20 +86,16 @@ impl<'a> Rows<'a> {
 
     /// Returns the lines on which rows begin, in the order of the places given.
     pub(crate) fn lines(&self, places: &[Place]) -> Result<Vec<u64>, CsvError> {
-        let mut wanted: Vec<(u64, usize)> = places
-            .iter()
-            .enumerate()
-            .map(|(at, place)| (place.offset(), at))
-            .collect();
+        let mut wanted: Vec<(u64, usize)> =
+            places.iter().enumerate().map(|(at, place)| (place.offset(), at)).collect();
         wanted.sort_unstable();
         let mut lines = vec![0; places.len()];
         let (mut line, mut position) = (1, 0);
         let (mut block, mut ended_with_return) = (vec![0; 1 << 16], false);
         for (offset, at) in wanted {
             while position < offset {
-                let length = usize::try_from(offset - position)
-                    .unwrap_or(block.len())
-                    .min(block.len());
+                let length =
+                    usize::try_from(offset - position).unwrap_or(block.len()).min(block.len());
                 let Some(bytes) = block.get_mut(..length) else {
                     break;
                 };
@@ -133,7 +114,5 @@ impl<'a> Rows<'a> {
 
 /// Returns the error of a file that is not any more what it was when it was scanned.
 fn changed() -> CsvError {
-    CsvError::Read(std::io::Error::other(
-        "the file changed while it was compared",
-    ))
+    CsvError::Read(std::io::Error::other("the file changed while it was compared"))
 }

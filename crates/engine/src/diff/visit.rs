@@ -84,13 +84,7 @@ impl Diff<'_> {
         &self,
         sink: &mut dyn FnMut(&Change) -> io::Result<()>,
     ) -> Result<Counts, DiffError> {
-        let Places {
-            same,
-            doubtful,
-            deleted,
-            inserted,
-            repeated,
-        } = &self.places;
+        let Places { same, doubtful, deleted, inserted, repeated } = &self.places;
         let blank = |finding: &&crate::findings::Finding| {
             matches!(finding, crate::findings::Finding::BlankKey { .. })
         };
@@ -148,10 +142,8 @@ impl Diff<'_> {
 
     /// Compares the cells of two rows; `None` when their values are equal.
     fn update(&self, left: Place, right: Place) -> Result<Option<Change>, DiffError> {
-        let (a, b) = (
-            fetch(&self.left, SideName::Left, left)?,
-            fetch(&self.right, SideName::Right, right)?,
-        );
+        let (a, b) =
+            (fetch(&self.left, SideName::Left, left)?, fetch(&self.right, SideName::Right, right)?);
         let columns = self.schema.columns.iter().enumerate();
         let differs = |at: usize, a: &str, b: &str| {
             let column = self.schema.columns.get(at);
@@ -179,37 +171,19 @@ impl Diff<'_> {
         };
         let filled = row.iter().enumerate().filter(|(_, text)| !text.is_empty());
         let cells = filled.map(|(column, text)| {
-            let (left, right) = if insert {
-                (String::new(), text.clone())
-            } else {
-                (text.clone(), String::new())
-            };
-            CellChange {
-                column,
-                left,
-                right,
-            }
+            let (left, right) =
+                if insert { (String::new(), text.clone()) } else { (text.clone(), String::new()) };
+            CellChange { column, left, right }
         });
         Ok(self.change(kind, &row, cells.collect()))
     }
 
     fn change(&self, kind: ChangeKind, row: &[String], cells: Vec<CellChange>) -> Change {
-        let key_texts = self
-            .schema
-            .key
-            .iter()
-            .filter_map(|&key| row.get(key).cloned())
-            .collect();
-        Change {
-            kind,
-            key: self.key(row),
-            key_texts,
-            cells,
-        }
+        let key_texts = self.schema.key.iter().filter_map(|&key| row.get(key).cloned()).collect();
+        Change { kind, key: self.key(row), key_texts, cells }
     }
 }
 
 fn fetch(rows: &Rows<'_>, side: SideName, place: Place) -> Result<Vec<String>, DiffError> {
-    rows.fetch(place)
-        .map_err(|error: CsvError| DiffError::csv(side, error))
+    rows.fetch(place).map_err(|error: CsvError| DiffError::csv(side, error))
 }

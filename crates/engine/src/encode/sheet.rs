@@ -39,10 +39,7 @@ pub fn encode(value: &Value, ty: &ColumnType) -> SheetCell {
         }
         (Value::Time(value), ColumnType::Time) => number(serial::of_time(*value), Some("hh:mm:ss")),
         (Value::DateTime(value), ColumnType::DateTime) if value.offset_minutes().is_none() => {
-            number(
-                serial::of_datetime(value.civil()),
-                Some("yyyy-mm-dd hh:mm:ss"),
-            )
+            number(serial::of_datetime(value.civil()), Some("yyyy-mm-dd hh:mm:ss"))
         }
         _ => None,
     };
@@ -78,11 +75,7 @@ mod tests {
         for (ty, written, expected) in [
             (Number, "10.50", number(10.5, None)),
             (Number, "9007199254740993", text("9007199254740993")),
-            (
-                Number,
-                "0.1234567890123456789",
-                text("0.1234567890123456789"),
-            ),
+            (Number, "0.1234567890123456789", text("0.1234567890123456789")),
             (Number, "n/a", text("n/a")),
             (Text, "007", text("007")),
             (Text, "=1+1", text("=1+1")),
@@ -92,16 +85,8 @@ mod tests {
             (Date, "1850-01-01", text("1850-01-01")),
             (Time, "12:00", number(0.5, Some("hh:mm:ss"))),
             (Time, "12:00:00.000001", text("12:00:00.000001")),
-            (
-                DateTime,
-                "2024-01-15T12:00",
-                number(45306.5, Some("yyyy-mm-dd hh:mm:ss")),
-            ),
-            (
-                DateTime,
-                "2024-01-15T12:00+01:00",
-                text("2024-01-15T11:00:00Z"),
-            ),
+            (DateTime, "2024-01-15T12:00", number(45306.5, Some("yyyy-mm-dd hh:mm:ss"))),
+            (DateTime, "2024-01-15T12:00+01:00", text("2024-01-15T11:00:00Z")),
             (List, "a,b", text("a, b")),
         ] {
             assert_eq!(

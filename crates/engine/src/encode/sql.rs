@@ -49,8 +49,7 @@ pub fn encode(value: &Value, _ty: &ColumnType) -> SqlValue {
         Value::Bool(value) => SqlValue::Bool(*value),
         Value::Number(number) => {
             let text = number.to_string();
-            text.parse()
-                .map_or(SqlValue::Decimal(text), SqlValue::Integer)
+            text.parse().map_or(SqlValue::Decimal(text), SqlValue::Integer)
         }
         Value::Text(text) => SqlValue::Text(text.to_string()),
         Value::Date(value) => SqlValue::Date(*value),
@@ -82,22 +81,13 @@ mod tests {
     fn forms() {
         let encode = |ty, text: &str| encode(&Column::new("c", ty).read(text), &ty);
         assert_eq!(encode(ColumnType::Number, "12"), SqlValue::Integer(12));
-        assert_eq!(
-            encode(ColumnType::Number, "12.50"),
-            SqlValue::Decimal("12.5".into())
-        );
+        assert_eq!(encode(ColumnType::Number, "12.50"), SqlValue::Decimal("12.5".into()));
         assert_eq!(
             encode(ColumnType::Number, "9223372036854775808"),
             SqlValue::Decimal("9223372036854775808".into())
         );
-        assert_eq!(
-            encode(ColumnType::Text, "007"),
-            SqlValue::Text("007".into())
-        );
-        assert_eq!(
-            encode(ColumnType::List, "[1]"),
-            SqlValue::Text("[1]".into())
-        );
+        assert_eq!(encode(ColumnType::Text, "007"), SqlValue::Text("007".into()));
+        assert_eq!(encode(ColumnType::List, "[1]"), SqlValue::Text("[1]".into()));
         assert_eq!(SqlValue::Null.to_text(), None);
     }
 
