@@ -220,7 +220,11 @@ pub fn did_you_mean<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|name| {
             let lower = name.to_lowercase();
             let mut score = strsim::normalized_damerau_levenshtein(&wanted, &lower);
-            if !wanted.is_empty() && (lower.contains(&wanted) || wanted.contains(&lower)) {
+            let part = lower.contains(&wanted) || wanted.contains(&lower);
+            if wanted.len() > 1 && lower.starts_with(&wanted) {
+                score = score.max(0.5);
+            }
+            if part && wanted.len().min(lower.len()) * 2 >= wanted.len().max(lower.len()) {
                 score = score.max(0.6);
             }
             (score, name)
@@ -228,6 +232,8 @@ pub fn did_you_mean<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a s
         .filter(|(score, _)| *score >= 0.5)
         .collect();
     close.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    let best = close.first().map_or(0.0, |(score, _)| *score);
+    close.retain(|(score, _)| *score >= best - 0.2);
     let names: Vec<String> = close.iter().take(3).map(|(_, n)| format!("\"{n}\"")).collect();
     if names.is_empty() { String::new() } else { format!(" Did you mean {}?", names.join(", ")) }
 }

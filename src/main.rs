@@ -2,21 +2,27 @@
 
 use std::{io::IsTerminal, process::ExitCode};
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::FilterExt, filter::filter_fn, fmt, layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
+
+/// Crates that log secrets or cell contents when they are asked for details.
+const DISCREET: [&str; 2] = ["yup_oauth2", "rmcp"];
 
 fn main() -> ExitCode {
-    // stdout belongs to the protocol. The Google crates log tokens at debug level: never let them.
-    let mut filter = EnvFilter::try_from_env("LOCKSTEP_LOG")
+    let wanted = EnvFilter::try_from_env("LOCKSTEP_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,lockstep=info"));
-    for quiet in ["yup_oauth2=warn", "rmcp=warn"] {
-        if let Ok(directive) = quiet.parse() {
-            filter = filter.add_directive(directive);
-        }
-    }
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let discreet = filter_fn(|event: &Metadata<'_>| {
+        *event.level() <= Level::WARN
+            || !DISCREET.iter().any(|name| event.target().starts_with(name))
+    });
+    // stdout belongs to the protocol.
+    let log = fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
-        .init();
+        .with_filter(wanted.and(discreet));
+    tracing_subscriber::registry().with(log).init();
     lockstep::cli::run()
 }

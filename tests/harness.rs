@@ -12,14 +12,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A running Lockstep: an embedded workspace of its own and a folder of its own.
-pub struct House {
-    pub folder: TempDir,
+pub(crate) struct House {
+    pub(crate) folder: TempDir,
     _data: TempDir,
-    pub app: App,
+    pub(crate) app: App,
 }
 
 /// Returns the tool with this name.
-pub fn tool(name: &str) -> Registered {
+pub(crate) fn tool(name: &str) -> Registered {
     tools::all()
         .into_iter()
         .find(|tool| tool.name == name)
@@ -27,7 +27,7 @@ pub fn tool(name: &str) -> Registered {
 }
 
 /// Panics unless `value` is valid under `schema`.
-pub fn assert_valid(schema: &serde_json::Map<String, Value>, value: &Value, what: &str) {
+pub(crate) fn assert_valid(schema: &serde_json::Map<String, Value>, value: &Value, what: &str) {
     let validator = jsonschema::validator_for(&Value::Object(schema.clone())).unwrap();
     let errors: Vec<String> =
         validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
@@ -36,7 +36,7 @@ pub fn assert_valid(schema: &serde_json::Map<String, Value>, value: &Value, what
 
 impl House {
     /// Starts with an empty workspace and an empty, writable folder.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (folder, data) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let mut config = Config::default();
         config.workspace.data = Some(data.path().to_owned());
@@ -47,14 +47,14 @@ impl House {
     }
 
     /// Writes a file into the folder.
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         path
     }
 
     /// Calls a tool as the server would, and checks the result against the tool's output schema.
-    pub async fn call(&self, name: &str, arguments: Value) -> Result<Value, Error> {
+    pub(crate) async fn call(&self, name: &str, arguments: Value) -> Result<Value, Error> {
         let tool = tool(name);
         let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
         let context = self.app.context().for_call(lockstep::progress::Progress::silent());
@@ -64,7 +64,7 @@ impl House {
     }
 
     /// Calls a tool that must succeed.
-    pub async fn ok(&self, name: &str, arguments: Value) -> Value {
+    pub(crate) async fn ok(&self, name: &str, arguments: Value) -> Value {
         match self.call(name, arguments.clone()).await {
             Ok(result) => result,
             Err(error) => panic!("{name} {arguments} failed:\n{error}"),
@@ -72,7 +72,7 @@ impl House {
     }
 
     /// Calls a tool that must fail, and returns its text.
-    pub async fn err(&self, name: &str, arguments: Value) -> String {
+    pub(crate) async fn err(&self, name: &str, arguments: Value) -> String {
         match self.call(name, arguments.clone()).await {
             Ok(result) => panic!("{name} {arguments} did not fail:\n{result:#}"),
             Err(error) => error.to_string(),

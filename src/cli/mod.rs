@@ -16,6 +16,8 @@ use crate::{
 
 mod call;
 mod demo;
+mod diff;
+mod merge;
 mod serve;
 mod workspace;
 
@@ -54,6 +56,10 @@ enum Command {
     Call(call::Args),
     /// Runs the main job on real data: a first sync, a plan, an apply, and a run that has nothing to do.
     Demo(demo::Args),
+    /// Shows what changed between two CSV or TSV files, by key and cell; exit codes like diff(1).
+    Diff(diff::Args),
+    /// Merges two changed CSV or TSV files with the one they come from, by key and cell.
+    Merge(merge::Args),
     /// Serves the embedded Google workspace alone (Sheets v4 and Drive v3, with a web page).
     Workspace(workspace::Args),
 }
@@ -99,6 +105,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Serve => serve::run(&cli.operator).await,
         Command::Call(args) => call::run(&cli.operator, args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Diff(args) => Ok(diff::run(&args)),
+        Command::Merge(args) => Ok(merge::run(&args)),
         Command::Workspace(args) => workspace::run(&cli.operator, args).await,
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Source {
     File {
         /// The path, relative to the folder.
         path: String,
+        /// The encoding's name; UTF-8, or what the byte order mark says, if not named.
+        encoding: Option<String>,
     },
     /// A table on a sheet.
     Sheet {

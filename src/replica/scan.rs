@@ -75,7 +75,7 @@ pub(crate) async fn scan(
         Role::Target => "right",
     };
     let scanned = match source {
-        Source::File { path } => file(files, path, role),
+        Source::File { path, encoding } => file(files, path, encoding.as_deref(), role),
         Source::Records { records } => self::records(records),
         Source::Sheet { spreadsheet, sheet, header_row } => {
             super::sheet_table::scan(google, spreadsheet, sheet.as_deref(), *header_row, role).await
@@ -84,7 +84,7 @@ pub(crate) async fn scan(
     scanned.map_err(|error| error.context(side))
 }
 
-fn file(files: &Files, path: &str, role: Role) -> Result<Scan> {
+fn file(files: &Files, path: &str, encoding: Option<&str>, role: Role) -> Result<Scan> {
     if role == Role::Target {
         files.check_writable(path)?;
         if !files.exists(path)? {
@@ -99,13 +99,17 @@ fn file(files: &Files, path: &str, role: Role) -> Result<Scan> {
         }
     }
     let bytes = files.read(path)?;
-    let snapshot = snapshot::csv::read(&bytes, &CsvOptions::default())
-        .map_err(|error| csv_error(path, &error))?;
+    let options = CsvOptions { encoding: encoding.map(str::to_owned), ..CsvOptions::default() };
+    let snapshot =
+        snapshot::csv::read(&bytes, &options).map_err(|error| csv_error(path, &error))?;
     let head = bytes.get(..bytes.len().min(64 * 1024)).unwrap_or_default();
     let utf16 = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
-    if utf16 && role == Role::Target {
-        return Err(Error::invalid(format!("\"{path}\" is UTF-16: it can be read, not written"))
-            .next("save it as UTF-8, or name another file"));
+    let other = encoding.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8"));
+    if (utf16 || other) && role == Role::Target {
+        return Err(Error::invalid(format!(
+            "\"{path}\" is not UTF-8: it can be read, not written"
+        ))
+        .next("save it as UTF-8, or name another file"));
     }
     let bom = head.starts_with(b"\xef\xbb\xbf");
     let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();

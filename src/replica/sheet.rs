@@ -51,7 +51,11 @@ pub(crate) fn named(error: lockstep_google::Error, id: &str) -> Error {
 /// A title that is not there (the nearest are offered), or a sheet without cells.
 pub(crate) fn find<'a>(spreadsheet: &'a Spreadsheet, title: Option<&str>) -> Result<&'a Sheet> {
     let found = match title {
-        Some(title) => spreadsheet.sheets.iter().find(|sheet| sheet.title == title),
+        // Titles are unique without regard to case, and ranges find them so.
+        Some(title) => {
+            let lower = title.to_lowercase();
+            spreadsheet.sheets.iter().find(|sheet| sheet.title.to_lowercase() == lower)
+        }
         None => spreadsheet
             .sheets
             .iter()

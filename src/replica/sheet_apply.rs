@@ -108,7 +108,9 @@ pub(crate) async fn apply(
     requests.extend(inserts(target.id, table, writes, &layout));
     requests.extend(deletes(target.id, writes));
     for (request, _) in &requests {
-        request.check().map_err(|error| place(error.into()))?;
+        request.check().map_err(|error| {
+            place(Error::from(error)).next("correct the value in the source; nothing was written")
+        })?;
     }
     send(google, clock, progress, id, requests).await
 }

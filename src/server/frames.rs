@@ -78,8 +78,11 @@ impl Frames {
         if line.iter().all(u8::is_ascii_whitespace) {
             return None;
         }
-        match serde_json::from_slice::<serde::de::IgnoredAny>(&line) {
-            Ok(_) => {
+        match serde_json::from_slice::<Value>(&line) {
+            Ok(message) => {
+                if let Some((code, reason)) = objection(&message) {
+                    return Some(Frame::Answer(error(id, code, reason)));
+                }
                 line.push(b'\n');
                 Some(Frame::Line(line))
             }
@@ -88,6 +91,40 @@ impl Frames {
             }
         }
     }
+}
+
+/// Returns why the SDK would drop a JSON value without an answer, if it would.
+fn objection(message: &Value) -> Option<(i32, String)> {
+    let invalid =
+        |reason: &str| Some((-32600, format!("the message is no JSON-RPC request: {reason}")));
+    let Value::Object(object) = message else {
+        return invalid("it is no object (batches are not part of MCP)");
+    };
+    if object.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+        return invalid("jsonrpc is not \"2.0\"");
+    }
+    let Some(method) = object.get("method") else {
+        let response = object.contains_key("result") || object.contains_key("error");
+        return if response { None } else { invalid("it has no method") };
+    };
+    let Some(method) = method.as_str() else {
+        return invalid("method is no text");
+    };
+    let params = object.get("params");
+    if params.is_some_and(|params| !params.is_object()) {
+        return Some((-32602, format!("{method}: params is no object")));
+    }
+    if method == "tools/call" && object.contains_key("id") {
+        let name = params.and_then(|params| params.get("name"));
+        if !name.is_some_and(Value::is_string) {
+            return Some((-32602, "tools/call: params.name is missing or no text".into()));
+        }
+        let arguments = params.and_then(|params| params.get("arguments"));
+        if arguments.is_some_and(|arguments| !arguments.is_object() && !arguments.is_null()) {
+            return Some((-32602, "tools/call: params.arguments is no object".into()));
+        }
+    }
+    None
 }
 
 fn error(id: Value, code: i32, message: String) -> Value {
@@ -193,11 +230,30 @@ mod tests {
 
     #[test]
     fn whole_lines_pass_and_blank_ones_vanish() {
-        let frames = answers(100, b"{\"id\":1}\n\r\n  \n{\"id\":2}\n{\"id\"");
-        assert_eq!(
-            frames,
-            vec![Frame::Line(b"{\"id\":1}\n".to_vec()), Frame::Line(b"{\"id\":2}\n".to_vec())]
-        );
+        let (one, two) =
+            (r#"{"jsonrpc":"2.0","method":"a"}"#, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+        let frames = answers(100, format!("{one}\n\r\n  \n{two}\n{{\"id\"").as_bytes());
+        let line = |text: &str| Frame::Line(format!("{text}\n").into_bytes());
+        assert_eq!(frames, vec![line(one), line(two)]);
+    }
+
+    #[test]
+    fn what_the_sdk_would_drop_is_answered_with_its_id() {
+        let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
+        for (message, code) in [
+            (r#"{"jsonrpc":"1.0","id":4,"method":"ping"}"#.to_owned(), -32600),
+            (r#"{"jsonrpc":"2.0","id":4}"#.to_owned(), -32600),
+            (r#"{"jsonrpc":"2.0","id":4,"method":17}"#.to_owned(), -32600),
+            (r#"{"jsonrpc":"2.0","id":4,"method":"tools/list","params":[]}"#.to_owned(), -32602),
+            (r#"{"jsonrpc":"2.0","id":4,"method":"tools/call"}"#.to_owned(), -32602),
+            (r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":7}}"#.to_owned(), -32602),
+            (r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"a","arguments":[]}}"#.to_owned(), -32602),
+            (format!(r#"{{"jsonrpc":"2.0","id":4,"method":"a","params":{{"x":{deep}}}}}"#), -32700),
+        ] {
+            let frames = answers(100_000, format!("{message}\n").as_bytes());
+            assert_eq!(answered(&frames[0]), (Value::from(4), code), "{message:.100}");
+        }
+        assert_eq!(answered(&answers(100, b"[]\n")[0]), (Value::Null, -32600));
     }
 
     #[test]
@@ -224,7 +280,8 @@ mod tests {
             assert!(frames.line.capacity() <= 8192);
         }
         assert_eq!(frames.feed(b"\n").len(), 1);
-        assert_eq!(frames.feed(b"{}\n"), vec![Frame::Line(b"{}\n".to_vec())]);
+        let next = b"{\"jsonrpc\":\"2.0\",\"method\":\"a\"}\n";
+        assert_eq!(frames.feed(next), vec![Frame::Line(next.to_vec())]);
     }
 
     #[test]

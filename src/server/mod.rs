@@ -12,6 +12,8 @@ use rmcp::{
     service::RequestContext,
 };
 
+use tokio::task::JoinHandle;
+
 use crate::{
     error::Result,
     progress::{Progress, Step},
@@ -66,29 +68,34 @@ fn contract(tool: &Registered) -> Tool {
         .with_annotations(tool.annotations.clone())
 }
 
-/// Sends progress to the client if it asked for it.
-fn progress(request: &RequestContext<RoleServer>) -> Progress {
+/// Sends progress to the client if it asked for it; the task ends when the progress is dropped.
+fn progress(request: &RequestContext<RoleServer>) -> (Progress, Option<JoinHandle<()>>) {
+    let mut task = None;
     let sink = request.meta.get_progress_token().map(|token| {
         let peer = request.peer.clone();
         let (sender, mut steps) = tokio::sync::mpsc::unbounded_channel::<Step>();
-        tokio::spawn(async move {
+        task = Some(tokio::spawn(async move {
+            let mut last = -1.0_f64;
             while let Some(step) = steps.recv().await {
-                // The count across phases of a call need not rise; the protocol wants it to.
-                let mut param = ProgressNotificationParam::new(token.clone(), step.done as f64)
+                // The protocol wants the number to rise with each notification; phases before the first
+                // row is written have none of their own and count up in small fractions.
+                let progress = (step.done as f64).max(last + 0.001);
+                last = progress;
+                let mut param = ProgressNotificationParam::new(token.clone(), progress)
                     .with_message(step.message);
                 if let Some(total) = step.total {
-                    param = param.with_total(total as f64);
+                    param = param.with_total((total as f64).max(progress));
                 }
                 if peer.notify_progress(param).await.is_err() {
                     break;
                 }
             }
-        });
+        }));
         Arc::new(move |step: Step| {
             let _ = sender.send(step);
         }) as Arc<dyn Fn(Step) + Send + Sync>
     });
-    Progress::new(request.ct.clone(), sink)
+    (Progress::new(request.ct.clone(), sink), task)
 }
 
 impl ServerHandler for Server {
@@ -124,8 +131,14 @@ impl ServerHandler for Server {
                 None,
             ));
         };
-        let scoped = self.context.for_call(progress(&context));
+        let (progress, notifier) = progress(&context);
+        let scoped = self.context.for_call(progress);
         let outcome = tool.call(&scoped, request.arguments.unwrap_or_default()).await;
+        drop(scoped);
+        if let Some(notifier) = notifier {
+            // The last notification goes out before the answer does.
+            let _ = notifier.await;
+        }
         if let Err(error) = &outcome {
             tracing::info!(tool = tool.name, kind = error.kind().as_str(), "tool call failed");
         }

@@ -6,14 +6,14 @@ use lockstep_engine::{
     dataset::{PerSide, SideName},
     findings::Finding,
     infer::InferReason,
-    join::join,
+    key::Key,
     plan::{Basis, Body, Plan},
-    reconcile::{ChangeKind, Joined, Presence, Reading, Reconciler},
+    reconcile::{Change, ChangeKind, Reconciler},
     safety::{self, Seen, SideSeen},
     snapshot::{Mapping, View},
     terms::Terms,
     times::Times,
-    value::Row,
+    views::feed_views,
 };
 
 use super::{
@@ -31,8 +31,6 @@ use crate::{
 pub(crate) struct Planned {
     /// The plan.
     pub(crate) plan: Plan,
-    /// The left side as it was read.
-    pub(crate) left: Scan,
     /// The right side as it was read; columns that it lacks are there as empty ones.
     pub(crate) right: Scan,
     /// How the types were found.
@@ -43,7 +41,7 @@ pub(crate) struct Planned {
     pub(crate) mark: Option<usize>,
     /// What was found on each side.
     pub(crate) findings: Vec<(SideName, Finding)>,
-    /// Rows that both sides have equal.
+    /// Rows of the right that stay as they are.
     pub(crate) unchanged: u64,
     /// Rows set aside on both sides.
     pub(crate) set_aside: u64,
@@ -99,46 +97,24 @@ fn compare(definition: &Definition, left: Scan, mut right: Scan) -> Result<Plann
     let seen = |error: &dyn std::fmt::Display, side: &str| {
         Error::invalid(error.to_string()).context(side.to_owned()).next("correct columns and key")
     };
-    let (views, joined) = {
-        let left_view = left.snapshot.view(&schema, &left_map).map_err(|e| seen(&e, "left"))?;
-        let right_view = right.snapshot.view(&schema, &right_map).map_err(|e| seen(&e, "right"))?;
-        let joined = join(&[Some(&left_view), Some(&right_view)]);
-        ((left_view, right_view), joined)
-    };
+    let left_view = left.snapshot.view(&schema, &left_map).map_err(|e| seen(&e, "left"))?;
+    let right_view = right.snapshot.view(&schema, &right_map).map_err(|e| seen(&e, "right"))?;
     let terms = Terms::new(&schema, &policy)
         .map_err(|error| Error::invalid(error.to_string()).next("correct the arguments"))?;
     let times = Times::default();
-    let aside: PerSide<usize> =
-        PerSide { left: set_aside(&joined, 0), right: set_aside(&joined, 1) };
-    let reading = |count: usize| if count > 0 { Reading::Doubtful } else { Reading::Complete };
-    let mut reconciler =
-        Reconciler::new(&terms, &times).readings(reading(aside.left), reading(aside.right));
-    let row_of = |view: &View<'_>, index: Option<usize>| index.map(|index| view.row(index));
-    let mut source_row = HashMap::new();
-    for found in &joined.rows {
-        let at = |side: usize| found.rows.get(side).copied().flatten();
-        let (left_row, right_row): (Option<Row>, Option<Row>) =
-            (row_of(&views.0, at(0)), row_of(&views.1, at(1)));
-        if let (Some(index), None) = (at(0), at(1)) {
-            source_row.insert(found.key.clone(), index);
-        }
-        reconciler.push(&Joined {
-            key: &found.key,
-            base: None,
-            left: presence(left_row.as_ref()),
-            left_index: at(0),
-            right: presence(right_row.as_ref()),
-            right_index: at(1),
-        });
-    }
-    let unchanged = u64::try_from(joined.equal).unwrap_or(u64::MAX);
-    reconciler.skip(unchanged, false);
+    let mut reconciler = Reconciler::new(&terms, &times);
+    let key_findings = feed_views(&mut reconciler, None, &left_view, &right_view);
     let result = reconciler.finish();
 
+    let aside =
+        PerSide { left: set_aside(&key_findings.left), right: set_aside(&key_findings.right) };
     let mut findings: Vec<(SideName, Finding)> = Vec::new();
-    for (side, index, view) in [(SideName::Left, 0, &views.0), (SideName::Right, 1, &views.1)] {
-        let own = view.snapshot().findings().iter().cloned();
-        findings.extend(own.chain(joined.findings(index, view)).map(|finding| (side, finding)));
+    for (side, snapshot, keys) in [
+        (SideName::Left, &left.snapshot, key_findings.left),
+        (SideName::Right, &right.snapshot, key_findings.right),
+    ] {
+        let own = snapshot.findings().iter().cloned();
+        findings.extend(own.chain(keys).map(|finding| (side, finding)));
     }
     let halts = safety::check(
         &result,
@@ -159,12 +135,10 @@ fn compare(definition: &Definition, left: Scan, mut right: Scan) -> Result<Plann
         },
         &policy,
     );
-    let mut order: Vec<usize> = (0..result.right.len()).collect();
-    order.sort_by_key(|position| {
-        let change = result.right.get(*position);
-        let inserted = change.filter(|change| change.kind == ChangeKind::Insert);
-        inserted.and_then(|change| source_row.get(&change.key).copied())
-    });
+    let order = order(&result.right, &left_view);
+    let changed = result.right.iter().filter(|change| change.row.is_some()).count();
+    let unchanged = right.snapshot.len().saturating_sub(aside.right).saturating_sub(changed);
+    let unchanged = u64::try_from(unchanged).unwrap_or(u64::MAX);
     let content =
         PerSide { left: left.snapshot.content_hash(), right: right.snapshot.content_hash() };
     let plan = Plan::new(Body {
@@ -180,24 +154,38 @@ fn compare(definition: &Definition, left: Scan, mut right: Scan) -> Result<Plann
         halts,
     });
     let set_aside = u64::try_from(aside.left + aside.right).unwrap_or(u64::MAX);
-    drop(views);
-    Ok(Planned { plan, left, right, reasons, headers, mark, findings, unchanged, set_aside, order })
+    Ok(Planned { plan, right, reasons, headers, mark, findings, unchanged, set_aside, order })
 }
 
-fn presence(row: Option<&Row>) -> Presence<'_> {
-    row.map_or(Presence::Absent, Presence::Present)
+/// Returns how many rows a side has that cannot be told apart.
+fn set_aside(findings: &[Finding]) -> usize {
+    let rows = findings.iter().map(|finding| match finding {
+        Finding::DuplicateKey { rows, .. } => rows.len(),
+        Finding::BlankKey { .. } => 1,
+        _ => 0,
+    });
+    rows.sum()
 }
 
-fn set_aside(joined: &lockstep_engine::join::Joined, side: usize) -> usize {
-    let blank = joined.blanks.iter().filter(|(view, _)| *view == side).count();
-    let twice: usize = joined
-        .duplicates
+/// Returns the positions of the changes with the new rows in the order of the source, after all others.
+fn order(changes: &[Change], left: &View<'_>) -> Vec<usize> {
+    let mut inserted: HashMap<&Key, usize> = changes
         .iter()
-        .filter_map(|duplicate| duplicate.rows.get(side))
-        .map(Vec::len)
-        .filter(|rows| *rows > 1)
-        .sum();
-    blank + twice
+        .filter(|change| change.kind == ChangeKind::Insert)
+        .map(|change| (&change.key, usize::MAX))
+        .collect();
+    if !inserted.is_empty() {
+        for row in 0..left.len() {
+            if let Some(place) = inserted.get_mut(&left.key(row)) {
+                *place = row;
+            }
+        }
+    }
+    let mut order: Vec<usize> = (0..changes.len()).collect();
+    order.sort_by_key(|position| {
+        changes.get(*position).and_then(|change| inserted.get(&change.key).copied())
+    });
+    order
 }
 
 /// Returns a hash of everything that decides what a plan says, so that a plan id names its arguments too.

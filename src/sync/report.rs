@@ -28,6 +28,7 @@ pub(crate) struct Counts {
     pub(crate) delete: u64,
     pub(crate) mark: u64,
     pub(crate) reactivate: u64,
+    /// Rows of the right that stay as they are.
     pub(crate) unchanged: u64,
     /// Rows set aside, see findings.
     pub(crate) set_aside: u64,

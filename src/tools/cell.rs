@@ -18,12 +18,6 @@ use crate::replica::sheet::{decode, to_write};
 #[serde(transparent)]
 pub(crate) struct CellOut(serde_json::Value);
 
-impl CellOut {
-    pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self(serde_json::Value::String(text.into()))
-    }
-}
-
 impl From<&Value> for CellOut {
     fn from(value: &Value) -> Self {
         Self(match value {

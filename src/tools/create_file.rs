@@ -86,9 +86,16 @@ impl Args {
                 return Err(Error::invalid(format!("{place}: a title has 1 to 100 characters"))
                     .next("give the sheet another title"));
             }
-            if self.sheets.iter().take(index).any(|other| other.title == title) {
-                return Err(Error::invalid(format!("{place}: \"{title}\" is given twice"))
-                    .next("give each sheet a title of its own"));
+            if self
+                .sheets
+                .iter()
+                .take(index)
+                .any(|other| other.title.to_lowercase() == title.to_lowercase())
+            {
+                return Err(Error::invalid(format!(
+                    "{place}: \"{title}\" is given twice (letter case does not count)"
+                ))
+                .next("give each sheet a title of its own"));
             }
         }
         Ok(())

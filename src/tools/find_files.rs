@@ -117,7 +117,17 @@ impl Tool for FindFiles {
             page_size: limit,
             page_token: args.cursor,
         };
-        let page = context.google.find_files(&query).await?;
+        let page = context.google.find_files(&query).await.map_err(|error| {
+            let paged = query.page_token.is_some() && error.kind == lockstep_google::Kind::Invalid;
+            let error = Error::from(error);
+            if paged {
+                error
+                    .context("argument cursor")
+                    .next("pass nextCursor of the page before, unchanged")
+            } else {
+                error
+            }
+        })?;
         let files = page.files.into_iter().map(|file| FileOut {
             ty: file.kind.into(),
             id: file.id,

@@ -122,7 +122,9 @@ fn parse<A: DeserializeOwned>(arguments: JsonObject) -> Result<A> {
         let path = error.path().to_string();
         let message = error.inner().to_string();
         let place = if path == "." { String::new() } else { format!("argument {path}: ") };
-        Error::invalid(format!("{place}{message}{}", near_argument(&message)))
+        let near = near_argument(&message);
+        let dot = if near.is_empty() { "" } else { "." };
+        Error::invalid(format!("{place}{message}{dot}{near}"))
             .next("correct the argument; nothing was read or written")
     })
 }

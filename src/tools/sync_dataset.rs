@@ -29,6 +29,8 @@ pub(crate) struct SyncDataset;
 pub(crate) struct SideArg {
     /// Path of a CSV or TSV file in the allowed folder.
     file: Option<String>,
+    /// Of the file, e.g. windows-1252; default UTF-8.
+    encoding: Option<String>,
     /// Id or URL; with sheet.
     spreadsheet_id: Option<String>,
     /// Sheet title; default the first sheet.
@@ -166,8 +168,12 @@ impl SideArg {
             ))
             .next("leave them out"));
         }
+        if self.file.is_none() && self.encoding.is_some() {
+            return Err(Error::invalid(format!("argument {side}: encoding goes with file"))
+                .next("leave it out"));
+        }
         Ok(match (self.file, self.spreadsheet_id, self.records) {
-            (Some(path), _, _) => Source::File { path },
+            (Some(path), _, _) => Source::File { path, encoding: self.encoding },
             (_, Some(spreadsheet), _) => {
                 Source::Sheet { spreadsheet, sheet: self.sheet, header_row: self.header_row }
             }

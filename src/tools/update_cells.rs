@@ -126,7 +126,7 @@ fn target(args: &Args, spreadsheet: &Spreadsheet) -> Result<(Sheet, Rect)> {
                 sheet.columns,
                 column_letters(sheet.columns.saturating_sub(1))
             ),
-            "use appendRows to add rows after the last",
+            "name cells inside; appendRows adds rows after the last one",
         );
     }
     Ok((sheet.clone(), rect))
