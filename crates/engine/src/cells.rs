@@ -8,12 +8,11 @@ use crate::conflict::{
 };
 use crate::dataset::{Drift, Granularity, SideName, Strategy};
 use crate::decision::{CellChoice, Choice};
+use crate::facts::{Facts, cell};
 use crate::merge::{BaseMove, Case, ChangeKind, Merged, Write};
 use crate::resolve::{Candidate, Deferred, Dispute, Settled, resolve};
-use crate::terms::{ColumnTerms, Terms};
+use crate::terms::Terms;
 use crate::value::{Row, Value};
-
-const NULL: &Value = &Value::Null;
 
 /// What becomes of a cell on which the sides differ.
 enum Fate {
@@ -59,57 +58,7 @@ pub(crate) fn merge(terms: &Terms, case: &Case<'_>, left: &Row, right: &Row) -> 
         merged.outcome = Outcome::Held;
         merged.conflict = Some(conflict_of(terms, case, left, right, &fates));
     }
-    if stale {
-        merged.withhold(case.key, Withholding::StaleDecision)
-    } else {
-        merged
-    }
-}
-
-/// What the comparison of three rows shows, whatever the policy.
-struct Facts {
-    left_changed: bool,
-    right_changed: bool,
-    disputed: bool,
-    /// The columns on which the sides differ.
-    differing: Vec<usize>,
-}
-
-impl Facts {
-    fn gather(terms: &Terms, base: Option<&Row>, left: &Row, right: &Row) -> Facts {
-        let mut facts = Facts {
-            left_changed: false,
-            right_changed: false,
-            disputed: false,
-            differing: Vec::new(),
-        };
-        for (index, (l, r)) in left.iter().zip(right).enumerate() {
-            if !terms.columns.get(index).is_some_and(ColumnTerms::shared) {
-                continue;
-            }
-            let b = cell(base, index);
-            facts.left_changed |= l != b;
-            facts.right_changed |= r != b;
-            if l != r {
-                facts.disputed |= l != b && r != b;
-                facts.differing.push(index);
-            }
-        }
-        facts
-    }
-
-    fn class(&self, based: bool) -> Class {
-        match (based, self.differing.is_empty()) {
-            (false, true) => Class::ConvergentAdd,
-            (false, false) => Class::DivergentAdd,
-            (true, true) if self.left_changed => Class::ConvergentModify,
-            (true, true) => Class::InSync,
-            (true, false) if self.disputed => Class::DivergentModify,
-            (true, false) if self.left_changed && self.right_changed => Class::CellMerge,
-            (true, false) if self.left_changed => Class::LeftModify,
-            (true, false) => Class::RightModify,
-        }
-    }
+    if stale { merged.withhold(case.key, Withholding::StaleDecision) } else { merged }
 }
 
 fn decide(
@@ -121,40 +70,34 @@ fn decide(
 ) -> Vec<(usize, Fate)> {
     let fate = |index: usize| {
         let column = terms.columns.get(index)?;
-        let (b, l, r) = (
-            cell(case.base, index),
-            cell(Some(left), index),
-            cell(Some(right), index),
-        );
+        let (b, l, r) = (cell(case.base, index), cell(Some(left), index), cell(Some(right), index));
+        if case.frozen.is_some_and(|frozen| frozen.contains(&index)) {
+            return Some(Fate::Hold("disputed among the spokes".into()));
+        }
         Some(match column.direction.source() {
             Some(source) => {
                 let receiver = source.other();
                 let own = if receiver == SideName::Left { l } else { r };
                 one_way(terms, source, own != b)
             }
+            // The hub's row was decided from all spokes already, so it is the whole truth.
+            None if case.frozen.is_some() => {
+                Fate::Settle(Settled { value: l.clone(), rule: "hub".into() })
+            }
             None if l == b => Fate::Carry(SideName::Right),
             None if r == b => Fate::Carry(SideName::Left),
             None => settle(terms, column.strategy, case, index, left, right),
         })
     };
-    differing
-        .iter()
-        .filter_map(|&index| Some((index, fate(index)?)))
-        .collect()
+    differing.iter().filter_map(|&index| Some((index, fate(index)?))).collect()
 }
 
 fn one_way(terms: &Terms, source: SideName, drifted: bool) -> Fate {
     match terms.drift {
         _ if !drifted => Fate::Carry(source),
         Drift::Overwrite => Fate::Correct(source),
-        Drift::Report => Fate::Drift {
-            receiver: source.other(),
-            report: true,
-        },
-        Drift::Keep => Fate::Drift {
-            receiver: source.other(),
-            report: false,
-        },
+        Drift::Report => Fate::Drift { receiver: source.other(), report: true },
+        Drift::Keep => Fate::Drift { receiver: source.other(), report: false },
     }
 }
 
@@ -175,10 +118,7 @@ fn settle(
         row,
         origins: case.origins_of(side),
     };
-    let candidates = [
-        candidate(SideName::Left, left),
-        candidate(SideName::Right, right),
-    ];
+    let candidates = [candidate(SideName::Left, left), candidate(SideName::Right, right)];
     let dispute = Dispute {
         column: index,
         base,
@@ -202,18 +142,9 @@ fn chosen(
     right: &Row,
     choice: &Choice,
 ) -> Fate {
-    let by_decision = |value: &Value| {
-        Fate::Settle(Settled {
-            value: value.clone(),
-            rule: "decision".into(),
-        })
-    };
-    let of = |side: SideName| {
-        cell(
-            Some(if side == SideName::Left { left } else { right }),
-            index,
-        )
-    };
+    let by_decision =
+        |value: &Value| Fate::Settle(Settled { value: value.clone(), rule: "decision".into() });
+    let of = |side: SideName| cell(Some(if side == SideName::Left { left } else { right }), index);
     match choice {
         Choice::Take(side) => by_decision(of(*side)),
         Choice::By(strategy) => settle(terms, *strategy, case, index, left, right),
@@ -240,15 +171,11 @@ fn write(
         (SideName::Left, left.to_vec(), Vec::new()),
         (SideName::Right, right.to_vec(), Vec::new()),
     ];
-    let mut base = agreed(terms, case.base, left, right);
+    let mut base = agreed(terms, case, left, right);
     for (index, fate) in fates {
         let index = *index;
-        let of = |side: SideName| {
-            cell(
-                Some(if side == SideName::Left { left } else { right }),
-                index,
-            )
-        };
+        let of =
+            |side: SideName| cell(Some(if side == SideName::Left { left } else { right }), index);
         let (value, rule): (&Value, Cow<'static, str>) = match fate {
             Fate::Carry(from) => (of(*from), Cow::Borrowed("")),
             Fate::Correct(from) => (of(*from), Cow::Borrowed("drift:overwrite")),
@@ -290,17 +217,9 @@ fn write(
     merged.outcome = outcome(fates, case.base, &base);
     for (side, row, cells) in rows {
         if !cells.is_empty() {
-            let kind = kind_of(
-                terms,
-                side,
-                if side == SideName::Left { left } else { right },
-                &row,
-            );
-            *merged.writes.get_mut(side) = Some(Write {
-                kind,
-                after: Some(row.into()),
-                cells,
-            });
+            let kind =
+                kind_of(terms, side, if side == SideName::Left { left } else { right }, &row);
+            *merged.writes.get_mut(side) = Some(Write { kind, after: Some(row.into()), cells });
         }
     }
     let base: Row = base.into();
@@ -333,14 +252,15 @@ fn outcome(fates: &[(usize, Fate)], before: Option<&Row>, base: &[Value]) -> Out
 }
 
 /// Returns the base row as far as both sides agree already; where they differ it stays as it was.
-fn agreed(terms: &Terms, base: Option<&Row>, left: &Row, right: &Row) -> Vec<Value> {
+fn agreed(terms: &Terms, case: &Case<'_>, left: &Row, right: &Row) -> Vec<Value> {
+    let base = case.base;
+    let frozen = |index: &usize| case.frozen.is_some_and(|frozen| frozen.contains(index));
     let value = |(index, (l, r)): (usize, (&Value, &Value))| match terms.columns.get(index) {
         // Spellings of one key are equal keys; base keeps the one it has, else the one that does not depend on the side.
-        Some(column) if column.key => base
-            .and_then(|base| base.get(index))
-            .unwrap_or(l.min(r))
-            .clone(),
-        Some(column) if column.shared() && l == r => l.clone(),
+        Some(column) if column.key => {
+            base.and_then(|base| base.get(index)).unwrap_or(l.min(r)).clone()
+        }
+        Some(column) if column.shared() && l == r && !frozen(&index) => l.clone(),
         Some(column) if column.shared() => cell(base, index).clone(),
         // One side alone has the column: there is nothing to agree on.
         _ => Value::Null,
@@ -369,14 +289,9 @@ pub(crate) fn loser(
     Loser {
         key: case.key.clone(),
         from: side.as_str().into(),
-        source: origins
-            .and_then(|origins| origins.source(column))
-            .map(Into::into),
+        source: origins.and_then(|origins| origins.source(column)).map(Into::into),
         at: origins.and_then(|origins| origins.cell_time(column).or(origins.row.at)),
-        lost: Lost::Cell {
-            column,
-            value: value.clone(),
-        },
+        lost: Lost::Cell { column, value: value.clone() },
         rule: rule.into(),
     }
 }
@@ -401,10 +316,7 @@ fn conflict_of(
             _ => None,
         })
         .collect();
-    let reason = cells
-        .first()
-        .map(|cell| cell.reason.clone())
-        .unwrap_or_default();
+    let reason = cells.first().map(|cell| cell.reason.clone()).unwrap_or_default();
     let digest = match terms.granularity {
         Granularity::Row => conflict::row_digest(terms, case.key, case.rows()),
         Granularity::Cell => conflict::cell_digest(case.key, &cells),
@@ -420,9 +332,4 @@ fn conflict_of(
         right: r,
         digest,
     }
-}
-
-/// Returns a cell of a row; of no row, or beyond its end, null.
-pub(crate) fn cell(row: Option<&Row>, index: usize) -> &Value {
-    row.and_then(|row| row.get(index)).unwrap_or(NULL)
 }

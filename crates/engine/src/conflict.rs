@@ -135,25 +135,18 @@ pub struct Withheld {
 
 /// Returns a name for a dispute about a whole row: the key and the three rows, in the columns that both sides have.
 pub(crate) fn row_digest(terms: &Terms, key: &Key, rows: [Option<&Row>; 3]) -> Box<str> {
-    name(&(key, rows.map(|row| row.map(|row| terms.compared(row)))))
+    name_of(&(key, rows.map(|row| row.map(|row| terms.compared(row)))))
 }
 
 /// Returns a name for a dispute about single cells, which the other cells of the row may move without ending.
 pub(crate) fn cell_digest(key: &Key, cells: &[CellConflict]) -> Box<str> {
-    let cells: Vec<_> = cells
-        .iter()
-        .map(|cell| (cell.column, &cell.base, &cell.left, &cell.right))
-        .collect();
-    name(&(key, cells))
+    let cells: Vec<_> =
+        cells.iter().map(|cell| (cell.column, &cell.base, &cell.left, &cell.right)).collect();
+    name_of(&(key, cells))
 }
 
-fn name(state: &impl Serialize) -> Box<str> {
+pub(crate) fn name_of(state: &impl Serialize) -> Box<str> {
     // Values of this crate always have a JSON form; an empty one would only make every decision stale.
     let bytes = serde_json::to_vec(state).unwrap_or_default();
-    blake3::hash(&bytes)
-        .to_hex()
-        .chars()
-        .take(32)
-        .collect::<String>()
-        .into()
+    blake3::hash(&bytes).to_hex().chars().take(32).collect::<String>().into()
 }

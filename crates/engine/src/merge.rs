@@ -2,6 +2,8 @@
 //!
 //! The cases are those of the table in the crate's documentation; each branch of [`merge`] is one line of it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::class::{Class, Outcome};
@@ -26,7 +28,7 @@ pub enum Presence<'a> {
 }
 
 impl<'a> Presence<'a> {
-    fn row(self) -> Option<&'a Row> {
+    pub(crate) fn row(self) -> Option<&'a Row> {
         match self {
             Presence::Present(row) => Some(row),
             Presence::Absent | Presence::Unknown => None,
@@ -46,6 +48,8 @@ pub(crate) struct Case<'a> {
     pub(crate) origins: Option<&'a PerSide<RowOrigins>>,
     pub(crate) decision: Option<&'a Decision>,
     pub(crate) now: Option<Timestamp>,
+    /// For a spoke: the columns that wait for a person. The left row is then what was decided from all spokes.
+    pub(crate) frozen: Option<&'a BTreeSet<usize>>,
 }
 
 impl<'a> Case<'a> {
@@ -113,10 +117,7 @@ impl Merged {
         Merged {
             class,
             outcome,
-            writes: PerSide {
-                left: None,
-                right: None,
-            },
+            writes: PerSide { left: None, right: None },
             base: BaseMove::Keep,
             conflict: None,
             losers: Vec::new(),
@@ -126,10 +127,7 @@ impl Merged {
     }
 
     pub(crate) fn withhold(mut self, key: &Key, reason: Withholding) -> Merged {
-        self.withheld.push(Withheld {
-            key: key.clone(),
-            reason,
-        });
+        self.withheld.push(Withheld { key: key.clone(), reason });
         self
     }
 }
@@ -143,10 +141,7 @@ pub(crate) fn merge(terms: &Terms, case: &Case<'_>) -> Merged {
                 .withhold(case.key, Withholding::NotRead(side));
         }
     }
-    let (left, right) = (
-        live(terms, case, SideName::Left),
-        live(terms, case, SideName::Right),
-    );
+    let (left, right) = (live(terms, case, SideName::Left), live(terms, case, SideName::Right));
     match (case.base, left, right) {
         (None, None, None) => Merged::still(Class::Absent, Outcome::Nothing),
         (Some(_), None, None) => Merged {
@@ -166,7 +161,7 @@ pub(crate) fn merge(terms: &Terms, case: &Case<'_>) -> Merged {
 /// Where the mark has a column of the side's own, a marked row is always a deleted one. Where the column is shared, the
 /// same value may be ordinary data that both sides carry; it means a deletion only where the partner is gone, or comes
 /// back (unmarked) after the deletion was agreed on and base had forgotten the row.
-fn live<'a>(terms: &Terms, case: &Case<'a>, side: SideName) -> Option<&'a Row> {
+pub(crate) fn live<'a>(terms: &Terms, case: &Case<'a>, side: SideName) -> Option<&'a Row> {
     let presence = |of: SideName| match of {
         SideName::Left => case.left.row(),
         SideName::Right => case.right.row(),

@@ -46,20 +46,13 @@ pub struct Side<'a> {
 impl<'a> Side<'a> {
     /// Returns a side of which every row was read.
     pub fn complete(rows: &'a Table) -> Side<'a> {
-        let reading = if rows.blank() > 0 {
-            Reading::Doubtful
-        } else {
-            Reading::Complete
-        };
+        let reading = if rows.blank() > 0 { Reading::Doubtful } else { Reading::Complete };
         Side { rows, reading }
     }
 
     /// Returns a side of which some rows may not have been read.
     pub fn partial(rows: &'a Table) -> Side<'a> {
-        Side {
-            rows,
-            reading: Reading::Partial,
-        }
+        Side { rows, reading: Reading::Partial }
     }
 }
 
@@ -224,19 +217,10 @@ impl<'a> Reconciler<'a> {
 
     /// Counts keys whose rows are equal on both sides, and in base where there is one.
     pub fn skip(&mut self, keys: u64, based: bool) {
-        let class = if based {
-            Class::InSync
-        } else {
-            Class::ConvergentAdd
-        };
+        let class = if based { Class::InSync } else { Class::ConvergentAdd };
         if keys > 0 {
             *self.result.counts.classes.entry(class).or_default() += keys;
-            *self
-                .result
-                .counts
-                .outcomes
-                .entry(Outcome::Nothing)
-                .or_default() += keys;
+            *self.result.counts.outcomes.entry(Outcome::Nothing).or_default() += keys;
         }
     }
 
@@ -247,14 +231,11 @@ impl<'a> Reconciler<'a> {
             base: joined.base,
             left: self.trusted(SideName::Left, joined.left, joined.base),
             right: self.trusted(SideName::Right, joined.right, joined.base),
-            tombstone: self
-                .tombstones
-                .map(|tombstones| tombstones.contains(joined.key)),
+            tombstone: self.tombstones.map(|tombstones| tombstones.contains(joined.key)),
             origins: self.times.of(joined.key),
-            decision: self
-                .decisions
-                .and_then(|decisions| decisions.get(joined.key)),
+            decision: self.decisions.and_then(|decisions| decisions.get(joined.key)),
             now: self.times.now,
+            frozen: None,
         };
         let merged = merge(self.terms, &case);
         self.gather(joined, merged);
@@ -285,20 +266,8 @@ impl<'a> Reconciler<'a> {
         *result.counts.outcomes.entry(merged.outcome).or_default() += 1;
         let PerSide { left, right } = merged.writes;
         let sides = [
-            (
-                left,
-                joined.left,
-                joined.left_index,
-                &mut result.left,
-                &mut result.counts.left,
-            ),
-            (
-                right,
-                joined.right,
-                joined.right_index,
-                &mut result.right,
-                &mut result.counts.right,
-            ),
+            (left, joined.left, joined.left_index, &mut result.left, &mut result.counts.left),
+            (right, joined.right, joined.right_index, &mut result.right, &mut result.counts.right),
         ];
         for (write, presence, row, changes, counts) in sides {
             if let Some(write) = write {
@@ -372,11 +341,8 @@ pub fn feed(
     left: Side<'_>,
     right: Side<'_>,
 ) {
-    let mut keys: BTreeSet<&Key> = base
-        .into_iter()
-        .flat_map(Table::iter)
-        .map(|(key, _)| key)
-        .collect();
+    let mut keys: BTreeSet<&Key> =
+        base.into_iter().flat_map(Table::iter).map(|(key, _)| key).collect();
     for side in [left, right] {
         keys.extend(side.rows.iter().map(|(key, _)| key));
         keys.extend(side.rows.duplicates());

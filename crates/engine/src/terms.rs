@@ -121,9 +121,7 @@ impl Terms {
                 ColumnTerms {
                     key: schema.key.contains(&index),
                     on: PerSide::from_fn(|side| only.is_none_or(|only| only == side)),
-                    direction: own
-                        .and_then(|own| own.direction)
-                        .unwrap_or(policy.direction),
+                    direction: own.and_then(|own| own.direction).unwrap_or(policy.direction),
                     strategy: own.and_then(|own| own.strategy).unwrap_or(policy.strategy),
                     combine: own.and_then(|own| own.merge),
                     separator: own
@@ -162,11 +160,7 @@ impl Terms {
         }
         for side in SideName::BOTH {
             if let DeleteTerms::Mark { column: mark, .. } = self.deletes.get(side) {
-                let on = self
-                    .columns
-                    .get(*mark)
-                    .map(|column| column.on)
-                    .unwrap_or_default();
+                let on = self.columns.get(*mark).map(|column| column.on).unwrap_or_default();
                 let terms = match self.deletes.get(side) {
                     DeleteTerms::Mark { column, value, .. } if *on.get(side) => DeleteTerms::Mark {
                         column: *column,
@@ -181,11 +175,22 @@ impl Terms {
         self
     }
 
+    /// Returns the terms under which what the left says is carried out, once it has been decided elsewhere.
+    pub(crate) fn settled(&self) -> Terms {
+        let mut terms = self.clone();
+        terms.granularity = Granularity::Cell;
+        terms.clash = Clash::Left;
+        terms.modified_at = None;
+        for column in &mut terms.columns {
+            column.strategy = Strategy::LeftPriority;
+            column.combine = None;
+        }
+        terms
+    }
+
     /// Returns whether a side has a column.
     pub fn has(&self, side: SideName, column: usize) -> bool {
-        self.columns
-            .get(column)
-            .is_some_and(|column| *column.on.get(side))
+        self.columns.get(column).is_some_and(|column| *column.on.get(side))
     }
 
     /// Returns the schema the terms were made for.
@@ -195,10 +200,7 @@ impl Terms {
 
     /// Returns the values of a row in the columns that are compared.
     pub(crate) fn compared<'a>(&self, row: &'a Row) -> Vec<&'a Value> {
-        let shared = row
-            .iter()
-            .zip(&self.columns)
-            .filter(|(_, column)| column.shared());
+        let shared = row.iter().zip(&self.columns).filter(|(_, column)| column.shared());
         shared.map(|(value, _)| value).collect()
     }
 
@@ -223,9 +225,7 @@ fn delete_terms(
         Deletes::Mark { column, value } => (column, value),
     };
     let has = |index: &usize| {
-        columns
-            .get(*index)
-            .is_some_and(|column| *column.on.get(side) && !column.key)
+        columns.get(*index).is_some_and(|column| *column.on.get(side) && !column.key)
     };
     let index = match named {
         Some(name) => {
@@ -258,43 +258,26 @@ fn delete_terms(
         }
     };
     if value.is_null() {
-        let reason = format!(
-            "column '{}': a blank value does not mark a row",
-            column.name
-        );
+        let reason = format!("column '{}': a blank value does not mark a row", column.name);
         return Err(PolicyError::Mark { side, reason });
     }
-    Ok(DeleteTerms::Mark {
-        column: index,
-        value,
-        own: !*terms.on.get(side.other()),
-    })
+    Ok(DeleteTerms::Mark { column: index, value, own: !*terms.on.get(side.other()) })
 }
 
 /// Returns the index of a column, or the error that says where it was named and which there are.
 fn find(schema: &Schema, name: &str, place: impl Fn() -> String) -> Result<usize, PolicyError> {
-    schema
-        .position(name)
-        .ok_or_else(|| PolicyError::UnknownColumn {
-            place: place(),
-            name: name.into(),
-            known: column_names(schema),
-        })
+    schema.position(name).ok_or_else(|| PolicyError::UnknownColumn {
+        place: place(),
+        name: name.into(),
+        known: column_names(schema),
+    })
 }
 
 /// Returns the column names for a message, cut where there are many.
 pub(crate) fn column_names(schema: &Schema) -> String {
-    let names: Vec<&str> = schema
-        .columns
-        .iter()
-        .map(|column| column.name.as_str())
-        .take(20)
-        .collect();
+    let names: Vec<&str> =
+        schema.columns.iter().map(|column| column.name.as_str()).take(20).collect();
     let more = schema.columns.len().saturating_sub(names.len());
-    let rest = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{rest}", names.join(", "))
 }

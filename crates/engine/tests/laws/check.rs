@@ -40,12 +40,7 @@ pub(crate) fn laws(world: &World, policy: &Policy, terms: &Terms, times: &Times)
 
 fn shared(terms: &Terms, policy: &Policy) -> Vec<usize> {
     let schema = terms.schema();
-    let both = |name: &str| {
-        policy
-            .columns
-            .get(name)
-            .is_none_or(|column| column.only.is_none())
-    };
+    let both = |name: &str| policy.columns.get(name).is_none_or(|column| column.only.is_none());
     (0..schema.columns.len())
         .filter(|i| !schema.key.contains(i) && both(&schema.columns[*i].name))
         .collect()
@@ -53,11 +48,7 @@ fn shared(terms: &Terms, policy: &Policy) -> Vec<usize> {
 
 fn direction(terms: &Terms, policy: &Policy, column: usize) -> Direction {
     let name = &terms.schema().columns[column].name;
-    policy
-        .columns
-        .get(name)
-        .and_then(|column| column.direction)
-        .unwrap_or(policy.direction)
+    policy.columns.get(name).and_then(|column| column.direction).unwrap_or(policy.direction)
 }
 
 pub(crate) fn is_marked(terms: &Terms, policy: &Policy, side: SideName, row: &Row) -> bool {
@@ -67,10 +58,7 @@ pub(crate) fn is_marked(terms: &Terms, policy: &Policy, side: SideName, row: &Ro
 /// The column that says that the row counts as deleted; taking that back loses no one's data.
 fn mark_of(terms: &Terms, policy: &Policy, side: SideName, row: &Row) -> Option<usize> {
     match policy.deletes.on(side) {
-        Deletes::Mark {
-            column: Some(column),
-            value,
-        } => {
+        Deletes::Mark { column: Some(column), value } => {
             let index = terms.schema().position(column).unwrap();
             (row[index] == terms.schema().columns[index].ty.parse(value).unwrap()).then_some(index)
         }
@@ -119,17 +107,10 @@ fn converges(policy: &Policy, checked: &Checked, terms: &Terms) {
                 after.side(side.other()).get(key).is_some() && after.base.get(key).is_some();
             (there || !is_marked(terms, policy, side, row)).then_some(row)
         };
-        let rows = [
-            after.base.get(key),
-            live(SideName::Left),
-            live(SideName::Right),
-        ];
+        let rows = [after.base.get(key), live(SideName::Left), live(SideName::Right)];
         let seen = rows.map(|row| {
             row.map(|row| {
-                shared(terms, policy)
-                    .into_iter()
-                    .map(|i| row[i].clone())
-                    .collect::<Vec<_>>()
+                shared(terms, policy).into_iter().map(|i| row[i].clone()).collect::<Vec<_>>()
             })
         });
         assert!(
@@ -143,35 +124,20 @@ fn converges(policy: &Policy, checked: &Checked, terms: &Terms) {
 /// Law 3.
 fn second_plan_is_empty(checked: &Checked, terms: &Terms, times: &Times) {
     let second = checked.after.reconcile(terms, times);
-    assert!(
-        second.is_quiet(),
-        "first {:?}\nsecond {second:?}",
-        checked.result
-    );
-    assert!(
-        second.base.is_empty(),
-        "first {:?}\nsecond {second:?}",
-        checked.result
-    );
+    assert!(second.is_quiet(), "first {:?}\nsecond {second:?}", checked.result);
+    assert!(second.base.is_empty(), "first {:?}\nsecond {second:?}", checked.result);
     assert!(second.losers.is_empty(), "{second:?}");
 }
 
 /// Law 4: compares everything but the reasons, which name the sides.
 fn mirrors(world: &World, policy: &Policy, times: &Times, checked: &Checked, terms: &Terms) {
     let mirrored_terms = Terms::new(terms.schema(), &policy.mirrored()).unwrap();
-    let mirrored = world
-        .mirrored()
-        .reconcile(&mirrored_terms, &times.mirrored());
+    let mirrored = world.mirrored().reconcile(&mirrored_terms, &times.mirrored());
     let result = &checked.result;
     assert_eq!(mirrored.left, result.right, "{policy:?}\n{world:?}");
     assert_eq!(mirrored.right, result.left, "{policy:?}\n{world:?}");
     assert_eq!(mirrored.base, result.base, "{policy:?}\n{world:?}");
-    let classes = result
-        .counts
-        .classes
-        .iter()
-        .map(|(class, n)| (class.mirrored(), *n))
-        .collect();
+    let classes = result.counts.classes.iter().map(|(class, n)| (class.mirrored(), *n)).collect();
     assert_eq!(mirrored.counts.classes, classes);
     assert_eq!(mirrored.counts.outcomes, result.counts.outcomes);
     let cells = |conflict: &Conflict| -> Vec<(usize, Value, BTreeSet<Value>)> {
@@ -186,10 +152,7 @@ fn mirrors(world: &World, policy: &Policy, times: &Times, checked: &Checked, ter
     };
     assert_eq!(mirrored.conflicts.len(), result.conflicts.len());
     for (a, b) in mirrored.conflicts.iter().zip(&result.conflicts) {
-        assert_eq!(
-            (&a.key, &a.base, &a.left, &a.right),
-            (&b.key, &b.base, &b.right, &b.left)
-        );
+        assert_eq!((&a.key, &a.base, &a.left, &a.right), (&b.key, &b.base, &b.right, &b.left));
         assert_eq!(cells(a), cells(b));
     }
     let losers = |result: &Reconciled, swap: bool| -> BTreeSet<String> {
@@ -213,15 +176,10 @@ fn invents_nothing(world: &World, policy: &Policy, checked: &Checked, terms: &Te
             let Some(after) = &change.after else { continue };
             for (index, value) in after.iter().enumerate() {
                 let name = &terms.schema().columns[index].name;
-                let combined = policy
-                    .columns
-                    .get(name)
-                    .is_some_and(|column| column.merge.is_some());
+                let combined =
+                    policy.columns.get(name).is_some_and(|column| column.merge.is_some());
                 let known = SideName::BOTH.iter().any(|side| {
-                    world
-                        .side(*side)
-                        .get(&change.key)
-                        .is_some_and(|row| row[index] == *value)
+                    world.side(*side).get(&change.key).is_some_and(|row| row[index] == *value)
                 });
                 let marking = is_marked(terms, policy, side, after);
                 assert!(
@@ -238,10 +196,7 @@ fn loses_nothing_silently(world: &World, policy: &Policy, checked: &Checked, ter
     for key in world.keys() {
         let base = world.base.get(&key);
         for side in SideName::BOTH {
-            let (before, after) = (
-                world.side(side).get(&key),
-                checked.after.side(side).get(&key),
-            );
+            let (before, after) = (world.side(side).get(&key), checked.after.side(side).get(&key));
             let lost = |wanted: &dyn Fn(&Lost) -> bool| {
                 checked
                     .result
@@ -285,18 +240,12 @@ fn loses_nothing_silently(world: &World, policy: &Policy, checked: &Checked, ter
 /// Law 7: a cell that one side alone changed is on both sides afterwards, or at least still on its own.
 fn one_sided_edits_survive(world: &World, policy: &Policy, checked: &Checked, terms: &Terms) {
     for key in world.keys() {
-        let (Some(base), Some(left), Some(right)) = (
-            world.base.get(&key),
-            world.left.get(&key),
-            world.right.get(&key),
-        ) else {
+        let (Some(base), Some(left), Some(right)) =
+            (world.base.get(&key), world.left.get(&key), world.right.get(&key))
+        else {
             continue;
         };
-        let held = checked
-            .result
-            .conflicts
-            .iter()
-            .any(|conflict| conflict.key == key);
+        let held = checked.result.conflicts.iter().any(|conflict| conflict.key == key);
         for index in shared(terms, policy) {
             if direction(terms, policy, index) != Direction::Both {
                 continue;
@@ -307,11 +256,7 @@ fn one_sided_edits_survive(world: &World, policy: &Policy, checked: &Checked, te
                 _ => continue,
             };
             let on = |side: SideName| {
-                checked
-                    .after
-                    .side(side)
-                    .get(&key)
-                    .is_some_and(|row| row[index] == *value)
+                checked.after.side(side).get(&key).is_some_and(|row| row[index] == *value)
             };
             assert!(on(edited), "{key} column {index}\n{policy:?}");
             if !held || policy.granularity == Granularity::Cell {
@@ -338,17 +283,11 @@ fn base_is_what_both_have(world: &World, checked: &Checked, policy: &Policy, ter
                         .get(&change.key)
                         .is_some_and(|row| !is_marked(terms, policy, side, row))
                 };
-                assert!(
-                    !live(SideName::Left) && !live(SideName::Right),
-                    "{change:?}\n{policy:?}"
-                );
+                assert!(!live(SideName::Left) && !live(SideName::Right), "{change:?}\n{policy:?}");
             }
             Some(new) => {
                 for index in shared(terms, policy) {
-                    let old = world
-                        .base
-                        .get(&change.key)
-                        .map_or(&Value::Null, |base| &base[index]);
+                    let old = world.base.get(&change.key).map_or(&Value::Null, |base| &base[index]);
                     if new[index] != *old && direction(terms, policy, index) == Direction::Both {
                         for row in rows {
                             assert_eq!(
@@ -414,11 +353,7 @@ pub(crate) fn class_by_table(base: Option<&Row>, left: Option<&Row>, right: Opti
         (Some(b), Some(_), Some(r)) if b == r => Class::LeftModify,
         (Some(b), Some(l), Some(r)) => {
             let clash = (0..b.len()).any(|i| l[i] != b[i] && r[i] != b[i] && l[i] != r[i]);
-            if clash {
-                Class::DivergentModify
-            } else {
-                Class::CellMerge
-            }
+            if clash { Class::DivergentModify } else { Class::CellMerge }
         }
     }
 }

@@ -19,51 +19,36 @@ fn rows() -> Vec<Option<Row>> {
     let values = [Value::Null, Value::from(1), Value::from(2)];
     let mut rows = vec![None];
     for a in &values {
-        rows.extend(
-            values
-                .iter()
-                .map(|b| Some(row(KEY, &[a.clone(), b.clone()]))),
-        );
+        rows.extend(values.iter().map(|b| Some(row(KEY, &[a.clone(), b.clone()]))));
     }
     rows
 }
 
-fn triples() -> impl Iterator<Item = [Option<Row>; 3]> {
-    let triple = |n: usize| {
-        [
-            rows()[n / 100].clone(),
-            rows()[n / 10 % 10].clone(),
-            rows()[n % 10].clone(),
-        ]
-    };
+pub(crate) fn triples() -> impl Iterator<Item = [Option<Row>; 3]> {
+    let triple =
+        |n: usize| [rows()[n / 100].clone(), rows()[n / 10 % 10].clone(), rows()[n % 10].clone()];
     (0..1000).map(triple)
 }
 
-fn world([base, left, right]: &[Option<Row>; 3]) -> World {
+pub(crate) fn world([base, left, right]: &[Option<Row>; 3]) -> World {
     let mut world = World::default();
-    for (table, row) in [
-        (&mut world.base, base),
-        (&mut world.left, left),
-        (&mut world.right, right),
-    ] {
+    for (table, row) in
+        [(&mut world.base, base), (&mut world.left, left), (&mut world.right, right)]
+    {
         table.set(Key::of(KEY), row.clone());
     }
     world
 }
 
 /// Left first or right first, or nothing known.
-fn clocks() -> [Times; 3] {
+pub(crate) fn clocks() -> [Times; 3] {
     let at = |left: i64, right: i64| {
         let mut times = Times::default();
         for (side, second) in [(SideName::Left, left), (SideName::Right, right)] {
             times.entry(Key::of(KEY), side).row.at =
                 Some(jiff::Timestamp::from_second(second).unwrap());
             for column in 1..4 {
-                let origin = times
-                    .entry(Key::of(KEY), side)
-                    .cells
-                    .entry(column)
-                    .or_default();
+                let origin = times.entry(Key::of(KEY), side).cells.entry(column).or_default();
                 origin.at = Some(jiff::Timestamp::from_second(second).unwrap());
             }
         }
@@ -74,10 +59,7 @@ fn clocks() -> [Times; 3] {
 
 #[test]
 fn the_classes_and_their_numbers_are_those_of_the_table() {
-    let policy = Policy {
-        deletes: DeletePolicy::both(Deletes::Delete),
-        ..Policy::default()
-    };
+    let policy = Policy { deletes: DeletePolicy::both(Deletes::Delete), ..Policy::default() };
     let terms = Terms::new(&schema(2), &policy).unwrap();
     let mut counts: BTreeMap<Class, u64> = BTreeMap::new();
     for triple in triples() {
@@ -88,11 +70,7 @@ fn the_classes_and_their_numbers_are_those_of_the_table() {
         if expected == Class::Absent {
             assert!(result.counts.classes.is_empty());
         } else {
-            assert_eq!(
-                result.counts.classes,
-                BTreeMap::from([(expected, 1)]),
-                "{triple:?}"
-            );
+            assert_eq!(result.counts.classes, BTreeMap::from([(expected, 1)]), "{triple:?}");
         }
         *counts.entry(expected).or_default() += 1;
     }
@@ -127,10 +105,7 @@ fn every_law_under_every_policy() {
         for triple in triples() {
             let world = world(&triple);
             // A clock can only matter where a strategy or a clash looks at it.
-            for times in clocks
-                .iter()
-                .skip(if looks_at_times(&policy) { 0 } else { 2 })
-            {
+            for times in clocks.iter().skip(if looks_at_times(&policy) { 0 } else { 2 }) {
                 let checked = check::laws(&world, &policy, &terms, times);
                 check::holds_are_stable(&checked, &terms, times);
                 cases += 1;
@@ -140,7 +115,7 @@ fn every_law_under_every_policy() {
     assert!(cases > 500_000, "{cases}");
 }
 
-fn looks_at_times(policy: &Policy) -> bool {
+pub(crate) fn looks_at_times(policy: &Policy) -> bool {
     use lockstep_engine::dataset::{Clash, Strategy};
     let timed = [
         Strategy::LatestWins,

@@ -1,6 +1,6 @@
 //! Two sides and a base that can be reconciled, written to and edited, for tests.
 
-use lockstep_engine::dataset::{Policy, SideName};
+use lockstep_engine::dataset::SideName;
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{Change, Reconciled, Side, reconcile};
 use lockstep_engine::schema::{Column, ColumnType, Schema};
@@ -63,37 +63,23 @@ impl World {
     pub(crate) fn apply(&mut self, result: &Reconciled) {
         for side in SideName::BOTH {
             for change in result.writes(side) {
-                assert!(
-                    write(self.side_mut(side), change),
-                    "{change:?} does not find its row"
-                );
+                assert!(write(self.side_mut(side), change), "{change:?} does not find its row");
             }
         }
         for change in &result.base {
-            assert_eq!(
-                self.base.get(&change.key),
-                change.before.as_ref(),
-                "{change:?}"
-            );
+            assert_eq!(self.base.get(&change.key), change.before.as_ref(), "{change:?}");
             self.base.set(change.key.clone(), change.after.clone());
         }
     }
 
     pub(crate) fn mirrored(&self) -> World {
-        World {
-            base: self.base.clone(),
-            left: self.right.clone(),
-            right: self.left.clone(),
-        }
+        World { base: self.base.clone(), left: self.right.clone(), right: self.left.clone() }
     }
 
     pub(crate) fn keys(&self) -> Vec<Key> {
         let tables = [&self.base, &self.left, &self.right];
-        let mut keys: Vec<Key> = tables
-            .iter()
-            .flat_map(|table| table.iter())
-            .map(|(key, _)| key.clone())
-            .collect();
+        let mut keys: Vec<Key> =
+            tables.iter().flat_map(|table| table.iter()).map(|(key, _)| key.clone()).collect();
         keys.sort();
         keys.dedup();
         keys
@@ -107,8 +93,4 @@ pub(crate) fn write(table: &mut Table, change: &Change) -> bool {
     }
     table.set(change.key.clone(), change.after.clone());
     true
-}
-
-pub(crate) fn terms(schema: &Schema, policy: &Policy) -> Terms {
-    Terms::new(schema, policy).unwrap()
 }

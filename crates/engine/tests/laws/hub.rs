@@ -1,0 +1,292 @@
+//! A hub and its spokes: the order of spokes does not matter, and one spoke is the two-way case.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lockstep_engine::dataset::*;
+use lockstep_engine::hub::{HubDecision, HubReconciled, Spoke, reconcile_hub};
+use lockstep_engine::key::Key;
+use lockstep_engine::reconcile::Side;
+use lockstep_engine::table::Table;
+use lockstep_engine::terms::Terms;
+use lockstep_engine::times::Times;
+use lockstep_engine::value::{Row, Value};
+use proptest::prelude::*;
+
+use crate::exhaustive::{clocks, triples, world};
+use crate::policies;
+use crate::world::{row, schema, write};
+
+const KEY: &str = "k";
+
+#[derive(Clone, Debug)]
+struct Hub {
+    hub: Table,
+    /// Name, base, rows, times.
+    spokes: Vec<(String, Table, Table, Times)>,
+}
+
+impl Hub {
+    fn reconcile(&self, terms: &Terms, decisions: &BTreeMap<Key, HubDecision>) -> HubReconciled {
+        let spokes: Vec<Spoke<'_>> = self
+            .spokes
+            .iter()
+            .map(|(name, base, rows, times)| Spoke {
+                name,
+                terms,
+                base: Some(base),
+                side: Side::complete(rows),
+                times,
+            })
+            .collect();
+        reconcile_hub(Side::complete(&self.hub), &spokes, terms, decisions)
+    }
+
+    fn apply(&mut self, result: &HubReconciled) {
+        for change in &result.hub {
+            assert!(write(&mut self.hub, change), "{change:?}");
+        }
+        for ((_, base, rows, _), spoke) in self.spokes.iter_mut().zip(&result.spokes) {
+            for change in &spoke.changes {
+                assert!(write(rows, change), "{change:?}");
+            }
+            for change in &spoke.base {
+                assert_eq!(base.get(&change.key), change.before.as_ref());
+                base.set(change.key.clone(), change.after.clone());
+            }
+        }
+    }
+}
+
+#[test]
+fn one_spoke_is_the_two_way_case() {
+    let schema = schema(2);
+    for policy in policies::all().filter(|policy| policy.direction == Direction::Both) {
+        let terms = Terms::new(&schema, &policy).unwrap();
+        for times in &clocks()[..if crate::exhaustive::looks_at_times(&policy) { 3 } else { 1 }] {
+            for triple in triples() {
+                let world = world(&triple);
+                // Marked on both sides and forgotten: for two sides rows like others, for a hub rows that were deleted.
+                let marked = |row: &Option<Row>| {
+                    let marks = policy.deletes == policies::deletes()[3];
+                    marks && row.as_ref().is_some_and(|row| row[1] == Value::from(2))
+                };
+                if triple[0].is_none() && marked(&triple[1]) && marked(&triple[2]) {
+                    continue;
+                }
+                let two = world.reconcile(&terms, times);
+                let hub = Hub {
+                    hub: world.left.clone(),
+                    spokes: vec![(
+                        "right".into(),
+                        world.base.clone(),
+                        world.right.clone(),
+                        times.clone(),
+                    )],
+                };
+                let result = hub.reconcile(&terms, &BTreeMap::new());
+                assert_eq!(result.hub, two.left, "{policy:?}\n{world:?}\n{result:?}");
+                assert_eq!(
+                    result.spokes[0].changes, two.right,
+                    "{policy:?}\n{world:?}\n{result:?}"
+                );
+                assert_eq!(result.spokes[0].base, two.base, "{policy:?}\n{world:?}\n{result:?}");
+                assert_eq!(
+                    result.conflicts.len(),
+                    two.conflicts.len(),
+                    "{policy:?}\n{world:?}\n{result:?}"
+                );
+                let losers = |losers: &[lockstep_engine::conflict::Loser]| {
+                    let mut all: Vec<String> = losers
+                        .iter()
+                        .map(|l| format!("{} {:?}", l.from.replace("hub", "left"), l.lost))
+                        .collect();
+                    all.sort();
+                    all
+                };
+                assert_eq!(losers(&result.losers), losers(&two.losers), "{policy:?}\n{world:?}");
+            }
+        }
+    }
+}
+
+fn any_row() -> impl Strategy_<Value = Option<Row>> {
+    let cell = prop_oneof![Just(Value::Null), (1..4i64).prop_map(Value::from)];
+    proptest::option::weighted(0.8, (cell.clone(), cell).prop_map(|(a, b)| row(KEY, &[a, b])))
+}
+
+use proptest::strategy::Strategy as Strategy_;
+
+fn any_hub() -> impl Strategy_<Value = Hub> {
+    let spoke = (any_row(), any_row(), 0..3i64);
+    (any_row(), any_row(), proptest::collection::vec(spoke, 1..4), 0..3i64).prop_map(
+        |(hub, old, spokes, hub_at)| {
+            let table = |row: &Option<Row>| {
+                let mut table = Table::default();
+                table.set(Key::of(KEY), row.clone());
+                table
+            };
+            let spokes = spokes.iter().enumerate().map(|(n, (base, row, at))| {
+                let mut times = Times::default();
+                for (side, at) in [(SideName::Left, hub_at), (SideName::Right, *at)] {
+                    times.entry(Key::of(KEY), side).row.at =
+                        Some(Timestamp::from_second(at).unwrap());
+                }
+                // Most spokes last agreed on the same row; some fell behind.
+                let base = if n == 2 { base } else { &old };
+                (format!("s{n}"), table(base), table(row), times)
+            });
+            Hub { hub: table(&hub), spokes: spokes.collect() }
+        },
+    )
+}
+
+fn any_policy() -> impl Strategy_<Value = Policy> {
+    let merge = proptest::option::of(prop_oneof![
+        Just(Combine::Sum),
+        Just(Combine::Max),
+        Just(Combine::Min)
+    ]);
+    (
+        proptest::sample::select(Strategy::ALL.to_vec()),
+        proptest::sample::select(Clash::ALL.to_vec()),
+        proptest::sample::select(vec![Granularity::Row, Granularity::Cell]),
+        proptest::sample::select(policies::deletes().to_vec()),
+        merge,
+    )
+        .prop_map(|(strategy, clash, granularity, deletes, merge)| {
+            let column = ColumnPolicy { merge, ..ColumnPolicy::default() };
+            let columns = BTreeMap::from([("b".into(), column)]);
+            let priorities =
+                BTreeMap::from([("s0".into(), 2), ("s1".into(), 1), ("hub".into(), 1)]);
+            Policy {
+                strategy,
+                clash,
+                granularity,
+                deletes,
+                columns,
+                priorities,
+                ..Policy::default()
+            }
+        })
+}
+
+proptest! {
+    #![proptest_config(crate::cases())]
+
+    #[test]
+    fn the_order_of_spokes_does_not_matter(hub in any_hub(), policy in any_policy(), turn in 1..3usize) {
+        let terms = Terms::new(&schema(2), &policy).unwrap();
+        let result = hub.reconcile(&terms, &BTreeMap::new());
+        let mut turned = hub.clone();
+        let by = turn % turned.spokes.len();
+        turned.spokes.rotate_left(by);
+        turned.spokes.reverse();
+        let mut other = turned.reconcile(&terms, &BTreeMap::new());
+        let mut sorted = result.clone();
+        for result in [&mut sorted, &mut other] {
+            result.spokes.sort_by(|a, b| a.name.cmp(&b.name));
+            result.losers.sort_by_key(|loser| format!("{loser:?}"));
+        }
+        prop_assert_eq!(sorted, other);
+    }
+
+    #[test]
+    fn a_hub_converges_and_then_rests(hub in any_hub(), policy in any_policy()) {
+        let terms = Terms::new(&schema(2), &policy).unwrap();
+        let result = hub.reconcile(&terms, &BTreeMap::new());
+        let mut after = hub.clone();
+        after.apply(&result);
+        // A spoke that ignores deletions keeps its edit, and once the deleting spoke is forgotten only the hub is left to
+        // speak against it: where the spokes or the later word win, the row then comes back.
+        let ignoring = SideName::BOTH.iter().any(|side| *policy.deletes.on(*side) == Deletes::Ignore);
+        if ignoring && matches!(policy.clash, Clash::Right | Clash::Later) {
+            return Ok(());
+        }
+        let second = after.reconcile(&terms, &BTreeMap::new());
+        prop_assert!(second.is_quiet(), "{:?}\nthen {:?}", result, second);
+        prop_assert!(second.spokes.iter().all(|spoke| spoke.base.is_empty()), "{:?}\nthen {:?}", result, second);
+        let names = |result: &HubReconciled| result.conflicts.iter().map(|c| c.digest.clone()).collect::<Vec<_>>();
+        prop_assert_eq!(names(&result), names(&second));
+        let ignores = SideName::BOTH.iter().any(|side| *policy.deletes.on(*side) == Deletes::Ignore);
+        if result.conflicts.is_empty() && !ignores && policy.deletes != policies::deletes()[3] {
+            let mark = |row: &&Row| row[3] != Value::from("inactive");
+            let hub = after.hub.get(&Key::of(KEY)).filter(mark);
+            for (name, base, rows, _) in &after.spokes {
+                prop_assert_eq!(rows.get(&Key::of(KEY)).filter(mark), hub, "{} {:?}", name, result);
+                prop_assert_eq!(base.get(&Key::of(KEY)).filter(mark), hub, "{} {:?}", name, result);
+            }
+        }
+    }
+
+    #[test]
+    fn a_decision_ends_a_conflict(hub in any_hub(), policy in any_policy()) {
+        let terms = Terms::new(&schema(2), &policy).unwrap();
+        let result = hub.reconcile(&terms, &BTreeMap::new());
+        let Some(conflict) = result.conflicts.first() else { return Ok(()) };
+        let shared = |name: &str| conflict.cells.iter().all(|cell| cell.voices.iter().any(|v| &*v.from == name));
+        let take = match conflict.changed.first() {
+            Some(name) => name.clone(),
+            None => match conflict.cells[0].voices.iter().find(|voice| shared(&voice.from)) {
+                Some(voice) => voice.from.clone(),
+                None => return Ok(()),
+            },
+        };
+        let decision = HubDecision { digest: conflict.digest.clone(), take };
+        let decided = hub.reconcile(&terms, &BTreeMap::from([(Key::of(KEY), decision.clone())]));
+        if conflict.changed.is_empty() {
+            prop_assert!(decided.conflicts.is_empty(), "{:?}", decided);
+        }
+        let stale = HubDecision { digest: "elsewhere".into(), ..decision };
+        let refused = hub.reconcile(&terms, &BTreeMap::from([(Key::of(KEY), stale)]));
+        prop_assert_eq!(&refused.conflicts, &result.conflicts);
+        prop_assert_eq!(&refused.hub, &result.hub);
+        prop_assert!(!refused.withheld.is_empty());
+    }
+}
+
+#[test]
+fn the_newest_of_three_spokes_wins_in_every_order() {
+    let at = |second: i64| {
+        let mut times = Times::default();
+        times.entry(Key::of(KEY), SideName::Right).row.at =
+            Some(Timestamp::from_second(second).unwrap());
+        times
+    };
+    let table = |a: i64| {
+        let mut table = Table::default();
+        table.set(Key::of(KEY), Some(row(KEY, &[a.into(), Value::Null])));
+        table
+    };
+    let policy = Policy { strategy: Strategy::LatestWins, ..Policy::default() };
+    let terms = Terms::new(&schema(2), &policy).unwrap();
+    let spokes = [("a", 1, 10), ("b", 2, 30), ("c", 3, 20)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let spokes =
+            order.map(|n| (spokes[n].0.to_owned(), table(0), table(spokes[n].1), at(spokes[n].2)));
+        let mut hub = Hub { hub: table(0), spokes: spokes.to_vec() };
+        let result = hub.reconcile(&terms, &BTreeMap::new());
+        hub.apply(&result);
+        assert_eq!(hub.hub, table(2));
+        assert!(hub.spokes.iter().all(|(_, base, rows, _)| *rows == table(2) && *base == table(2)));
+        assert_eq!(result.losers.len(), 2);
+    }
+}
+
+#[test]
+fn sums_add_up_over_all_spokes() {
+    let table = |a: i64| {
+        let mut table = Table::default();
+        table.set(Key::of(KEY), Some(row(KEY, &[a.into(), Value::Null])));
+        table
+    };
+    let column = ColumnPolicy { merge: Some(Combine::Sum), ..ColumnPolicy::default() };
+    let policy = Policy { columns: BTreeMap::from([("a".into(), column)]), ..Policy::default() };
+    let terms = Terms::new(&schema(2), &policy).unwrap();
+    let spoke = |name: &str, a| (name.to_owned(), table(10), table(a), Times::default());
+    let mut hub =
+        Hub { hub: table(12), spokes: vec![spoke("a", 15), spoke("b", 9), spoke("c", 10)] };
+    let result = hub.reconcile(&terms, &BTreeMap::new());
+    hub.apply(&result);
+    assert_eq!(hub.hub, table(10 + 2 + 5 - 1));
+}
