@@ -190,12 +190,10 @@ fn read_list<'a>(mut text: &'a str, mask: &mut Mask) -> Option<&'a str> {
         let end = text.find([',', '(', ')']).unwrap_or(text.len());
         let (path, rest) = text.split_at_checked(end)?;
         let steps: Vec<&str> = path.trim().split(['.', '/']).map(str::trim).collect();
-        let named = !steps.iter().any(|step| step.is_empty());
-        if !named && !(path.trim().is_empty() && rest.is_empty() && mask.children.is_empty()) {
-            return None;
-        }
-        if !named {
-            return Some(rest);
+        if steps.iter().any(|step| step.is_empty()) {
+            // Only a mask that is empty altogether may have an empty path.
+            let empty = path.trim().is_empty() && rest.is_empty() && mask.children.is_empty();
+            return empty.then_some(rest);
         }
         let snake: Vec<String> = steps.iter().map(|step| camel(step)).collect();
         let steps: Vec<&str> = snake.iter().map(String::as_str).collect();

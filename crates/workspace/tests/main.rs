@@ -1,5 +1,9 @@
 //! The integration tests of the workspace, over real HTTP; one binary, one module a subject.
 
+#![cfg(test)]
+
+mod anchors;
+mod auth;
 mod drive;
 mod durable;
 mod faults;
@@ -8,3 +12,4 @@ mod model;
 mod push;
 mod server;
 mod sheets;
+mod web;

@@ -143,7 +143,9 @@ impl Model {
                     return None;
                 }
                 let at = at % self.width;
-                self.rows.iter_mut().for_each(|row| drop(row.cells.remove(at)));
+                for row in &mut self.rows {
+                    row.cells.remove(at);
+                }
                 self.width -= 1;
                 Some(json!({"deleteDimension": {"range": span(at, at + 1, "COLUMNS")}}))
             }

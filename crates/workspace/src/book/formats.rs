@@ -34,11 +34,6 @@ impl Formats {
         number
     }
 
-    /// Returns the number of a format if the table has it, without adding it.
-    pub(crate) fn known(&self, format: &Value) -> Option<u32> {
-        self.numbers.get(&format.to_string()).copied()
-    }
-
     /// Returns how many formats there are; the last has this number.
     pub(crate) fn len(&self) -> u32 {
         u32::try_from(self.all.len()).unwrap_or(u32::MAX)

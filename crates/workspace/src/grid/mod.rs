@@ -11,7 +11,7 @@ mod edit;
 mod read;
 mod save;
 
-pub(crate) use cell::{Cell, CellError, CellView, Extra, Scalar, ScalarView};
+pub(crate) use cell::{Cell, CellError, CellView, Scalar, ScalarView};
 pub(crate) use codec::Row;
 pub(crate) use read::{Line, Window};
 

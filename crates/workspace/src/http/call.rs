@@ -31,33 +31,19 @@ impl Call {
         &self.path
     }
 
-    /// Returns every query parameter, decoded, in order.
-    pub(crate) fn pairs(&self) -> &[(String, String)] {
-        &self.query
-    }
-
     /// Returns the last value of a query parameter, as Google does for a repeated scalar.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns all values of a repeated query parameter.
     pub(crate) fn params(&self, name: &str) -> Vec<&str> {
-        self.query
-            .iter()
-            .filter(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-            .collect()
+        self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     }
 
     /// Returns a boolean parameter; `True` and `1` count too, as recorded.
     pub(crate) fn flag(&self, name: &str) -> bool {
-        self.param(name)
-            .is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
+        self.param(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
     }
 
     /// Returns whether the answer should be indented; Google's default is yes.
@@ -70,24 +56,18 @@ impl Call {
     pub(crate) fn fields(&self) -> Option<&str> {
         self.param("fields")
             .or_else(|| self.param("$fields"))
-            .or_else(|| {
-                self.headers
-                    .get("x-goog-fieldmask")
-                    .and_then(|value| value.to_str().ok())
-            })
+            .or_else(|| self.headers.get("x-goog-fieldmask").and_then(|value| value.to_str().ok()))
     }
 }
 
-fn parse_query(query: &str) -> Vec<(String, String)> {
+/// Returns the pairs of a query or a form, decoded, in order.
+pub(crate) fn parse_query(query: &str) -> Vec<(String, String)> {
     query
         .split('&')
         .filter(|part| !part.is_empty())
         .map(|part| {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
-            (
-                decode(&key.replace('+', " ")),
-                decode(&value.replace('+', " ")),
-            )
+            (decode(&key.replace('+', " ")), decode(&value.replace('+', " ")))
         })
         .collect()
 }
@@ -104,13 +84,8 @@ mod tests {
     #[test]
     fn queries_decode_and_repeat() {
         let pairs = parse_query("ranges=%27A%2FB%27!A1&ranges=C+D&flag&x=a%3Db&&bad=%zz");
-        let expected = [
-            ("ranges", "'A/B'!A1"),
-            ("ranges", "C D"),
-            ("flag", ""),
-            ("x", "a=b"),
-            ("bad", "%zz"),
-        ];
+        let expected =
+            [("ranges", "'A/B'!A1"), ("ranges", "C D"), ("flag", ""), ("x", "a=b"), ("bad", "%zz")];
         assert_eq!(pairs.len(), expected.len());
         for ((key, value), (want_key, want_value)) in pairs.iter().zip(expected) {
             assert_eq!((key.as_str(), value.as_str()), (want_key, want_value));

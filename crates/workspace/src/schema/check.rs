@@ -11,10 +11,7 @@ use crate::http::ApiError;
 /// `root` is the name that paths start with; it is empty where the body is the whole request.
 pub(crate) fn check(body: &mut Value, message: &Message, root: &str) -> Result<(), ApiError> {
     let mut faults = Vec::new();
-    let place = Place {
-        above: None,
-        step: Step::Name(root),
-    };
+    let place = Place { above: None, step: Step::Name(root) };
     check_message(body, message, &place, &mut faults);
     if faults.is_empty() {
         return Ok(());
@@ -89,19 +86,12 @@ fn check_message(value: &mut Value, message: &Message, place: &Place<'_>, faults
     for (key, inner) in map.iter_mut() {
         match message.field(key) {
             Some(kind) => {
-                let place = Place {
-                    above: Some(place),
-                    step: Step::Name(key),
-                };
+                let place = Place { above: Some(place), step: Step::Name(key) };
                 check_kind(inner, kind, &place, faults);
             }
             None => {
                 let field = place.text();
-                let at = if field.is_empty() {
-                    String::new()
-                } else {
-                    format!(" at '{field}'")
-                };
+                let at = if field.is_empty() { String::new() } else { format!(" at '{field}'") };
                 faults.push(Fault {
                     text: format!("Invalid JSON payload received. Unknown name \"{key}\"{at}: Cannot find field."),
                     field,
@@ -142,9 +132,7 @@ fn check_kind(value: &mut Value, kind: &Kind, place: &Place<'_>, faults: &mut Ve
             }
         }
         Kind::Choice(names) => {
-            let fits = value
-                .as_str()
-                .is_some_and(|text| names.split('|').any(|name| name == text));
+            let fits = value.as_str().is_some_and(|text| names.split('|').any(|name| name == text));
             if !fits {
                 mismatch(value, "TYPE_ENUM", place, faults);
             }
@@ -158,10 +146,7 @@ fn check_kind(value: &mut Value, kind: &Kind, place: &Place<'_>, faults: &mut Ve
         Kind::Map(inner) => {
             if let Value::Object(map) = value {
                 for (key, item) in map.iter_mut() {
-                    let place = Place {
-                        above: Some(place),
-                        step: Step::Name(key),
-                    };
+                    let place = Place { above: Some(place), step: Step::Name(key) };
                     check_kind(item, inner, &place, faults);
                 }
             } else {
@@ -187,18 +172,12 @@ fn check_list(value: &mut Value, inner: &Kind, place: &Place<'_>, faults: &mut V
     for (index, item) in items.iter_mut().enumerate() {
         if rows {
             if !item.is_array() {
-                let place = Place {
-                    above: Some(place),
-                    step: Step::Index(index),
-                };
+                let place = Place { above: Some(place), step: Step::Index(index) };
                 mismatch(item, list_value, &place, faults);
             }
             continue;
         }
-        let place = Place {
-            above: Some(place),
-            step: Step::Index(index),
-        };
+        let place = Place { above: Some(place), step: Step::Index(index) };
         check_kind(item, inner, &place, faults);
     }
 }
@@ -208,10 +187,7 @@ fn whole(value: &Value) -> Option<i32> {
         Value::String(text) => text.parse().ok(),
         _ => {
             let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "whole; the range is tested after"
-            )]
+            #[allow(clippy::cast_possible_truncation, reason = "whole; the range is tested after")]
             i32::try_from(number as i64).ok()
         }
     }
@@ -219,17 +195,11 @@ fn whole(value: &Value) -> Option<i32> {
 
 fn mismatch(value: &Value, kind: &str, place: &Place<'_>, faults: &mut Vec<Fault>) {
     let field = place.text();
-    faults.push(Fault {
-        text: format!("Invalid value at '{field}' ({kind}), {value}"),
-        field,
-    });
+    faults.push(Fault { text: format!("Invalid value at '{field}' ({kind}), {value}"), field });
 }
 
 fn rename(map: &mut Map<String, Value>) {
-    *map = std::mem::take(map)
-        .into_iter()
-        .map(|(key, value)| (camel(&key), value))
-        .collect();
+    *map = std::mem::take(map).into_iter().map(|(key, value)| (camel(&key), value)).collect();
 }
 
 /// Returns a `snake_case` name as `camelCase`.

@@ -48,10 +48,7 @@ pub(crate) struct Message {
 impl Message {
     /// Returns the type of a field.
     pub(crate) fn field(&self, name: &str) -> Option<&Kind> {
-        self.fields
-            .iter()
-            .find(|(field, _)| *field == name)
-            .map(|(_, kind)| kind)
+        self.fields.iter().find(|(field, _)| *field == name).map(|(_, kind)| kind)
     }
 }
 
@@ -70,11 +67,7 @@ impl Kind {
 pub(crate) fn message(name: &str) -> Option<&'static Message> {
     static ALL: OnceLock<HashMap<&'static str, Message>> = OnceLock::new();
     ALL.get_or_init(|| {
-        TABLE
-            .lines()
-            .filter_map(read)
-            .map(|message| (message.name, message))
-            .collect()
+        TABLE.lines().filter_map(read).map(|message| (message.name, message)).collect()
     })
     .get(name)
 }
@@ -126,18 +119,11 @@ mod tests {
             count += 1;
             for (field, kind) in &message_type.fields {
                 if let Some(name) = reach(kind) {
-                    assert!(
-                        message(name).is_some(),
-                        "{}.{field}: {name}",
-                        message_type.name
-                    );
+                    assert!(message(name).is_some(), "{}.{field}: {name}", message_type.name);
                 }
             }
         }
         assert!(count > 250);
-        assert_eq!(
-            message("GridRange").unwrap().field("sheetId"),
-            Some(&Kind::Int32)
-        );
+        assert_eq!(message("GridRange").unwrap().field("sheetId"), Some(&Kind::Int32));
     }
 }

@@ -121,7 +121,9 @@ pub(crate) fn tell(session: &mut Session<'_>, book: &Book, view: &View) -> Resul
             out.insert(name.to_owned(), value);
         }
     }
-    Ok(Value::Object(out))
+    let out = Value::Object(out);
+    debug_assert!(super::fits(&out, "Spreadsheet"), "not a Spreadsheet: {out}");
+    Ok(out)
 }
 
 fn properties(book: &Book) -> Value {

@@ -50,6 +50,7 @@ impl Request {
 
     /// Returns a 200 with the part of an answer that the field mask takes.
     pub(crate) fn answer(&self, message: &str, answer: Value) -> Result<Response, ApiError> {
+        debug_assert!(fits(&answer, message), "not a {message}: {answer}");
         let answer = match self.mask(message)? {
             Some(mask) => mask.apply(answer),
             None => answer,
@@ -153,6 +154,17 @@ pub(crate) fn body_of(call: &Call, message: &str, root: &str) -> Result<Value, A
     };
     schema::check(&mut body, message, root)?;
     Ok(body)
+}
+
+/// Returns whether an answer is of its message type, as the discovery document has it; every
+/// answer is held to that in debug builds, so by every test.
+pub(crate) fn fits(answer: &Value, message: &str) -> bool {
+    let found =
+        schema::message(message).map(|message| schema::check(&mut answer.clone(), message, ""));
+    if let Some(Err(error)) = &found {
+        tracing::error!(%error.message, "workspace: an answer is not of its type");
+    }
+    matches!(found, Some(Ok(())))
 }
 
 /// Saves a changed book: formulas are computed again, the blocks written, Drive told.

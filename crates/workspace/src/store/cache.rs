@@ -70,10 +70,7 @@ impl Cache {
     pub(crate) fn put_block(&mut self, id: i64, data: Arc<[u8]>) {
         self.clock += 1;
         self.bytes += data.len();
-        let kept = Kept {
-            data,
-            used: self.clock,
-        };
+        let kept = Kept { data, used: self.clock };
         if let Some(old) = self.blocks.insert(id, kept) {
             self.bytes -= old.data.len();
         }
@@ -102,11 +99,8 @@ impl Cache {
     }
 
     fn shrink(&mut self) {
-        let mut by_age: Vec<(u64, i64)> = self
-            .blocks
-            .iter()
-            .map(|(id, kept)| (kept.used, *id))
-            .collect();
+        let mut by_age: Vec<(u64, i64)> =
+            self.blocks.iter().map(|(id, kept)| (kept.used, *id)).collect();
         by_age.sort_unstable();
         for (_, id) in by_age {
             if self.bytes <= BLOCK_BYTES / 2 {

@@ -68,14 +68,9 @@ struct Inner {
 impl Store {
     /// Opens the file at a path, creating it and its folder when absent.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            fs::create_dir_all(folder).map_err(|source| Error::File {
-                path: path.to_owned(),
-                source,
-            })?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)
+                .map_err(|source| Error::File { path: path.to_owned(), source })?;
         }
         Self::start(path, "FULL", None)
     }
@@ -85,43 +80,25 @@ impl Store {
         let folder = tempfile::Builder::new()
             .prefix("lockstep-workspace-")
             .tempdir()
-            .map_err(|source| Error::File {
-                path: PathBuf::from("(temporary folder)"),
-                source,
-            })?;
+            .map_err(|source| Error::File { path: PathBuf::from("(temporary folder)"), source })?;
         let path = folder.path().join("workspace.db");
         // Nothing outlives the process here, so there is nothing to make durable.
         Self::start(&path, "OFF", Some(folder))
     }
 
     fn start(path: &Path, synchronous: &str, folder: Option<TempDir>) -> Result<Self, Error> {
-        let connection = connect(path, synchronous).map_err(|source| Error::Database {
-            path: path.to_owned(),
-            source,
-        })?;
-        let found = format_of(&connection).map_err(|source| Error::Database {
-            path: path.to_owned(),
-            source,
-        })?;
+        let connection = connect(path, synchronous)
+            .map_err(|source| Error::Database { path: path.to_owned(), source })?;
+        let found = format_of(&connection)
+            .map_err(|source| Error::Database { path: path.to_owned(), source })?;
         if found > FORMAT {
-            return Err(Error::Version {
-                path: path.to_owned(),
-                found,
-                known: FORMAT,
-            });
+            return Err(Error::Version { path: path.to_owned(), found, known: FORMAT });
         }
-        prepare(&connection).map_err(|source| Error::Database {
-            path: path.to_owned(),
-            source,
-        })?;
+        prepare(&connection).map_err(|source| Error::Database { path: path.to_owned(), source })?;
         Ok(Self {
             shared: Arc::new(Shared {
                 clock: OnceLock::new(),
-                inner: Mutex::new(Inner {
-                    connection,
-                    version: -1,
-                    cache: Cache::default(),
-                }),
+                inner: Mutex::new(Inner { connection, version: -1, cache: Cache::default() }),
                 _folder: folder,
             }),
         })

@@ -101,13 +101,6 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    /// Returns the ids of all books.
-    pub(crate) fn book_ids(&self) -> Result<Vec<String>, ApiError> {
-        let mut statement = self.connection.prepare("SELECT id FROM books ORDER BY id")?;
-        let ids = statement.query_map([], |row| row.get(0))?;
-        Ok(ids.collect::<rusqlite::Result<_>>()?)
-    }
-
     fn load_book(&self, id: &str) -> Result<Option<Book>, ApiError> {
         let record: Option<Vec<u8>> = self
             .connection

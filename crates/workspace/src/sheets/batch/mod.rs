@@ -145,6 +145,10 @@ pub(crate) async fn batch_update(request: Request) -> Result<Response, ApiError>
                 answer.insert("updatedSpreadsheet".to_owned(), tell(session, &book, &view)?);
             }
             let answer = Value::Object(answer);
+            debug_assert!(
+                super::fits(&answer, "BatchUpdateSpreadsheetResponse"),
+                "not a BatchUpdateSpreadsheetResponse: {answer}"
+            );
             Ok(match mask {
                 Some(mask) => mask.apply(answer),
                 None => answer,

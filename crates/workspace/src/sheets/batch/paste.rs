@@ -104,7 +104,7 @@ pub(super) fn copy(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, 
     let rows = copied(batch, from, source)?;
     let (height, width) =
         if across { (source.columns(), source.rows()) } else { (source.rows(), source.columns()) };
-    let times = |room: u32, size: u32| if room % size == 0 { room } else { size };
+    let times = |room: u32, size: u32| if room.is_multiple_of(size) { room } else { size };
     let area = Rect {
         end_row: target.start_row + times(target.rows(), height),
         end_column: target.start_column + times(target.columns(), width),
