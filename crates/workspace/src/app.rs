@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::faults;
 use crate::options::Options;
 use crate::store::Store;
+use crate::{auth, faults};
 
 /// Carries the store and the options to the handlers; cheap to clone.
 #[derive(Clone)]
@@ -13,6 +13,8 @@ pub(crate) struct App {
     pub(crate) options: Arc<Options>,
     /// Is held while notifications are sent, so that they leave in order.
     pub(crate) push: Arc<tokio::sync::Mutex<()>>,
+    /// Who may ask for tokens, and the tokens that are out.
+    pub(crate) auth: Arc<Mutex<auth::State>>,
     /// The faults in force.
     pub(crate) faults: Arc<Mutex<faults::State>>,
 }

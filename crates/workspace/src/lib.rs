@@ -14,6 +14,7 @@
 //! ```
 
 mod app;
+mod auth;
 mod book;
 mod drive;
 mod entered;
@@ -31,8 +32,10 @@ mod schema;
 mod serial;
 mod sheets;
 mod store;
+mod web;
 mod workspace;
 
+pub use auth::{AuthError, OAuthClient, ServiceAccount};
 pub use error::Error;
 pub use faults::{Edit, Effect, Faults, Quota, Rule, When};
 pub use options::Options;

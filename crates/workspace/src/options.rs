@@ -1,5 +1,6 @@
 //! How a workspace behaves.
 
+use crate::auth::{OAuthClient, ServiceAccount};
 use crate::faults::Faults;
 
 /// Sets how a [`Workspace`](crate::Workspace) behaves; the default suits loopback use.
@@ -11,6 +12,8 @@ pub struct Options {
     pub(crate) time_zone: String,
     pub(crate) now_ms: Option<i64>,
     pub(crate) faults: Faults,
+    pub(crate) accounts: Vec<ServiceAccount>,
+    pub(crate) clients: Vec<OAuthClient>,
 }
 
 impl Default for Options {
@@ -22,6 +25,8 @@ impl Default for Options {
             time_zone: "Etc/GMT".to_owned(),
             now_ms: None,
             faults: Faults::default(),
+            accounts: Vec::new(),
+            clients: Vec::new(),
         }
     }
 }
@@ -57,6 +62,20 @@ impl Options {
     #[must_use]
     pub fn time_zone(mut self, time_zone: impl Into<String>) -> Self {
         self.time_zone = time_zone.into();
+        self
+    }
+
+    /// Makes a service account known: its signed assertions get tokens at `/token`.
+    #[must_use]
+    pub fn service_account(mut self, account: ServiceAccount) -> Self {
+        self.accounts.push(account);
+        self
+    }
+
+    /// Makes an OAuth client known: it may send people to `/o/oauth2/auth`.
+    #[must_use]
+    pub fn oauth_client(mut self, client: OAuthClient) -> Self {
+        self.clients.push(client);
         self
     }
 

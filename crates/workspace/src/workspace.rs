@@ -8,6 +8,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::auth;
 use crate::error::Error;
 use crate::faults::{self, Cut, CutListener};
 use crate::http;
@@ -61,7 +62,9 @@ impl Workspace {
     fn over(store: Store, options: Options) -> Self {
         store.fix_clock(options.now_ms);
         let faults = Arc::new(Mutex::new(faults::State::new(options.faults.clone())));
-        Self { app: App { store, options: Arc::new(options), push: Arc::default(), faults } }
+        let auth = auth::State::new(options.accounts.clone(), options.clients.clone());
+        let auth = Arc::new(Mutex::new(auth));
+        Self { app: App { store, options: Arc::new(options), push: Arc::default(), auth, faults } }
     }
 
     /// Returns the routes: `/v4/` (Sheets), `/drive/v3/` and `/upload/` (Drive), `/token`,

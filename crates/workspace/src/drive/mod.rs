@@ -18,6 +18,7 @@ mod query;
 mod remove;
 mod route;
 mod saved;
+mod shown;
 mod table;
 mod update;
 mod v2;
@@ -29,6 +30,7 @@ pub(crate) use error::render as render_error;
 pub(crate) use push::flush;
 pub(crate) use route::handle;
 pub(crate) use saved::book_saved;
+pub(crate) use shown::spreadsheets;
 pub(crate) use table::SCHEMA;
 
 use serde_json::{Map, Value, json};

@@ -20,12 +20,7 @@ pub(crate) struct ApiError {
 impl ApiError {
     /// Returns an error with a code, its canonical status and a message.
     pub(crate) fn new(code: u16, status: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            status,
-            message: message.into(),
-            details: Vec::new(),
-        }
+        Self { code, status, message: message.into(), details: Vec::new() }
     }
 
     /// Returns a 400 INVALID_ARGUMENT.
@@ -142,14 +137,9 @@ pub(crate) fn raw_json(status: u16, text: Vec<u8>) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=UTF-8"),
-    );
-    headers.insert(
-        header::VARY,
-        HeaderValue::from_static("Origin, X-Origin, Referer"),
-    );
+    headers
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
+    headers.insert(header::VARY, HeaderValue::from_static("Origin, X-Origin, Referer"));
     headers.insert(header::SERVER, HeaderValue::from_static("ESF"));
     response
 }

@@ -3,9 +3,10 @@
 
 mod answer;
 mod call;
+mod origin;
 
 pub(crate) use answer::{ApiError, json, raw_json};
-pub(crate) use call::{Call, decode};
+pub(crate) use call::{Call, decode, parse_query};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,7 +14,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::{drive, faults, sheets};
+use crate::{auth, drive, faults, sheets, web};
 
 /// Is the largest request body taken, in bytes. Google documents no hard limit for Sheets (2 MB is
 /// recommended) and 5 TB for Drive; this bounds the memory of one request.
@@ -40,11 +41,33 @@ async fn entry(State(app): State<App>, request: Request) -> Response {
 
 /// Answers admin calls at once; the others go through the faults.
 async fn admit(app: App, call: Call, cut: Option<faults::Cut>) -> Response {
+    if !app.options.require_auth
+        && let Some(refusal) = origin::refuse(&call)
+    {
+        return refusal.into_response();
+    }
+    // With authentication on, nobody sets faults or makes themselves known over the network.
+    if app.options.require_auth && call.path().starts_with("/_lockstep/") {
+        return ApiError::new(
+            403,
+            "PERMISSION_DENIED",
+            "With authentication on, this is set when the workspace starts.",
+        )
+        .into_response();
+    }
     if call.path() == "/_lockstep/faults" {
         return faults::admin(&app, &call);
     }
-    let user = app.options.owner.clone();
-    faults::around(app, call, &user, cut).await
+    if let Some(response) = auth::handle(&app, &call) {
+        return response;
+    }
+    if let Some(response) = web::handle(&app, &call).await {
+        return response;
+    }
+    match auth::check(&app, &call) {
+        Ok(user) => faults::around(app, call, &user, cut).await,
+        Err(refusal) => *refusal,
+    }
 }
 
 /// Answers a call by its path.
