@@ -71,9 +71,6 @@ pub(crate) struct NumberFormat {
 impl NumberFormat {
     /// Returns a format.
     pub(crate) fn new(kind: FormatKind, pattern: impl Into<String>) -> Self {
-        Self {
-            kind,
-            pattern: pattern.into(),
-        }
+        Self { kind, pattern: pattern.into() }
     }
 }

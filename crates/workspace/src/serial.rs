@@ -8,9 +8,7 @@ const UNIX_EPOCH: i64 = 25_569;
 /// Returns the serial of a date.
 pub(crate) fn from_date(date: Date) -> f64 {
     let epoch = Date::constant(1970, 1, 1);
-    let days = epoch
-        .until((jiff::Unit::Day, date))
-        .map_or(0, |span| i64::from(span.get_days()));
+    let days = epoch.until((jiff::Unit::Day, date)).map_or(0, |span| i64::from(span.get_days()));
     // Dates lie within 4 million days, far below 2^53.
     (days + UNIX_EPOCH) as f64
 }
@@ -23,9 +21,7 @@ pub(crate) fn to_date(serial: f64) -> Option<Date> {
     }
     // In range by the check above.
     let days = days as i64 - UNIX_EPOCH;
-    Date::constant(1970, 1, 1)
-        .checked_add(jiff::Span::new().try_days(days).ok()?)
-        .ok()
+    Date::constant(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?).ok()
 }
 
 /// Returns the serial fraction of a time of day.
