@@ -1,7 +1,7 @@
 //! Three files, reconciled in memory.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Read},
     path::Path,
@@ -12,14 +12,14 @@ use lockstep_engine::{
     dataset::Policy,
     encode,
     infer::{Declared, infer},
-    join::join,
     key::Key,
-    reconcile::{self, Change, Presence, Reading as Completeness, Reconciled, Reconciler},
+    reconcile::{Change, Reconciled, Reconciler},
     schema::{Column, Schema},
     snapshot::{self, Snapshot, View, ViewError},
     terms::Terms,
     times::Times,
     value::{Row, Value},
+    views::feed_views,
 };
 
 use crate::cli::diff::Reading;
@@ -47,7 +47,7 @@ impl Merged {
     pub(super) fn summary(&self) -> String {
         let result = &self.result;
         format!(
-            "{} rows taken from right, {} changed on left alone, {} conflicts, {} changes decided against, {} keys set aside",
+            "{} rows taken from right, {} changed on left alone, {} conflicts, {} changes decided against, {} duplicate or blank keys set aside",
             result.left.len(),
             result.right.len(),
             result.conflicts.len(),
@@ -135,47 +135,19 @@ impl Files {
 
     pub(super) fn reconcile(&self, policy: &Policy) -> Result<Merged, String> {
         let terms = Terms::new(&self.schema, policy).map_err(|error| error.to_string())?;
-        let views = self.views()?;
-        let [left, right, base] = &views;
-        let joined = join(&[Some(left), Some(right), Some(base)]);
+        let [left, right, base] = &self.views()?;
         let times = Times::default();
-        let reading = |side: usize| {
-            if joined.blanks.iter().any(|(at, _)| *at == side) {
-                Completeness::Doubtful
-            } else {
-                Completeness::Complete
-            }
-        };
-        let mut reconciler = Reconciler::new(&terms, &times).readings(reading(0), reading(1));
-        reconciler.skip(joined.equal as u64, true);
-        let mut right_rows = BTreeMap::new();
-        for found in &joined.rows {
-            let at = |side: usize| found.rows.get(side).copied().flatten();
-            let rows: [Option<Row>; 3] = [(0, left), (1, right), (2, base)]
-                .map(|(side, view)| at(side).map(|row| view.row(row)));
-            let [left, right, base] = &rows;
-            reconciler.push(&reconcile::Joined {
-                key: &found.key,
-                base: base.as_ref(),
-                left: left.as_ref().map_or(Presence::Absent, Presence::Present),
-                left_index: at(0),
-                right: right.as_ref().map_or(Presence::Absent, Presence::Present),
-                right_index: at(1),
-            });
-            if let Some(row) = at(1) {
-                right_rows.insert(found.key.clone(), row);
-            }
-        }
+        let mut reconciler = Reconciler::new(&terms, &times);
+        let found = feed_views(&mut reconciler, Some(base), left, right);
+        let result = reconciler.finish();
+        let wanted: BTreeSet<&Key> = result.left.iter().map(|change| &change.key).collect();
+        let keyed = (0..right.len()).map(|row| (right.key(row), row));
+        let right_rows = keyed.filter(|(key, _)| wanted.contains(key)).collect();
+        let set_aside = found.left.len() + found.right.len();
         let mut findings = self.notes.clone();
-        for (side, (name, view)) in
-            [("left", left), ("right", right), ("base", base)].into_iter().enumerate()
-        {
-            findings.extend(
-                joined.findings(side, view).iter().map(|finding| format!("{name} file: {finding}")),
-            );
-        }
-        let set_aside = joined.duplicates.len() + joined.blanks.len();
-        Ok(Merged { result: reconciler.finish(), right_rows, findings, set_aside })
+        findings.extend(found.left.iter().map(|finding| format!("left file: {finding}")));
+        findings.extend(found.right.iter().map(|finding| format!("right file: {finding}")));
+        Ok(Merged { result, right_rows, findings, set_aside })
     }
 
     /// Writes the merged file: the left one with what follows from the merge, and the right one's new rows at the end.
