@@ -37,7 +37,7 @@ pub(crate) struct Planned {
     pub(crate) reasons: Vec<InferReason>,
     /// For each column of the schema, its header on the right.
     pub(crate) headers: Vec<Option<String>>,
-    /// The column that marks rows, if it is no mapped one.
+    /// The column that marks rows, if the right does not have it yet.
     pub(crate) mark: Option<usize>,
     /// What was found on each side.
     pub(crate) findings: Vec<(SideName, Finding)>,
@@ -80,6 +80,10 @@ fn compare(definition: &Definition, left: Scan, mut right: Scan) -> Result<Plann
     let mut headers: Vec<Option<String>> =
         columns.iter().map(|column| Some(column.right.clone())).collect();
     let (policy, schema, mark) = policy(definition, &columns, schema, &mut headers);
+    let mark = mark.filter(|column| {
+        let header = headers.get(*column).and_then(Option::as_ref);
+        header.is_some_and(|header| !right.snapshot.headers().contains(header))
+    });
     right.snapshot = widened(&right.snapshot, headers.iter().flatten());
 
     let mapping = |pairs: Vec<(String, String)>| -> Vec<Mapping> {
