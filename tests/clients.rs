@@ -1,6 +1,6 @@
 //! The official MCP clients, each a real program, list and call every tool over stdio.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{env, fs, path::Path, process::Command, time::Duration};
 
 use tempfile::TempDir;
 
@@ -60,10 +60,25 @@ fn the_second_typescript_sdk_calls_every_tool_without_a_handshake() {
 
 #[test]
 fn the_inspector_calls_every_tool() {
-    play(programs::inspector("inspector_cli.py"), &["legacy"]);
+    play(programs::inspector_driver("inspector_cli.py"), &["legacy"]);
 }
 
 #[test]
 fn the_inspector_calls_every_tool_without_a_handshake() {
-    play(programs::inspector("inspector_cli.py"), &["modern"]);
+    play(programs::inspector_driver("inspector_cli.py"), &["modern"]);
+}
+
+#[test]
+fn mcp_json_starts_the_server() {
+    let folder = folder();
+    let Some(mut inspector) = programs::inspector_cli(folder.path()) else { return };
+    // The file names the program as an installed one, so the built one is put first on the path.
+    let mut path = vec![Path::new(BINARY).parent().unwrap().to_owned()];
+    path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    inspector
+        .env("PATH", env::join_paths(path).unwrap())
+        .args(["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/mcp.json")])
+        .args(["--server", "lockstep", "--method", "tools/list", "--format", "json", "-q"]);
+    let listed = bounded::succeed(inspector, LIMIT);
+    assert!(listed.contains("syncDataset"), "{listed}");
 }

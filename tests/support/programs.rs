@@ -59,16 +59,30 @@ pub(crate) fn node(script: &str) -> Option<Command> {
     })
 }
 
-/// Returns a Python driver of the MCP Inspector's command line, or `None` to skip.
-///
-/// The driver finds Node in `LOCKSTEP_NODE` and the Inspector in `LOCKSTEP_INSPECTOR`.
-pub(crate) fn inspector(script: &str) -> Option<Command> {
+/// Returns the places of Node and of the MCP Inspector's program, or `None` to skip.
+fn inspector() -> Option<(PathBuf, PathBuf)> {
     let node = place("LOCKSTEP_NODE", "node/node_modules/node/bin/node");
     let inspector =
         node_modules().join("@modelcontextprotocol/inspector/clients/launcher/build/index.js");
-    if !(require("Node 22", &node) && require("the MCP Inspector", &inspector)) {
-        return None;
-    }
+    (require("Node 22", &node) && require("the MCP Inspector", &inspector))
+        .then_some((node, inspector))
+}
+
+/// Returns a command for the MCP Inspector's command line, or `None` to skip.
+///
+/// The Inspector writes a settings folder under HOME, so that is `home`.
+pub(crate) fn inspector_cli(home: &Path) -> Option<Command> {
+    let (node, inspector) = inspector()?;
+    let mut command = Command::new(node);
+    command.arg(inspector).arg("--cli").env("HOME", home).current_dir(home);
+    Some(command)
+}
+
+/// Returns a Python driver of the MCP Inspector's command line, or `None` to skip.
+///
+/// The driver finds Node in `LOCKSTEP_NODE` and the Inspector in `LOCKSTEP_INSPECTOR`.
+pub(crate) fn inspector_driver(script: &str) -> Option<Command> {
+    let (node, inspector) = inspector()?;
     let mut command = python(script)?;
     command.env("LOCKSTEP_NODE", node).env("LOCKSTEP_INSPECTOR", inspector);
     Some(command)
