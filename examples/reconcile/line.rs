@@ -61,12 +61,8 @@ pub(crate) struct Sides {
 
 /// Takes the columns that a side's row leaves out from the side.
 pub(crate) fn lacking(mut terms: Terms, line: &Line) -> Terms {
-    let names: Vec<String> = terms
-        .schema()
-        .columns
-        .iter()
-        .map(|column| column.name.clone())
-        .collect();
+    let names: Vec<String> =
+        terms.schema().columns.iter().map(|column| column.name.clone()).collect();
     for (side, row) in [(SideName::Left, &line.left), (SideName::Right, &line.right)] {
         let Some(known) = row.as_ref().or(line.base.as_ref()) else {
             continue;
@@ -82,10 +78,7 @@ pub(crate) fn lacking(mut terms: Terms, line: &Line) -> Terms {
 
 /// Collects the columns of all rows, and their types.
 pub(crate) fn schema_of(line: &Line) -> Result<Schema, String> {
-    let rows: Vec<&Object> = [&line.base, &line.left, &line.right]
-        .into_iter()
-        .flatten()
-        .collect();
+    let rows: Vec<&Object> = [&line.base, &line.left, &line.right].into_iter().flatten().collect();
     let mut names: Vec<&String> = Vec::new();
     let declared = line.types.keys().chain(line.policy.columns.keys());
     for name in rows.iter().flat_map(|row| row.keys()).chain(declared) {
@@ -96,18 +89,13 @@ pub(crate) fn schema_of(line: &Line) -> Result<Schema, String> {
     let keys: Vec<String> = match &line.key {
         Some(OneOrMany::One(name)) => vec![name.clone()],
         Some(OneOrMany::Many(names)) => names.clone(),
-        None => names
-            .iter()
-            .filter(|name| name.as_str() == "id")
-            .map(|name| (*name).clone())
-            .collect(),
+        None => {
+            names.iter().filter(|name| name.as_str() == "id").map(|name| (*name).clone()).collect()
+        }
     };
     let kind = |name: &str| {
-        let values = || {
-            rows.iter()
-                .filter_map(|row| row.get(name))
-                .filter(|value| !value.is_null())
-        };
+        let values =
+            || rows.iter().filter_map(|row| row.get(name)).filter(|value| !value.is_null());
         match values().next() {
             Some(Json::Number(_)) if values().all(Json::is_number) => ColumnType::Number,
             Some(Json::Bool(_)) if values().all(Json::is_boolean) => ColumnType::Bool,
@@ -118,10 +106,7 @@ pub(crate) fn schema_of(line: &Line) -> Result<Schema, String> {
     let columns: Vec<Column> = names
         .iter()
         .map(|name| {
-            Column::new(
-                name.as_str(),
-                line.types.get(*name).copied().unwrap_or_else(|| kind(name)),
-            )
+            Column::new(name.as_str(), line.types.get(*name).copied().unwrap_or_else(|| kind(name)))
         })
         .collect();
     let index = |key: &String| {
@@ -135,12 +120,8 @@ pub(crate) fn schema_of(line: &Line) -> Result<Schema, String> {
 pub(crate) fn typed_row(place: &str, row: &Object, schema: &Schema) -> Result<Row, String> {
     let cell = |column: &Column| {
         let json = row.get(&column.name).unwrap_or(&Json::Null);
-        typed(json, column).ok_or_else(|| {
-            format!(
-                "{place}.{}: an object is not a value of a cell",
-                column.name
-            )
-        })
+        typed(json, column)
+            .ok_or_else(|| format!("{place}.{}: an object is not a value of a cell", column.name))
     };
     schema.columns.iter().map(cell).collect()
 }
@@ -161,11 +142,7 @@ fn plain(json: &Json) -> Option<Value> {
     match json {
         Json::Number(number) => number.to_string().parse().ok().map(Value::Number),
         Json::Bool(value) => Some(Value::Bool(*value)),
-        Json::Array(items) => items
-            .iter()
-            .map(plain)
-            .collect::<Option<_>>()
-            .map(Value::List),
+        Json::Array(items) => items.iter().map(plain).collect::<Option<_>>().map(Value::List),
         other => typed(other, &Column::new("", ColumnType::Text)),
     }
 }
@@ -174,18 +151,14 @@ pub(crate) fn key_of(schema: &Schema, rows: [&Option<Row>; 3]) -> Result<Key, St
     if schema.key.is_empty() {
         return Ok(Key::of("row"));
     }
-    let keys: Vec<Key> = rows
-        .into_iter()
-        .flatten()
-        .map(|row| schema.key_of(row))
-        .collect();
+    let keys: Vec<Key> = rows.into_iter().flatten().map(|row| schema.key_of(row)).collect();
     match keys.split_first() {
         None => Ok(Key::of("row")),
         Some((first, _)) if first.is_blank() => Err("key: the key of a row is blank".into()),
         Some((first, rest)) => match rest.iter().find(|key| *key != first) {
-            Some(other) => Err(format!(
-                "key: one line is one key, and here are '{first}' and '{other}'"
-            )),
+            Some(other) => {
+                Err(format!("key: one line is one key, and here are '{first}' and '{other}'"))
+            }
             None => Ok(first.clone()),
         },
     }
@@ -205,9 +178,8 @@ pub(crate) fn times_of(line: &Line, schema: &Schema, key: &Key) -> Result<Times,
                 .ok_or_else(|| format!("{place}.{side}: there is no column '{name}'"))
         };
         for (name, text) in at {
-            let time: Timestamp = text
-                .parse()
-                .map_err(|error| format!("times.{side}.{name}: {error}"))?;
+            let time: Timestamp =
+                text.parse().map_err(|error| format!("times.{side}.{name}: {error}"))?;
             match name.as_str() {
                 "_row" => row.row.at = Some(time),
                 name => row.cells.entry(find("times", name)?).or_default().at = Some(time),

@@ -109,44 +109,23 @@ fn answer(line: &[u8]) -> Result<Json, String> {
     let schema = schema_of(&line)?;
     let terms = Terms::new(&schema, &line.policy).map_err(|error| format!("policy: {error}"))?;
     let terms = lacking(terms, &line);
-    let rows = [
-        ("base", &line.base),
-        ("left", &line.left),
-        ("right", &line.right),
-    ];
+    let rows = [("base", &line.base), ("left", &line.left), ("right", &line.right)];
     let mut typed = Vec::new();
     for (name, row) in rows {
-        typed.push(
-            row.as_ref()
-                .map(|row| typed_row(name, row, &schema))
-                .transpose()?,
-        );
+        typed.push(row.as_ref().map(|row| typed_row(name, row, &schema)).transpose()?);
     }
     let [base, left, right] = <[Option<Row>; 3]>::try_from(typed).unwrap_or_default();
     let key = key_of(&schema, [&base, &left, &right])?;
     let times = times_of(&line, &schema, &key)?;
-    let decisions: Decisions = line
-        .decision
-        .clone()
-        .map(|decision| (key.clone(), decision))
-        .into_iter()
-        .collect();
-    let tombstones = line.tombstone.map(|is| {
-        if is {
-            [key.clone()].into()
-        } else {
-            Default::default()
-        }
-    });
+    let decisions: Decisions =
+        line.decision.clone().map(|decision| (key.clone(), decision)).into_iter().collect();
+    let tombstones =
+        line.tombstone.map(|is| if is { [key.clone()].into() } else { Default::default() });
     let mut reconciler = Reconciler::new(&terms, &times).decisions(&decisions);
     if let Some(tombstones) = &tombstones {
         reconciler = reconciler.tombstones(tombstones);
     }
-    let presence = |side: SideName| match if side == SideName::Left {
-        &left
-    } else {
-        &right
-    } {
+    let presence = |side: SideName| match if side == SideName::Left { &left } else { &right } {
         _ if line.unknown.contains(&side) => Presence::Unknown,
         Some(row) => Presence::Present(row),
         None => Presence::Absent,

@@ -16,10 +16,7 @@ pub(crate) fn report(
         Some(change) => change.after.clone(),
         None => row,
     };
-    let base = result
-        .base
-        .first()
-        .map_or(base, |change| change.after.clone());
+    let base = result.base.first().map_or(base, |change| change.after.clone());
     let kind = |changes: &[Change]| changes.first().map(|change| change.kind);
     let class = result.counts.classes.keys().next();
     json!({
@@ -76,10 +73,7 @@ fn lost(terms: &Terms, loser: &Loser) -> Json {
     let mut object = Map::new();
     object.insert("from".into(), json!(loser.from));
     match &loser.lost {
-        Lost::Cell {
-            column,
-            value: lost,
-        } => {
+        Lost::Cell { column, value: lost } => {
             object.insert("column".into(), json!(name(terms, *column)));
             object.insert("value".into(), value(lost));
         }
@@ -108,22 +102,12 @@ fn shown(terms: &Terms, side: Option<SideName>, row: Option<&Row>) -> Json {
         None => SideName::BOTH.iter().all(|side| terms.has(*side, column)),
     };
     let cells = terms.schema().columns.iter().zip(row).enumerate();
-    let cells = cells
-        .filter(|(index, _)| here(*index))
-        .map(|(_, cell)| cell);
-    Json::Object(
-        cells
-            .map(|(column, cell)| (column.name.clone(), value(cell)))
-            .collect(),
-    )
+    let cells = cells.filter(|(index, _)| here(*index)).map(|(_, cell)| cell);
+    Json::Object(cells.map(|(column, cell)| (column.name.clone(), value(cell))).collect())
 }
 
 fn name(terms: &Terms, column: usize) -> &str {
-    terms
-        .schema()
-        .columns
-        .get(column)
-        .map_or("", |column| column.name.as_str())
+    terms.schema().columns.get(column).map_or("", |column| column.name.as_str())
 }
 
 /// Returns a value as JSON; a number that JSON readers would round as a string.

@@ -37,10 +37,8 @@ pub(crate) fn combine(terms: &Terms, how: Combine, dispute: &Dispute<'_>) -> Com
         Combine::Set => set(dispute),
         Combine::Fill => fill(dispute),
         Combine::Concat => {
-            let separator = terms
-                .columns
-                .get(dispute.column)
-                .map_or("; ", |column| &*column.separator);
+            let separator =
+                terms.columns.get(dispute.column).map_or("; ", |column| &*column.separator);
             concat(dispute, separator)
         }
     }
@@ -77,10 +75,7 @@ fn decimal(value: &Value) -> Result<Decimal, String> {
         Value::Number(number) => number
             .to_decimal()
             .ok_or_else(|| format!("{} has too many digits to be added exactly", cut(value))),
-        _ => Err(format!(
-            "'{}' is not a number, so it cannot be added",
-            cut(value)
-        )),
+        _ => Err(format!("'{}' is not a number, so it cannot be added", cut(value))),
     }
 }
 
@@ -88,9 +83,7 @@ fn decimal(value: &Value) -> Result<Decimal, String> {
 fn add(a: Decimal, b: Decimal) -> Result<Decimal, String> {
     match a.checked_add(b) {
         Some(sum) if sum.scale() == a.scale().max(b.scale()) => Ok(sum),
-        _ => Err(format!(
-            "the sum of {a} and {b} has too many digits to be exact"
-        )),
+        _ => Err(format!("the sum of {a} and {b} has too many digits to be exact")),
     }
 }
 
@@ -115,14 +108,8 @@ fn extreme(dispute: &Dispute<'_>, greatest: bool) -> Combined {
             cut(other)
         ));
     }
-    let best = if greatest {
-        values.iter().max()
-    } else {
-        values.iter().min()
-    };
-    best.map_or(Combined::NotMeant, |value| {
-        Combined::Value((*value).clone())
-    })
+    let best = if greatest { values.iter().max() } else { values.iter().min() };
+    best.map_or(Combined::NotMeant, |value| Combined::Value((*value).clone()))
 }
 
 fn kind(value: &Value) -> u8 {
@@ -159,16 +146,9 @@ fn list(items: Vec<Value>, dispute: &Dispute<'_>) -> Combined {
         ));
     }
     // A blank and the empty list are different values; which one an emptied cell becomes must not depend on the side.
-    let blank = items.is_empty()
-        && dispute
-            .candidates
-            .iter()
-            .any(|candidate| candidate.value.is_null());
-    Combined::Value(if blank {
-        Value::Null
-    } else {
-        Value::List(items)
-    })
+    let blank =
+        items.is_empty() && dispute.candidates.iter().any(|candidate| candidate.value.is_null());
+    Combined::Value(if blank { Value::Null } else { Value::List(items) })
 }
 
 fn union(dispute: &Dispute<'_>) -> Combined {
@@ -184,10 +164,8 @@ fn union(dispute: &Dispute<'_>) -> Combined {
 
 /// Merges lists as sets: what is in the left (hub) list or was added anywhere, without what was removed anywhere.
 fn set(dispute: &Dispute<'_>) -> Combined {
-    let any_list = dispute
-        .candidates
-        .iter()
-        .any(|candidate| matches!(candidate.value, Value::List(_)));
+    let any_list =
+        dispute.candidates.iter().any(|candidate| matches!(candidate.value, Value::List(_)));
     if !any_list {
         return Combined::NotMeant;
     }
@@ -210,10 +188,7 @@ fn set(dispute: &Dispute<'_>) -> Combined {
         _ => Vec::new(),
     };
     let mut seen = BTreeSet::new();
-    let in_order = old
-        .into_iter()
-        .chain(kept.iter().copied())
-        .filter(|item| seen.insert(*item));
+    let in_order = old.into_iter().chain(kept.iter().copied()).filter(|item| seen.insert(*item));
     list(in_order.cloned().collect(), dispute)
 }
 
@@ -234,11 +209,7 @@ fn concat(dispute: &Dispute<'_>, separator: &str) -> Combined {
             "the joined text would have more than {LONGEST_TEXT} characters"
         ));
     }
-    if texts.is_empty() {
-        Combined::NotMeant
-    } else {
-        Combined::Value(Value::text(text))
-    }
+    if texts.is_empty() { Combined::NotMeant } else { Combined::Value(Value::text(text)) }
 }
 
 fn fill(dispute: &Dispute<'_>) -> Combined {
@@ -258,9 +229,5 @@ fn fill(dispute: &Dispute<'_>) -> Combined {
 pub(crate) fn cut(value: &Value) -> String {
     let text = value.to_string();
     let head: String = text.chars().take(40).collect();
-    if head.len() < text.len() {
-        format!("{head}…")
-    } else {
-        head
-    }
+    if head.len() < text.len() { format!("{head}…") } else { head }
 }

@@ -83,14 +83,8 @@ pub enum Clash {
 
 impl Clash {
     /// Every answer.
-    pub const ALL: [Clash; 6] = [
-        Clash::Hold,
-        Clash::EditWins,
-        Clash::DeleteWins,
-        Clash::Left,
-        Clash::Right,
-        Clash::Later,
-    ];
+    pub const ALL: [Clash; 6] =
+        [Clash::Hold, Clash::EditWins, Clash::DeleteWins, Clash::Left, Clash::Right, Clash::Later];
 
     /// Returns the answer that decides the same with the sides called the other way round.
     pub fn mirrored(self) -> Clash {
@@ -161,11 +155,7 @@ pub struct Safety {
 
 impl Default for Safety {
     fn default() -> Safety {
-        Safety {
-            max_delete_percent: 25,
-            max_change_percent: None,
-            max_duplicate_percent: 5,
-        }
+        Safety { max_delete_percent: 25, max_change_percent: None, max_duplicate_percent: 5 }
     }
 }
 
@@ -240,10 +230,7 @@ mod tests {
         assert_eq!(policy.granularity, Granularity::Row);
         assert_eq!(
             policy.deletes.on(SideName::Right),
-            &Deletes::Mark {
-                column: None,
-                value: "inactive".into()
-            }
+            &Deletes::Mark { column: None, value: "inactive".into() }
         );
         assert_eq!(policy.safety.max_delete_percent, 25);
     }
@@ -273,9 +260,7 @@ mod tests {
             (r#"{"columns":{"a":{"merge":"add"}}}"#, "`sum`"),
             (r#"{"safety":{"maxDeletes":3}}"#, "`maxDeletePercent`"),
         ] {
-            let error = serde_json::from_str::<Policy>(json)
-                .unwrap_err()
-                .to_string();
+            let error = serde_json::from_str::<Policy>(json).unwrap_err().to_string();
             assert!(error.contains(hint), "{json}: {error}");
         }
     }

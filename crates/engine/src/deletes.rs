@@ -28,10 +28,7 @@ pub enum Deletes {
 
 impl Default for Deletes {
     fn default() -> Deletes {
-        Deletes::Mark {
-            column: None,
-            value: MARK_VALUE.into(),
-        }
+        Deletes::Mark { column: None, value: MARK_VALUE.into() }
     }
 }
 
@@ -42,10 +39,7 @@ pub struct DeletePolicy(PerSide<Deletes>);
 impl DeletePolicy {
     /// Builds the policy that treats both sides alike.
     pub fn both(how: Deletes) -> DeletePolicy {
-        DeletePolicy(PerSide {
-            left: how.clone(),
-            right: how,
-        })
+        DeletePolicy(PerSide { left: how.clone(), right: how })
     }
 
     /// Builds a policy from one answer per side.
@@ -155,9 +149,7 @@ impl<'de> Deserialize<'de> for DeletePolicy {
         match PolicyWire::deserialize(deserializer) {
             Ok(PolicyWire::Both(how)) => Ok(DeletePolicy::both(how)),
             Ok(PolicyWire::Sides(Sides { left, right })) => Ok(DeletePolicy::new(left, right)),
-            Err(_) => Err(serde::de::Error::custom(format!(
-                "deletes: expected {EXPECTED}"
-            ))),
+            Err(_) => Err(serde::de::Error::custom(format!("deletes: expected {EXPECTED}"))),
         }
     }
 }
@@ -212,9 +204,7 @@ mod tests {
             r#"{"mark":{"colum":"x"}}"#,
             r#"{"left":"delete","rigth":"delete"}"#,
         ] {
-            let error = serde_json::from_str::<DeletePolicy>(json)
-                .unwrap_err()
-                .to_string();
+            let error = serde_json::from_str::<DeletePolicy>(json).unwrap_err().to_string();
             assert!(error.contains("\"ignore\""), "{json}: {error}");
         }
     }

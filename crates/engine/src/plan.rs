@@ -61,10 +61,7 @@ pub struct Tampered {
 impl Plan {
     /// Names a plan by its content.
     pub fn new(body: Body) -> Plan {
-        Plan {
-            id: name(&body),
-            body,
-        }
+        Plan { id: name(&body), body }
     }
 
     /// Returns the name: 64 hexadecimal digits of BLAKE3 over the canonical JSON of the content.
@@ -83,14 +80,7 @@ impl Plan {
     /// When the content is not the one the plan was named for.
     pub fn into_verified(self) -> Result<Body, Tampered> {
         let found = name(&self.body);
-        if found == self.id {
-            Ok(self.body)
-        } else {
-            Err(Tampered {
-                named: self.id,
-                found,
-            })
-        }
+        if found == self.id { Ok(self.body) } else { Err(Tampered { named: self.id, found }) }
     }
 
     /// Returns whether neither side would be written.
@@ -131,22 +121,13 @@ mod tests {
                 dataset: "prices".into(),
                 dataset_version: 3,
                 base_version: None,
-                content: PerSide {
-                    left: "l".into(),
-                    right: "r".into(),
-                },
+                content: PerSide { left: "l".into(), right: "r".into() },
                 schema: Schema::new(
-                    vec![
-                        Column::new("id", ColumnType::Text),
-                        Column::new("n", ColumnType::Number),
-                    ],
+                    vec![Column::new("id", ColumnType::Text), Column::new("n", ColumnType::Number)],
                     vec![0],
                 ),
             },
-            result: Reconciled {
-                right: vec![change],
-                ..Reconciled::default()
-            },
+            result: Reconciled { right: vec![change], ..Reconciled::default() },
             findings: vec![],
             halts: vec![],
         }

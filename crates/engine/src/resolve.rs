@@ -28,15 +28,12 @@ pub(crate) struct Candidate<'a> {
 impl Candidate<'_> {
     /// Returns the source of the value: where it came from, else the side itself.
     pub(crate) fn source(&self, column: usize) -> &str {
-        self.origins
-            .and_then(|origins| origins.source(column))
-            .unwrap_or(self.who)
+        self.origins.and_then(|origins| origins.source(column)).unwrap_or(self.who)
     }
 
     /// Returns the time of the cell, else of the row.
     pub(crate) fn time(&self, column: usize) -> Option<Timestamp> {
-        self.origins
-            .and_then(|origins| origins.cell_time(column).or(origins.row.at))
+        self.origins.and_then(|origins| origins.cell_time(column).or(origins.row.at))
     }
 
     /// Returns whether the value goes by this name, as its source or as its side.
@@ -80,22 +77,12 @@ pub(crate) fn resolve(
         && let Some(value) =
             latest_by_value(dispute.candidates.iter().map(|candidate| candidate.value))
     {
-        return Ok(Settled {
-            value: value.clone(),
-            rule: "modifiedAt".into(),
-        });
+        return Ok(Settled { value: value.clone(), rule: "modifiedAt".into() });
     }
-    if let Some(combine) = terms
-        .columns
-        .get(dispute.column)
-        .and_then(|column| column.combine)
-    {
+    if let Some(combine) = terms.columns.get(dispute.column).and_then(|column| column.combine) {
         match combine::combine(terms, combine, dispute) {
             Combined::Value(value) => {
-                return Ok(Settled {
-                    value,
-                    rule: merge_rule(combine),
-                });
+                return Ok(Settled { value, rule: merge_rule(combine) });
             }
             Combined::Impossible(reason) => return Err(reason.into()),
             Combined::NotMeant => {}
@@ -139,10 +126,7 @@ fn automatic(terms: &Terms, dispute: &Dispute<'_>) -> Result<Settled, Deferred> 
         }
     }
     let winner = latest(terms, dispute.column, dispute.candidates)?;
-    Ok(Settled {
-        value: winner.value.clone(),
-        rule: "automaticMerge:latest".into(),
-    })
+    Ok(Settled { value: winner.value.clone(), rule: "automaticMerge:latest".into() })
 }
 
 /// Returns the later candidate: by the modified-at column, else by the times of the cells, else of the rows.
@@ -154,10 +138,8 @@ pub(crate) fn latest<'a>(
     candidates: &[Candidate<'a>],
 ) -> Result<Candidate<'a>, Deferred> {
     if let Some(modified_at) = terms.modified_at {
-        let times: Vec<&Value> = candidates
-            .iter()
-            .filter_map(|candidate| candidate.row.get(modified_at))
-            .collect();
+        let times: Vec<&Value> =
+            candidates.iter().filter_map(|candidate| candidate.row.get(modified_at)).collect();
         if times.len() == candidates.len() && comparable(&times) {
             let best = candidates
                 .iter()
@@ -174,9 +156,7 @@ pub(crate) fn latest<'a>(
 /// Returns the candidate whose cell has the later time of its own.
 fn latest_cell<'a>(dispute: &Dispute<'a>) -> Result<Candidate<'a>, Deferred> {
     by_time(dispute.candidates, |candidate| {
-        candidate
-            .origins
-            .and_then(|origins| origins.cell_time(dispute.column))
+        candidate.origins.and_then(|origins| origins.cell_time(dispute.column))
     })
 }
 
@@ -197,11 +177,9 @@ fn by_time<'a>(
             }
         }
     }
-    let best = timed
-        .into_iter()
-        .max_by(|(at, a), (bt, b)| at.cmp(bt).then_with(|| a.value.cmp(b.value)));
-    best.map(|(_, candidate)| *candidate)
-        .ok_or_else(|| "there is nothing to choose from".into())
+    let best =
+        timed.into_iter().max_by(|(at, a), (bt, b)| at.cmp(bt).then_with(|| a.value.cmp(b.value)));
+    best.map(|(_, candidate)| *candidate).ok_or_else(|| "there is nothing to choose from".into())
 }
 
 /// Returns the candidate of one side; where that side has none or several, the later of those there are.
@@ -210,12 +188,8 @@ fn side_wins<'a>(
     dispute: &Dispute<'a>,
     side: SideName,
 ) -> Result<Candidate<'a>, Deferred> {
-    let own: Vec<Candidate<'a>> = dispute
-        .candidates
-        .iter()
-        .filter(|candidate| candidate.side == side)
-        .copied()
-        .collect();
+    let own: Vec<Candidate<'a>> =
+        dispute.candidates.iter().filter(|candidate| candidate.side == side).copied().collect();
     match own.as_slice() {
         [] => latest(terms, dispute.column, dispute.candidates),
         [one] => Ok(*one),
@@ -228,18 +202,11 @@ fn by_priority<'a>(terms: &Terms, dispute: &Dispute<'a>) -> Result<Candidate<'a>
     let number = |candidate: &Candidate<'a>| {
         let named = terms.priorities.get(candidate.source(dispute.column));
         let named = named.or_else(|| terms.priorities.get(candidate.who));
-        named
-            .or_else(|| terms.priorities.get(candidate.side.as_str()))
-            .copied()
-            .unwrap_or(0)
+        named.or_else(|| terms.priorities.get(candidate.side.as_str())).copied().unwrap_or(0)
     };
     let top = dispute.candidates.iter().map(number).max().unwrap_or(0);
-    let best: Vec<Candidate<'a>> = dispute
-        .candidates
-        .iter()
-        .filter(|candidate| number(candidate) == top)
-        .copied()
-        .collect();
+    let best: Vec<Candidate<'a>> =
+        dispute.candidates.iter().filter(|candidate| number(candidate) == top).copied().collect();
     same_or_latest(terms, dispute.column, &best)
 }
 
@@ -258,11 +225,7 @@ pub(crate) fn same_or_latest<'a>(
 /// Returns the latest of several times, or `None` when they are not all of one kind.
 fn latest_by_value<'a>(values: impl Iterator<Item = &'a Value>) -> Option<&'a Value> {
     let values: Vec<&Value> = values.collect();
-    if comparable(&values) {
-        values.into_iter().max()
-    } else {
-        None
-    }
+    if comparable(&values) { values.into_iter().max() } else { None }
 }
 
 /// Returns whether the values are times (or numbers that count them) of one kind, so that one can be the later.

@@ -100,11 +100,7 @@ pub fn check(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<Halt> {
         let rows_elsewhere = seen.sides.get(side.other()).rows;
         let source_of_rows = policy.direction.source() == Some(side) && rows_elsewhere > 0;
         if here.rows == 0 && (seen.base_rows > 0 || source_of_rows) {
-            let before = if seen.base_rows > 0 {
-                seen.base_rows
-            } else {
-                rows_elsewhere
-            };
+            let before = if seen.base_rows > 0 { seen.base_rows } else { rows_elsewhere };
             halt(
                 HaltReason::Emptied,
                 format!(
@@ -113,11 +109,7 @@ pub fn check(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<Halt> {
             );
         }
         let count = |kinds: &[ChangeKind]| {
-            result
-                .writes(side)
-                .iter()
-                .filter(|change| kinds.contains(&change.kind))
-                .count()
+            result.writes(side).iter().filter(|change| kinds.contains(&change.kind)).count()
         };
         let deletes = count(&[ChangeKind::Delete, ChangeKind::Mark]);
         let bound = policy.safety.max_delete_percent;
@@ -150,12 +142,7 @@ pub fn check(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<Halt> {
                 ),
             );
         }
-        for Retyped {
-            column,
-            declared,
-            found,
-        } in &here.retyped
-        {
+        for Retyped { column, declared, found } in &here.retyped {
             halt(
                 HaltReason::TypeChanged,
                 format!(
@@ -185,10 +172,7 @@ fn exceeds(part: usize, whole: usize, percent: u8) -> bool {
 
 /// Returns the halts that no override names.
 pub fn remaining<'a>(halts: &'a [Halt], overrides: &[String]) -> Vec<&'a Halt> {
-    halts
-        .iter()
-        .filter(|halt| !overrides.iter().any(|name| name == halt.reason.as_str()))
-        .collect()
+    halts.iter().filter(|halt| !overrides.iter().any(|name| name == halt.reason.as_str())).collect()
 }
 
 #[cfg(test)]
@@ -199,17 +183,8 @@ mod tests {
     use crate::reconcile::Change;
 
     fn seen(base: usize, left: usize, right: usize) -> Seen {
-        let side = |rows| SideSeen {
-            rows,
-            ..SideSeen::default()
-        };
-        Seen {
-            base_rows: base,
-            sides: PerSide {
-                left: side(left),
-                right: side(right),
-            },
-        }
+        let side = |rows| SideSeen { rows, ..SideSeen::default() };
+        Seen { base_rows: base, sides: PerSide { left: side(left), right: side(right) } }
     }
 
     fn writes(kind: ChangeKind, count: usize) -> Reconciled {
@@ -221,17 +196,11 @@ mod tests {
             cells: vec![],
             row: None,
         };
-        Reconciled {
-            right: (0..count).map(change).collect(),
-            ..Reconciled::default()
-        }
+        Reconciled { right: (0..count).map(change).collect(), ..Reconciled::default() }
     }
 
     fn reasons(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<(HaltReason, SideName)> {
-        check(result, seen, policy)
-            .into_iter()
-            .map(|halt| (halt.reason, halt.side))
-            .collect()
+        check(result, seen, policy).into_iter().map(|halt| (halt.reason, halt.side)).collect()
     }
 
     #[test]
@@ -240,38 +209,17 @@ mod tests {
         let seen = seen(100, 100, 100);
         assert_eq!(reasons(&writes(ChangeKind::Delete, 25), &seen, &policy), []);
         let halted = [(HaltReason::TooManyDeletes, SideName::Right)];
-        assert_eq!(
-            reasons(&writes(ChangeKind::Delete, 26), &seen, &policy),
-            halted
-        );
-        assert_eq!(
-            reasons(&writes(ChangeKind::Mark, 26), &seen, &policy),
-            halted
-        );
-        assert_eq!(
-            reasons(&writes(ChangeKind::Update, 100), &seen, &policy),
-            []
-        );
+        assert_eq!(reasons(&writes(ChangeKind::Delete, 26), &seen, &policy), halted);
+        assert_eq!(reasons(&writes(ChangeKind::Mark, 26), &seen, &policy), halted);
+        assert_eq!(reasons(&writes(ChangeKind::Update, 100), &seen, &policy), []);
         let bounded = Policy {
-            safety: Safety {
-                max_change_percent: Some(10),
-                ..Safety::default()
-            },
+            safety: Safety { max_change_percent: Some(10), ..Safety::default() },
             ..Policy::default()
         };
-        assert_eq!(
-            reasons(&writes(ChangeKind::Update, 10), &seen, &bounded),
-            []
-        );
+        assert_eq!(reasons(&writes(ChangeKind::Update, 10), &seen, &bounded), []);
         let halted = [(HaltReason::TooManyChanges, SideName::Right)];
-        assert_eq!(
-            reasons(&writes(ChangeKind::Update, 11), &seen, &bounded),
-            halted
-        );
-        assert_eq!(
-            reasons(&writes(ChangeKind::Insert, 100), &seen, &bounded),
-            []
-        );
+        assert_eq!(reasons(&writes(ChangeKind::Update, 11), &seen, &bounded), halted);
+        assert_eq!(reasons(&writes(ChangeKind::Insert, 100), &seen, &bounded), []);
     }
 
     #[test]
@@ -288,10 +236,7 @@ mod tests {
         );
         // The first copy into an empty side is what a dataset begins with.
         assert_eq!(reasons(&nothing, &seen(0, 0, 3), &two_way), []);
-        let one_way = Policy {
-            direction: Direction::LeftToRight,
-            ..Policy::default()
-        };
+        let one_way = Policy { direction: Direction::LeftToRight, ..Policy::default() };
         assert_eq!(
             reasons(&nothing, &seen(0, 0, 3), &one_way),
             [(HaltReason::Emptied, SideName::Left)]

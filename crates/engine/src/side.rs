@@ -54,10 +54,7 @@ pub struct PerSide<T> {
 impl<T> PerSide<T> {
     /// Builds one for each side.
     pub fn from_fn(mut build: impl FnMut(SideName) -> T) -> PerSide<T> {
-        PerSide {
-            left: build(SideName::Left),
-            right: build(SideName::Right),
-        }
+        PerSide { left: build(SideName::Left), right: build(SideName::Right) }
     }
 
     /// Returns the one of a side.

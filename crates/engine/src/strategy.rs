@@ -14,18 +14,10 @@ pub enum Strategy {
     #[serde(alias = "latest_wins")]
     LatestWins,
     /// The left side wins.
-    #[serde(
-        alias = "left_priority",
-        alias = "system_a_priority",
-        alias = "systemAPriority"
-    )]
+    #[serde(alias = "left_priority", alias = "system_a_priority", alias = "systemAPriority")]
     LeftPriority,
     /// The right side wins.
-    #[serde(
-        alias = "right_priority",
-        alias = "system_b_priority",
-        alias = "systemBPriority"
-    )]
+    #[serde(alias = "right_priority", alias = "system_b_priority", alias = "systemBPriority")]
     RightPriority,
     /// The source with the higher number wins; equal numbers are decided like `latestWins`.
     #[serde(alias = "priority_based")]
@@ -142,14 +134,9 @@ mod tests {
             ("field_by_field", Strategy::FieldByField),
             ("manual_review", Strategy::ManualReview),
         ] {
-            assert_eq!(
-                serde_json::from_str::<Strategy>(&format!("\"{name}\"")).unwrap(),
-                strategy
-            );
+            assert_eq!(serde_json::from_str::<Strategy>(&format!("\"{name}\"")).unwrap(), strategy);
         }
-        let error = serde_json::from_str::<Strategy>("\"newest\"")
-            .unwrap_err()
-            .to_string();
+        let error = serde_json::from_str::<Strategy>("\"newest\"").unwrap_err().to_string();
         assert!(error.contains("latestWins"), "{error}");
     }
 }

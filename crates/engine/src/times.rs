@@ -34,10 +34,7 @@ pub struct RowOrigins {
 impl RowOrigins {
     /// Returns the source of a cell: its own, else the row's.
     pub fn source(&self, column: usize) -> Option<&str> {
-        let cell = self
-            .cells
-            .get(&column)
-            .and_then(|origin| origin.source.as_deref());
+        let cell = self.cells.get(&column).and_then(|origin| origin.source.as_deref());
         cell.or(self.row.source.as_deref())
     }
 
@@ -73,11 +70,7 @@ impl Times {
             right: sides.left.clone(),
         };
         Times {
-            rows: self
-                .rows
-                .iter()
-                .map(|(key, sides)| (key.clone(), swap(sides)))
-                .collect(),
+            rows: self.rows.iter().map(|(key, sides)| (key.clone(), swap(sides))).collect(),
             now: self.now,
         }
     }

@@ -47,13 +47,7 @@ pub fn feed_views(
         let rows = |view: usize| duplicate.rows.get(view).map_or(&[][..], Vec::as_slice);
         let at = [0, 1, 2].map(|view| rows(view).first().copied());
         let unknown = [rows(1).len() > 1, rows(2).len() > 1];
-        push(
-            reconciler,
-            &duplicate.key,
-            [base, Some(left), Some(right)],
-            at,
-            unknown,
-        );
+        push(reconciler, &duplicate.key, [base, Some(left), Some(right)], at, unknown);
         if watch {
             apart.insert(&duplicate.key);
         }
@@ -61,10 +55,7 @@ pub fn feed_views(
     let seen = equal_but_marked(reconciler, &apart, [base, Some(left), Some(right)]);
     let equal = (joined.equal as u64).saturating_sub(seen);
     reconciler.skip(equal, base.is_some());
-    PerSide {
-        left: joined.findings(1, left),
-        right: joined.findings(2, right),
-    }
+    PerSide { left: joined.findings(1, left), right: joined.findings(2, right) }
 }
 
 fn push(
@@ -77,11 +68,7 @@ fn push(
     let row = |view: Option<&View<'_>>, at: Option<usize>| -> Option<Row> { Some(view?.row(at?)) };
     let [base, left, right] = views;
     let [base_at, left_index, right_index] = at;
-    let (base, left, right) = (
-        row(base, base_at),
-        row(left, left_index),
-        row(right, right_index),
-    );
+    let (base, left, right) = (row(base, base_at), row(left, left_index), row(right, right_index));
     reconciler.push(&Joined {
         key,
         base: base.as_ref(),
@@ -102,12 +89,9 @@ fn presence(row: Option<&Row>, unknown: bool) -> Presence<'_> {
 
 /// Returns whether a side marks deleted rows in a column of its own, which the join does not compare.
 fn marks_alone(terms: &Terms) -> bool {
-    SideName::BOTH.iter().any(|side| {
-        matches!(
-            terms.deletes.get(*side),
-            DeleteTerms::Mark { own: true, .. }
-        )
-    })
+    SideName::BOTH
+        .iter()
+        .any(|side| matches!(terms.deletes.get(*side), DeleteTerms::Mark { own: true, .. }))
 }
 
 /// Decides the rows that are equal in every compared column and yet marked as deleted on one side; returns how many.
@@ -119,14 +103,8 @@ fn equal_but_marked(
     let [_, left, right] = views;
     let mut marked: BTreeMap<Key, [Option<usize>; 3]> = BTreeMap::new();
     for (side, view) in [(SideName::Left, left), (SideName::Right, right)] {
-        let (
-            DeleteTerms::Mark {
-                column,
-                value,
-                own: true,
-            },
-            Some(view),
-        ) = (reconciler.terms().deletes.get(side), view)
+        let (DeleteTerms::Mark { column, value, own: true }, Some(view)) =
+            (reconciler.terms().deletes.get(side), view)
         else {
             continue;
         };
@@ -143,9 +121,7 @@ fn equal_but_marked(
     for (place, view) in views.iter().enumerate() {
         let Some(view) = view else { continue };
         for row in 0..view.len() {
-            if let Some(slot) = marked
-                .get_mut(&view.key(row))
-                .and_then(|rows| rows.get_mut(place))
+            if let Some(slot) = marked.get_mut(&view.key(row)).and_then(|rows| rows.get_mut(place))
             {
                 *slot = Some(row);
             }

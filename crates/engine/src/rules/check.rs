@@ -87,21 +87,12 @@ type Finding<T> = Result<T, (Position, String)>;
 
 /// Checks an expression.
 pub(crate) fn check(ast: &AST, schema: &Schema) -> Finding<Checked> {
-    let mut checker = Checker {
-        schema,
-        columns: BTreeSet::new(),
-    };
+    let mut checker = Checker { schema, columns: BTreeSet::new() };
     let result = checker.statements(ast.statements(), Position::NONE)?;
     if result == Type::Row {
-        return Err((
-            Position::NONE,
-            "the result is a whole row; name a column of it".into(),
-        ));
+        return Err((Position::NONE, "the result is a whole row; name a column of it".into()));
     }
-    Ok(Checked {
-        result,
-        columns: checker.columns,
-    })
+    Ok(Checked { result, columns: checker.columns })
 }
 
 struct Checker<'a> {
@@ -139,10 +130,8 @@ impl Checker<'_> {
             [Stmt::If(flow, position)] => {
                 let condition = self.expr(&flow.expr)?;
                 want(condition, Type::Bool, flow.expr.start_position())?;
-                let (yes, no) = (
-                    self.block(&flow.body, *position)?,
-                    self.block(&flow.branch, *position)?,
-                );
+                let (yes, no) =
+                    (self.block(&flow.body, *position)?, self.block(&flow.branch, *position)?);
                 Ok(yes.join(no))
             }
             [Stmt::Noop(_)] => Ok(Type::Blank),
@@ -217,11 +206,7 @@ impl Checker<'_> {
         match self.schema.position(name) {
             Some(index) => {
                 self.columns.insert(index);
-                Ok(self
-                    .schema
-                    .columns
-                    .get(index)
-                    .map_or(Type::Any, |column| Type::of(column.ty)))
+                Ok(self.schema.columns.get(index).map_or(Type::Any, |column| Type::of(column.ty)))
             }
             None => Err((
                 position,
@@ -326,20 +311,13 @@ impl Checker<'_> {
             let known: Vec<&str> = FUNCTIONS.iter().map(|(known, _, _)| *known).collect();
             return Err((
                 position,
-                format!(
-                    "there is no function '{name}'; there are {}",
-                    known.join(", ")
-                ),
+                format!("there is no function '{name}'; there are {}", known.join(", ")),
             ));
         };
         if wanted.len() != args.len() {
             return Err((
                 position,
-                format!(
-                    "'{name}' takes {} values, and here are {}",
-                    wanted.len(),
-                    args.len()
-                ),
+                format!("'{name}' takes {} values, and here are {}", wanted.len(), args.len()),
             ));
         }
         for ((found, position), wanted) in args.iter().zip(*wanted) {
@@ -358,10 +336,7 @@ fn operator(
 ) -> Finding<Option<Type>> {
     let alike = || match a.0.may_be(b.0) {
         true => Ok(()),
-        false => Err((
-            position,
-            format!("{} and {} cannot be put together with {name}", a.0, b.0),
-        )),
+        false => Err((position, format!("{} and {} cannot be put together with {name}", a.0, b.0))),
     };
     Ok(Some(match name {
         "+" if a.0.may_be(Type::Text) && b.0.may_be(Type::Text) && a.0.join(b.0) != Type::Blank => {
@@ -377,11 +352,7 @@ fn operator(
             alike()?;
             want(a.0, Type::Number, a.1)?;
             want(b.0, Type::Number, b.1)?;
-            if (a.0, b.0) == (Type::Whole, Type::Whole) {
-                Type::Whole
-            } else {
-                Type::Number
-            }
+            if (a.0, b.0) == (Type::Whole, Type::Whole) { Type::Whole } else { Type::Number }
         }
         "==" | "!=" => alike().map(|()| Type::Bool)?,
         "<" | ">" | "<=" | ">=" => {
@@ -396,9 +367,6 @@ fn want(found: Type, wanted: Type, position: Position) -> Finding<()> {
     if found.may_be(wanted) {
         Ok(())
     } else {
-        Err((
-            position,
-            format!("{wanted} is wanted here, and this is {found}"),
-        ))
+        Err((position, format!("{wanted} is wanted here, and this is {found}")))
     }
 }

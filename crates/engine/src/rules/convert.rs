@@ -14,10 +14,7 @@ pub(crate) fn to_dynamic(value: &Value) -> Result<Dynamic, String> {
         Value::Number(number) => match number.to_decimal() {
             Some(decimal) => Dynamic::from_decimal(decimal),
             None => {
-                return Err(format!(
-                    "{} has too many digits to calculate with",
-                    cut(value)
-                ));
+                return Err(format!("{} has too many digits to calculate with", cut(value)));
             }
         },
         Value::Text(text) => text.to_string().into(),
@@ -75,9 +72,7 @@ fn plain(result: Dynamic) -> Result<Value, String> {
     let kind = result.type_name();
     if result.is_array() {
         let items = result.into_array().unwrap_or_default();
-        return Ok(Value::List(
-            items.into_iter().map(plain).collect::<Result<_, _>>()?,
-        ));
+        return Ok(Value::List(items.into_iter().map(plain).collect::<Result<_, _>>()?));
     }
     match result.into_immutable_string() {
         Ok(text) => Ok(Value::text(text.as_str())),

@@ -77,10 +77,7 @@ impl Expression {
         results: &[usize],
     ) -> Result<Expression, String> {
         let (expression, found) = Expression::read(text, schema)?;
-        for column in results
-            .iter()
-            .filter_map(|&index| schema.columns.get(index))
-        {
+        for column in results.iter().filter_map(|&index| schema.columns.get(index)) {
             let wanted = Type::of(column.ty);
             if !found.may_be(wanted) {
                 return Err(format!(
@@ -105,22 +102,14 @@ impl Expression {
         })?;
         let checked =
             check::check(&ast, schema).map_err(|(position, reason)| at(position, &reason))?;
-        Ok((
-            Expression {
-                ast: Arc::new(ast),
-                columns: checked.columns,
-            },
-            checked.result,
-        ))
+        Ok((Expression { ast: Arc::new(ast), columns: checked.columns }, checked.result))
     }
 
     /// Returns whether the condition holds.
     pub(crate) fn holds(&self, scene: &Scene<'_>) -> Result<bool, String> {
         let result = self.evaluate(scene)?;
         let kind = result.type_name();
-        result
-            .as_bool()
-            .map_err(|_| format!("the condition is a {kind}, not true or false"))
+        result.as_bool().map_err(|_| format!("the condition is a {kind}, not true or false"))
     }
 
     /// Returns the calculated value of a column.
@@ -141,22 +130,15 @@ impl Expression {
             }
             scope.push_constant_dynamic(name, map.into());
         }
-        let now = scene
-            .now
-            .map_or(Dynamic::UNIT, |now| now.to_string().into());
+        let now = scene.now.map_or(Dynamic::UNIT, |now| now.to_string().into());
         scope.push_constant_dynamic("now", now);
-        let column = scene
-            .schema
-            .columns
-            .get(scene.column)
-            .map_or("", |column| column.name.as_str());
+        let column =
+            scene.schema.columns.get(scene.column).map_or("", |column| column.name.as_str());
         scope.push_constant_dynamic("column", column.to_owned().into());
-        ENGINE
-            .eval_ast_with_scope::<Dynamic>(&mut scope, &self.ast)
-            .map_err(|error| {
-                let position = error.position();
-                at(position, &said(*error))
-            })
+        ENGINE.eval_ast_with_scope::<Dynamic>(&mut scope, &self.ast).map_err(|error| {
+            let position = error.position();
+            at(position, &said(*error))
+        })
     }
 }
 
@@ -211,37 +193,25 @@ fn functions(engine: &mut Engine) {
     engine.register_fn("!", |value: bool| !value);
     engine.register_fn("-", |value: Decimal| -value);
     engine.register_fn("-", |value: INT| {
-        value
-            .checked_neg()
-            .ok_or_else(|| fail("the number is too great"))
+        value.checked_neg().ok_or_else(|| fail("the number is too great"))
     });
     engine.register_fn("abs", |value: Decimal| value.abs());
     engine.register_fn("abs", |value: INT| {
-        value
-            .checked_abs()
-            .ok_or_else(|| fail("the number is too great"))
+        value.checked_abs().ok_or_else(|| fail("the number is too great"))
     });
     engine.register_fn("floor", |value: Decimal| value.floor());
     engine.register_fn("ceil", |value: Decimal| value.ceil());
-    engine.register_fn(
-        "round",
-        |value: Decimal, digits: INT| -> Fallible<Decimal> {
-            let digits = u32::try_from(digits).map_err(|_| fail("round takes 0 or more digits"))?;
-            Ok(value.round_dp_with_strategy(
-                digits,
-                rust_decimal::RoundingStrategy::MidpointAwayFromZero,
-            ))
-        },
-    );
+    engine.register_fn("round", |value: Decimal, digits: INT| -> Fallible<Decimal> {
+        let digits = u32::try_from(digits).map_err(|_| fail("round takes 0 or more digits"))?;
+        Ok(value
+            .round_dp_with_strategy(digits, rust_decimal::RoundingStrategy::MidpointAwayFromZero))
+    });
     for (name, greater) in [("min", false), ("max", true)] {
         let pick = move |a: Decimal, b: Decimal| if greater { a.max(b) } else { a.min(b) };
         engine.register_fn(name, pick);
         engine.register_fn(name, move |a: INT, b: Decimal| pick(a.into(), b));
         engine.register_fn(name, move |a: Decimal, b: INT| pick(a, b.into()));
-        engine.register_fn(
-            name,
-            move |a: INT, b: INT| if greater { a.max(b) } else { a.min(b) },
-        );
+        engine.register_fn(name, move |a: INT, b: INT| if greater { a.max(b) } else { a.min(b) });
     }
     engine.register_fn("len", |text: &str| count(text.chars().count()));
     engine.register_fn("len", |list: Array| count(list.len()));
@@ -252,9 +222,7 @@ fn functions(engine: &mut Engine) {
     engine.register_fn("contains", |list: Array, item: Dynamic| {
         list.iter().any(|other| same(other, &item))
     });
-    engine.register_fn("starts_with", |text: &str, part: &str| {
-        text.starts_with(part)
-    });
+    engine.register_fn("starts_with", |text: &str, part: &str| text.starts_with(part));
     engine.register_fn("ends_with", |text: &str, part: &str| text.ends_with(part));
     engine.register_fn("is_blank", |value: Dynamic| value.is_unit());
     engine.register_fn("text", |value: Dynamic| text(&value));
@@ -262,13 +230,10 @@ fn functions(engine: &mut Engine) {
         let (from, to) = (seconds(from)?, seconds(to)?);
         Ok(to.saturating_sub(from))
     });
-    engine.register_fn(
-        "days_between",
-        |from: &str, to: &str| -> Fallible<Decimal> {
-            let seconds = seconds(to)?.saturating_sub(seconds(from)?);
-            Ok(Decimal::from(seconds) / Decimal::from(86_400))
-        },
-    );
+    engine.register_fn("days_between", |from: &str, to: &str| -> Fallible<Decimal> {
+        let seconds = seconds(to)?.saturating_sub(seconds(from)?);
+        Ok(Decimal::from(seconds) / Decimal::from(86_400))
+    });
 }
 
 fn fail(message: &str) -> Box<EvalAltResult> {
@@ -282,10 +247,7 @@ fn count(items: usize) -> INT {
 /// Returns whether two plain values are equal; numbers of either kind are compared as numbers.
 fn same(a: &Dynamic, b: &Dynamic) -> bool {
     let number = |value: &Dynamic| {
-        value
-            .as_decimal()
-            .ok()
-            .or_else(|| value.as_int().ok().map(Decimal::from))
+        value.as_decimal().ok().or_else(|| value.as_int().ok().map(Decimal::from))
     };
     match (number(a), number(b)) {
         (Some(a), Some(b)) => a == b,

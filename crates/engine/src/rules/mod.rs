@@ -60,13 +60,8 @@ enum Act {
 impl RuleSet {
     /// Checks rules against a schema.
     pub(crate) fn compile(rules: &[Rule], schema: &Schema) -> Result<RuleSet, RuleError> {
-        let compiled = rules
-            .iter()
-            .enumerate()
-            .map(|(index, rule)| compile(index, rule, schema));
-        Ok(RuleSet {
-            rules: compiled.collect::<Result<_, _>>()?,
-        })
+        let compiled = rules.iter().enumerate().map(|(index, rule)| compile(index, rule, schema));
+        Ok(RuleSet { rules: compiled.collect::<Result<_, _>>()? })
     }
 
     /// Decides by the first rule that applies; a rule that fails leaves the dispute to a person.
@@ -84,11 +79,7 @@ impl RuleSet {
 }
 
 fn compile(index: usize, rule: &Rule, schema: &Schema) -> Result<Compiled, RuleError> {
-    let bad = |field: &'static str, reason: String| RuleError {
-        index,
-        field,
-        reason,
-    };
+    let bad = |field: &'static str, reason: String| RuleError { index, field, reason };
     let required = match rule.kind {
         RuleType::FieldPriority if rule.fields.is_empty() => {
             Some((".fields", "fieldPriority needs the columns it is about"))
@@ -106,16 +97,12 @@ fn compile(index: usize, rule: &Rule, schema: &Schema) -> Result<Compiled, RuleE
     }
     let fields = rule.fields.iter().map(|name| match schema.position(name) {
         Some(column) if !schema.key.contains(&column) => Ok(column),
-        Some(_) => Err(bad(
-            ".fields",
-            format!("'{name}' is a key column, which is never in dispute"),
-        )),
+        Some(_) => {
+            Err(bad(".fields", format!("'{name}' is a key column, which is never in dispute")))
+        }
         None => Err(bad(
             ".fields",
-            format!(
-                "there is no column '{name}'; the columns are {}",
-                column_names(schema)
-            ),
+            format!("there is no column '{name}'; the columns are {}", column_names(schema)),
         )),
     });
     let fields: Vec<usize> = fields.collect::<Result<_, _>>()?;
@@ -162,10 +149,7 @@ fn compile(index: usize, rule: &Rule, schema: &Schema) -> Result<Compiled, RuleE
         },
     };
     Ok(Compiled {
-        label: format!(
-            "rule:{}",
-            rule.name.clone().unwrap_or_else(|| (index + 1).to_string())
-        ),
+        label: format!("rule:{}", rule.name.clone().unwrap_or_else(|| (index + 1).to_string())),
         fields,
         sources: rule.sources.clone(),
         timed: rule.kind == RuleType::TimeBased,
@@ -203,21 +187,15 @@ impl Compiled {
                 Some(expression.value(&scene(terms, dispute)?, column)?)
             }
         };
-        Ok(value.map(|value| Settled {
-            value,
-            rule: rule(),
-        }))
+        Ok(value.map(|value| Settled { value, rule: rule() }))
     }
 
     fn in_time(&self, dispute: &Dispute<'_>) -> bool {
         if !self.timed && self.min_gap == 0 && self.max_age.is_none() {
             return true;
         }
-        let times: Option<Vec<Timestamp>> = dispute
-            .candidates
-            .iter()
-            .map(|candidate| candidate.time(dispute.column))
-            .collect();
+        let times: Option<Vec<Timestamp>> =
+            dispute.candidates.iter().map(|candidate| candidate.time(dispute.column)).collect();
         let Some(times) = times else { return false };
         let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else {
             return false;
@@ -245,9 +223,7 @@ fn prefer(
             .copied()
             .collect();
         if !own.is_empty() {
-            return Ok(Some(
-                same_or_latest(terms, dispute.column, &own)?.value.clone(),
-            ));
+            return Ok(Some(same_or_latest(terms, dispute.column, &own)?.value.clone()));
         }
     }
     Ok(None)

@@ -212,7 +212,7 @@ fn loses_nothing_silently(world: &World, policy: &Policy, checked: &Checked, ter
                     for (index, value) in row.iter().enumerate() {
                         let old = base.map_or(&Value::Null, |base| &base[index]);
                         let kept = after.is_some_and(|after| after[index] == *value);
-                        if terms.schema().key.contains(&index)
+                        if !shared(terms, policy).contains(&index)
                             || value == old
                             || kept
                             || mark_of(terms, policy, side, row) == Some(index)

@@ -12,6 +12,7 @@ use lockstep_engine::terms::Terms;
 use lockstep_engine::times::Times;
 use lockstep_engine::value::{Row, Value};
 use proptest::prelude::*;
+use proptest::strategy::Strategy as Gen;
 
 use crate::exhaustive::{clocks, triples, world};
 use crate::policies;
@@ -110,14 +111,12 @@ fn one_spoke_is_the_two_way_case() {
     }
 }
 
-fn any_row() -> impl Strategy_<Value = Option<Row>> {
+fn any_row() -> impl Gen<Value = Option<Row>> {
     let cell = prop_oneof![Just(Value::Null), (1..4i64).prop_map(Value::from)];
     proptest::option::weighted(0.8, (cell.clone(), cell).prop_map(|(a, b)| row(KEY, &[a, b])))
 }
 
-use proptest::strategy::Strategy as Strategy_;
-
-fn any_hub() -> impl Strategy_<Value = Hub> {
+fn any_hub() -> impl Gen<Value = Hub> {
     let spoke = (any_row(), any_row(), 0..3i64);
     (any_row(), any_row(), proptest::collection::vec(spoke, 1..4), 0..3i64).prop_map(
         |(hub, old, spokes, hub_at)| {
@@ -141,7 +140,7 @@ fn any_hub() -> impl Strategy_<Value = Hub> {
     )
 }
 
-fn any_policy() -> impl Strategy_<Value = Policy> {
+fn any_policy() -> impl Gen<Value = Policy> {
     let merge = proptest::option::of(prop_oneof![
         Just(Combine::Sum),
         Just(Combine::Max),

@@ -17,6 +17,7 @@ use lockstep_engine::times::Times;
 use lockstep_engine::value::{Row, Value};
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::Strategy as Gen;
 
 use crate::check;
 use crate::policies;
@@ -24,12 +25,12 @@ use crate::world::{World, row, schema};
 
 const COLUMNS: usize = 4;
 
-fn cell() -> impl proptest::strategy::Strategy<Value = Value> {
+fn cell() -> impl Gen<Value = Value> + Clone {
     prop_oneof![1 => Just(Value::Null), 6 => (0..4i64).prop_map(Value::from)]
 }
 
 /// One table, perturbed twice: what two people make of what they once agreed on.
-pub(crate) fn worlds() -> impl proptest::strategy::Strategy<Value = World> {
+pub(crate) fn worlds() -> impl Gen<Value = World> {
     let cells = proptest::collection::vec(cell(), COLUMNS);
     let fate = || prop_oneof![4 => Just(0u8), 4 => Just(1u8), 1 => Just(2u8)];
     let edit =
@@ -61,7 +62,7 @@ pub(crate) fn worlds() -> impl proptest::strategy::Strategy<Value = World> {
     })
 }
 
-pub(crate) fn times() -> impl proptest::strategy::Strategy<Value = Times> {
+pub(crate) fn times() -> impl Gen<Value = Times> {
     let one = proptest::option::weighted(0.8, 0..3i64);
     let side = (
         one.clone(),
@@ -87,7 +88,7 @@ pub(crate) fn times() -> impl proptest::strategy::Strategy<Value = Times> {
     })
 }
 
-pub(crate) fn policies_of_columns() -> impl proptest::strategy::Strategy<Value = Policy> {
+pub(crate) fn policies_of_columns() -> impl Gen<Value = Policy> {
     let direction = || {
         select(vec![
             Direction::Both,
