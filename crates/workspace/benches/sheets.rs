@@ -8,23 +8,35 @@
     reason = "a bench is run by people and stops where it fails"
 )]
 
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lockstep_workspace::Workspace;
 use serde_json::{Value, json};
 
+const FILE: &str = "LOCKSTEP_BENCH_WORKSPACE_FILE";
 const ROWS: usize = 50_000;
 const COLUMNS: usize = 20;
 
 #[tokio::main]
 async fn main() {
+    if let Ok(path) = std::env::var(FILE) {
+        return serve(path.as_ref()).await;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bench.db");
-    let workspace = Workspace::open(&path).unwrap();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = workspace.clone();
-    tokio::spawn(async move { server.serve(listener, std::future::pending()).await });
+    // The server is a process of its own, so that its memory can be told.
+    let mut server = Command::new(std::env::current_exe().unwrap())
+        .env(FILE, &path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let url = url.trim().to_owned();
+    let memory = |name: &str| memory(server.id(), name);
     let client = reqwest::Client::new();
 
     let new = post(&client, &format!("{url}/v4/spreadsheets"), &json!({"sheets": [
@@ -49,6 +61,7 @@ async fn main() {
         assert_eq!(answer.status(), 200);
     }
     println!("values.update of 1,000,000 cells in 10 calls: {}", show(start.elapsed()));
+    println!("memory after it: {} MB, peak {} MB", memory("VmRSS"), memory("VmHWM"));
 
     // values.get against reading the same blobs from the file. Both warm, best of five.
     let raw = best(5, || async { raw_read(&path) }).await;
@@ -102,6 +115,15 @@ async fn main() {
         show(timed(|| post(&client, &batch, &insert)).await)
     );
     println!("memory at the end: {} MB, peak {} MB", memory("VmRSS"), memory("VmHWM"));
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+async fn serve(path: &Path) {
+    let workspace = Workspace::open(path).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("http://{}", listener.local_addr().unwrap());
+    workspace.serve(listener, std::future::pending()).await.unwrap();
 }
 
 fn value(row: usize, column: usize) -> Value {
@@ -113,7 +135,7 @@ fn value(row: usize, column: usize) -> Value {
     }
 }
 
-fn raw_read(path: &std::path::Path) {
+fn raw_read(path: &Path) {
     let connection = rusqlite::Connection::open(path).unwrap();
     let mut statement = connection.prepare("SELECT data FROM blocks").unwrap();
     let bytes: usize = statement
@@ -152,9 +174,9 @@ fn show(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// Returns a figure of /proc/self/status in MB; 0 where there is none.
-fn memory(name: &str) -> u64 {
-    std::fs::read_to_string("/proc/self/status")
+/// Returns a figure of a process in MB; 0 where there is no /proc.
+fn memory(process: u32, name: &str) -> u64 {
+    std::fs::read_to_string(format!("/proc/{process}/status"))
         .unwrap_or_default()
         .lines()
         .find_map(|line| {

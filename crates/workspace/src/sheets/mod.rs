@@ -13,6 +13,7 @@ mod grid_data;
 mod metadata;
 mod ranges;
 mod render;
+mod stream;
 mod values;
 mod write;
 

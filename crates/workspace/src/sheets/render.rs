@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::book::Book;
 use crate::grid::{CellView, Line, ScalarView, Window};
 use crate::http::{ApiError, Call};
+use crate::locale::Locale;
 use crate::number_format::{FormatKind, NumberFormat};
 use crate::render::Renderer;
 
@@ -77,6 +78,8 @@ pub(crate) struct Style {
     options: Options,
     renderer: Renderer,
     formats: Vec<Option<NumberFormat>>,
+    /// Whether the locale writes decimals with a point.
+    point: bool,
 }
 
 impl Style {
@@ -86,6 +89,7 @@ impl Style {
             options,
             renderer: Renderer::new(book.locale()),
             formats: book.head.formats.number_formats(),
+            point: Locale::of(book.locale()).decimal == '.',
         }
     }
 
@@ -105,6 +109,7 @@ impl Style {
         if self.options.render == Render::Formatted {
             match (cell.value, format) {
                 (ScalarView::Text(text), None) => string(out, text),
+                (ScalarView::Number(value), None) if self.point && plain_number(out, value) => {}
                 (value, format) => string(out, &self.renderer.text(value, format)),
             }
             return;
@@ -131,13 +136,14 @@ impl Style {
     /// Writes the ValueRange of a window, whose rows are those of `rect`, at an indent.
     pub(crate) fn value_range(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut Sink<'_>,
         range: &str,
         window: &Window,
         rect: Rect,
         indent: Option<usize>,
     ) -> Result<(), ApiError> {
-        let mut json = Text { out, indent };
+        let Sink { text: out, full } = out;
+        let mut json = Text { out, indent, full: &mut **full };
         json.raw(b"{");
         json.line(1);
         json.key("range");
@@ -196,6 +202,7 @@ impl Style {
             if next > rect.start_column {
                 json.line(2);
                 json.raw(b"]");
+                json.spill();
             } else {
                 blank += 1;
             }
@@ -240,6 +247,7 @@ impl Style {
                 json.line(2);
             }
             json.raw(b"]");
+            json.spill();
         }
         Ok(used > 0)
     }
@@ -260,13 +268,30 @@ impl Style {
     }
 }
 
+/// Is how much text is gathered before it is sent on.
+const SPILL: usize = 192 * 1024;
+
+/// Gathers text and hands it on in pieces, so that a long answer is sent while it is written.
+pub(crate) struct Sink<'a> {
+    pub(crate) text: Vec<u8>,
+    /// Takes the text gathered so far and leaves the buffer empty.
+    pub(crate) full: &'a mut dyn FnMut(&mut Vec<u8>),
+}
+
 /// Writes JSON text, indented or not.
 struct Text<'a> {
     out: &'a mut Vec<u8>,
     indent: Option<usize>,
+    full: &'a mut dyn FnMut(&mut Vec<u8>),
 }
 
 impl Text<'_> {
+    fn spill(&mut self) {
+        if self.out.len() >= SPILL {
+            (self.full)(self.out);
+        }
+    }
+
     fn raw(&mut self, text: &[u8]) {
         self.out.extend_from_slice(text);
     }
@@ -278,10 +303,14 @@ impl Text<'_> {
     }
 
     fn item(&mut self, deeper: usize, more: bool) {
-        if more {
-            self.out.push(b',');
+        match (more, self.indent) {
+            (false, _) => self.line(deeper),
+            (true, None) => self.out.push(b','),
+            (true, Some(indent)) => {
+                let end = 2 + (indent + deeper) * 2;
+                self.out.extend_from_slice(COMMA_LINE.get(..end).unwrap_or(COMMA_LINE));
+            }
         }
-        self.line(deeper);
     }
 
     fn key(&mut self, name: &str) {
@@ -290,41 +319,71 @@ impl Text<'_> {
     }
 }
 
+/// Is a comma, a line end and an indent, to be cut.
+const COMMA_LINE: &[u8] = b",\n                ";
+
 /// Starts a line at an indent of two spaces each.
 pub(crate) fn new_line(out: &mut Vec<u8>, indent: usize) {
-    const SPACES: &[u8] = b"                ";
-    out.push(b'\n');
-    out.extend_from_slice(SPACES.get(..indent * 2).unwrap_or(SPACES));
+    out.extend_from_slice(COMMA_LINE.get(1..2 + indent * 2).unwrap_or(COMMA_LINE));
 }
 
 /// Writes a JSON string.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
-    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+    // Without an early end this compiles to wide compares.
+    let special = text
+        .bytes()
+        .fold(false, |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'));
+    if special {
+        // Writing to a Vec cannot fail.
+        let _ = serde_json::to_writer(out, text);
+    } else {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
-    } else {
-        // Writing to a Vec cannot fail.
-        let _ = serde_json::to_writer(out, text);
     }
+}
+
+/// Writes a number as it shows without a format, where its shortest form is that: whole ones below
+/// 10^15, and others of at most 10 digits. Returns whether it did.
+fn plain_number(out: &mut Vec<u8>, value: f64) -> bool {
+    let size = value.abs();
+    if value == 0.0 || !(1e-5..1e15).contains(&size) {
+        return false;
+    }
+    let start = out.len();
+    out.push(b'"');
+    if value.fract() == 0.0 {
+        number(out, value);
+    } else {
+        let _ = serde_json::to_writer(&mut *out, &value);
+        let digits = out.iter().skip(start).filter(|byte| byte.is_ascii_digit()).count();
+        if digits > 10 {
+            out.truncate(start);
+            return false;
+        }
+    }
+    out.push(b'"');
+    true
 }
 
 /// Writes a JSON number: whole ones without a fraction, as recorded.
 fn number(out: &mut Vec<u8>, value: f64) {
-    let _ = serde_json::to_writer(out, &number_value(value));
+    let _ = match whole(value) {
+        Some(whole) => serde_json::to_writer(out, &whole),
+        None => serde_json::to_writer(out, &value),
+    };
+}
+
+/// Returns a whole number that an f64 holds exactly.
+fn whole(value: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[allow(clippy::cast_possible_truncation, reason = "whole and at most 2^53, tested here")]
+    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i64)
 }
 
 /// Returns a number as JSON: whole ones without a fraction.
 pub(crate) fn number_value(value: f64) -> Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= EXACT {
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "whole and at most 2^53, tested above"
-        )]
-        return (value as i64).into();
-    }
-    value.into()
+    whole(value).map_or_else(|| value.into(), Value::from)
 }
 
 impl crate::book::Formats {
@@ -336,5 +395,32 @@ impl crate::book::Formats {
                 Some(NumberFormat::new(FormatKind::from_wire(kind)?, pattern))
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::general;
+
+    #[test]
+    fn the_short_way_shows_what_the_long_way_shows() {
+        let mut numbers =
+            vec![0.1, -2.5, 1e-5, 0.37 * 3.0, 1.0 / 3.0, 1e14, 123_456_789.123, -0.000_976_562_5];
+        numbers.extend((1..5000).map(|n| f64::from(n) * 0.37 + 2.0));
+        let mut short = 0;
+        for number in numbers {
+            let mut out = Vec::new();
+            if plain_number(&mut out, number) {
+                short += 1;
+                assert_eq!(
+                    String::from_utf8(out).unwrap(),
+                    format!("\"{}\"", general(number, '.'))
+                );
+            } else {
+                assert!(out.is_empty());
+            }
+        }
+        assert!(short > 2000);
     }
 }

@@ -1,18 +1,17 @@
 //! Reading values: get, batchGet and batchGetByDataFilter.
 
-use std::sync::Arc;
-
 use axum::response::Response;
 use lockstep_a1::Rect;
 use serde_json::{Value, json};
 
 use super::filter::{self, Matched};
 use super::ranges::{Range, echo};
-use super::render::{Options, Style, new_line, string};
+use super::render::{Options, Sink, Style, new_line, string};
+use super::stream::stream;
 use super::{Request, body_of};
 use crate::book::Book;
 use crate::grid::Window;
-use crate::http::{ApiError, raw_json};
+use crate::http::ApiError;
 use crate::store::Session;
 
 /// Is one range read: everything needed to write it out after the transaction.
@@ -39,9 +38,9 @@ impl Read {
     }
 
     /// Writes the ValueRange.
-    pub(crate) fn write(
+    fn write(
         &self,
-        out: &mut Vec<u8>,
+        out: &mut Sink<'_>,
         style: &mut Style,
         indent: Option<usize>,
     ) -> Result<(), ApiError> {
@@ -50,9 +49,9 @@ impl Read {
 
     /// Returns the ValueRange as a value.
     pub(crate) fn value(&self, style: &mut Style) -> Result<Value, ApiError> {
-        let mut out = Vec::new();
+        let mut out = Sink { text: Vec::new(), full: &mut |_| {} };
         self.write(&mut out, style, None)?;
-        Ok(serde_json::from_slice(&out)?)
+        Ok(serde_json::from_slice(&out.text)?)
     }
 }
 
@@ -72,13 +71,10 @@ pub(crate) async fn get(request: Request, range: String) -> Result<Response, Api
         })
         .await?;
     let indent = request.call.pretty().then_some(0);
-    let text = blocking(move || {
-        let mut out = Vec::new();
-        read.write(&mut out, &mut Style::new(&book, options), indent)?;
-        Ok(out)
+    stream(mask, indent.is_some(), move |out| {
+        read.write(out, &mut Style::new(&book, options), indent)
     })
-    .await?;
-    finish(text, mask.as_ref(), indent.is_some())
+    .await
 }
 
 /// Answers `GET .../values:batchGet`.
@@ -101,48 +97,47 @@ pub(crate) async fn batch_get(request: Request) -> Result<Response, ApiError> {
         })
         .await?;
     let indent = request.call.pretty().then_some(2);
-    let text = blocking(move || write_all(&book, &reads, options, indent)).await?;
-    finish(text, mask.as_ref(), indent.is_some())
+    stream(mask, indent.is_some(), move |out| write_all(&book, &reads, options, indent, out)).await
 }
 
 fn write_all(
-    book: &Arc<Book>,
+    book: &Book,
     reads: &[Read],
     options: Options,
     indent: Option<usize>,
-) -> Result<Vec<u8>, ApiError> {
+    out: &mut Sink<'_>,
+) -> Result<(), ApiError> {
     let mut style = Style::new(book, options);
-    let mut out = Vec::new();
     let line = |out: &mut Vec<u8>, depth: usize| {
         if indent.is_some() {
             new_line(out, depth);
         }
     };
     let colon: &[u8] = if indent.is_some() { b": " } else { b":" };
-    out.push(b'{');
-    line(&mut out, 1);
-    string(&mut out, "spreadsheetId");
-    out.extend_from_slice(colon);
-    string(&mut out, &book.id);
+    out.text.push(b'{');
+    line(&mut out.text, 1);
+    string(&mut out.text, "spreadsheetId");
+    out.text.extend_from_slice(colon);
+    string(&mut out.text, &book.id);
     if !reads.is_empty() {
-        out.push(b',');
-        line(&mut out, 1);
-        string(&mut out, "valueRanges");
-        out.extend_from_slice(colon);
-        out.push(b'[');
+        out.text.push(b',');
+        line(&mut out.text, 1);
+        string(&mut out.text, "valueRanges");
+        out.text.extend_from_slice(colon);
+        out.text.push(b'[');
         for (index, read) in reads.iter().enumerate() {
             if index > 0 {
-                out.push(b',');
+                out.text.push(b',');
             }
-            line(&mut out, 2);
-            read.write(&mut out, &mut style, indent)?;
+            line(&mut out.text, 2);
+            read.write(out, &mut style, indent)?;
         }
-        line(&mut out, 1);
-        out.push(b']');
+        line(&mut out.text, 1);
+        out.text.push(b']');
     }
-    line(&mut out, 0);
-    out.push(b'}');
-    Ok(out)
+    line(&mut out.text, 0);
+    out.text.push(b'}');
+    Ok(())
 }
 
 /// Answers `POST .../values:batchGetByDataFilter`.
@@ -177,26 +172,4 @@ pub(crate) async fn batch_get_by_filter(request: Request) -> Result<Response, Ap
         })
         .await?;
     request.answer("BatchGetValuesByDataFilterResponse", answer)
-}
-
-fn finish(
-    mut text: Vec<u8>,
-    mask: Option<&crate::fields::Mask>,
-    pretty: bool,
-) -> Result<Response, ApiError> {
-    if let Some(mask) = mask {
-        let value: Value = serde_json::from_slice(&text)?;
-        return Ok(crate::http::json(200, &mask.apply(value), pretty));
-    }
-    if pretty {
-        text.push(b'\n');
-    }
-    Ok(raw_json(200, text))
-}
-
-/// Runs work that takes the processor for long beside the async threads.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?
 }
