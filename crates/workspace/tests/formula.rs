@@ -1,5 +1,6 @@
 //! Formulas over HTTP: computed after every write, following rows, columns, sheets and copies.
 
+use lockstep_workspace::Options;
 use serde_json::{Value, json};
 
 use crate::server::Server;
@@ -11,7 +12,11 @@ struct Sheet {
 
 impl Sheet {
     async fn new() -> Self {
-        let server = Server::start().await;
+        Self::with(Options::new()).await
+    }
+
+    async fn with(options: Options) -> Self {
+        let server = Server::with(options).await;
         let made =
             server.post("/v4/spreadsheets", json!({"properties": {"title": "t"}})).await.ok();
         let path = format!("/v4/spreadsheets/{}", made["spreadsheetId"].as_str().unwrap());
@@ -147,4 +152,28 @@ async fn long_chains_do_not_exhaust_the_stack() {
         .collect();
     sheet.put("A1", json!(rows)).await;
     assert_eq!(sheet.shown("A1").await, json!([["20000"]]));
+}
+
+#[tokio::test]
+async fn dates_and_money_are_shown_as_such() {
+    let options = Options::new().fixed_clock(1_795_370_400_000); // 2026-11-22T18:00:00Z
+    let sheet = Sheet::with(options).await;
+    sheet
+        .put(
+            "A1",
+            json!([
+                ["=TODAY()", "=A1+1", "=A1-B1", "=NOW()"],
+                ["$5", "=A2*2", "=SUM(A2:A3)", "=DATE(2024,2,29)"],
+                ["$1.50"]
+            ]),
+        )
+        .await;
+    assert_eq!(
+        sheet.shown("A1:D2").await,
+        json!([
+            ["11/22/2026", "11/23/2026", "-1", "11/22/2026 18:00:00"],
+            ["$5", "10", "$7", "2/29/2024"]
+        ])
+    );
+    assert_eq!(sheet.get("A1:B1", "UNFORMATTED_VALUE").await, json!([[46348, 46349]]));
 }

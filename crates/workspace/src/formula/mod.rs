@@ -6,6 +6,7 @@
 mod cells;
 mod criteria;
 mod evaluate;
+mod format;
 mod functions;
 mod parse;
 mod recalculate;

@@ -7,6 +7,7 @@ use lockstep_a1::Rect;
 
 use super::cells::{BookCells, Place, named};
 use super::evaluate::{Evaluator, circular, unparsed};
+use super::format;
 use super::parse::{Expression, parse};
 use super::value::Stop;
 use crate::book::Book;
@@ -28,9 +29,35 @@ pub(crate) fn recalculate(
     if formulas.is_empty() {
         return Ok(());
     }
-    let results = compute(session, book, formulas, now)?;
-    for ((sheet, row, column), value) in results {
-        book.sheet_mut(sheet)?.grid.cell_mut(session, row, column)?.value = value;
+    let (formulas, results) = compute(session, book, formulas, now)?;
+    for (number, value) in results {
+        let Some(formula) = formulas.get(number) else { continue };
+        write(session, book, formula, value)?;
+    }
+    Ok(())
+}
+
+/// Stores the new value of a formula, and the number format it brings to a cell that has none.
+fn write(
+    session: &mut Session<'_>,
+    book: &mut Book,
+    formula: &Formula,
+    value: Scalar,
+) -> Result<(), ApiError> {
+    let (sheet, row, column) = formula.place;
+    let is_number = matches!(value, Scalar::Number(_));
+    let cell = book.sheet_mut(sheet)?.grid.cell_mut(session, row, column)?;
+    cell.value = value;
+    let before = cell.format;
+    if !is_number || book.head.formats.number_format(before).is_some() {
+        return Ok(());
+    }
+    let Some(tree) = &formula.tree else { return Ok(()) };
+    if let Some(brought) = format::of(tree, book, sheet, session)? {
+        let formats = &mut book.head_mut().formats;
+        let new = format::with(formats.get(before), &brought);
+        let number = formats.number(new);
+        book.sheet_mut(sheet)?.grid.cell_mut(session, row, column)?.format = number;
     }
     Ok(())
 }
@@ -77,7 +104,7 @@ fn collect(session: &mut Session<'_>, book: &Book) -> Result<Vec<Formula>, ApiEr
 }
 
 /// Returns the cells that a reference or name means, inside the grid.
-fn resolve(book: &Book, own: i32, reference: &Expression) -> Option<(i32, Rect)> {
+pub(super) fn resolve(book: &Book, own: i32, reference: &Expression) -> Option<(i32, Rect)> {
     let (sheet, cells) = match reference {
         Expression::Reference(reference) => {
             let sheet = match &reference.sheet {
@@ -152,11 +179,12 @@ fn compute(
     book: &Book,
     mut formulas: Vec<Formula>,
     now: DateTime,
-) -> Result<Vec<(Place, Scalar)>, ApiError> {
+) -> Result<(Vec<Formula>, Vec<(usize, Scalar)>), ApiError> {
     let index = Index::new(&formulas);
     let mut cells = BookCells::new(session, book);
     // An explicit stack: chains of formulas can be as long as a sheet.
     let mut stack: Vec<(usize, Cursor)> = Vec::new();
+    let mut order = Vec::with_capacity(formulas.len());
     for number in 0..formulas.len() {
         if formulas.get(number).is_some_and(|formula| formula.state == State::Waiting) {
             open(&mut formulas, &mut stack, number);
@@ -165,6 +193,7 @@ fn compute(
             let Some(formula) = formulas.get(current) else { continue };
             let Some(needed) = index.next(&formula.needs, &mut cursor) else {
                 finish(&mut cells, &mut formulas, current, book, now)?;
+                order.push(current);
                 continue;
             };
             stack.push((current, cursor));
@@ -175,16 +204,16 @@ fn compute(
             }
         }
     }
-    let computed = std::mem::take(&mut cells.computed);
+    // In the order of dependencies, so that a format is there before it is copied.
     let mut changed = Vec::new();
-    for (place, value) in computed {
+    for number in order {
+        let Some(place) = formulas.get(number).map(|formula| formula.place) else { continue };
+        let Some(value) = cells.computed.remove(&place) else { continue };
         if cells.stored(place)? != value {
-            changed.push((place, value));
+            changed.push((number, value));
         }
     }
-    // By place, so that neighbours are written together.
-    changed.sort_unstable_by_key(|(place, _)| *place);
-    Ok(changed)
+    Ok((formulas, changed))
 }
 
 fn open(formulas: &mut [Formula], stack: &mut Vec<(usize, Cursor)>, number: usize) {
