@@ -44,6 +44,11 @@ fn the_python_sdk_calls_every_tool_without_a_handshake() {
 }
 
 #[test]
+fn the_python_sdk_finds_the_revision_by_itself() {
+    play(programs::python("python_sdk.py"), &["auto"]);
+}
+
+#[test]
 fn the_typescript_sdk_calls_every_tool() {
     play(programs::node("typescript_sdk.mjs"), &["sdk", "legacy"]);
 }
@@ -56,6 +61,11 @@ fn the_second_typescript_sdk_calls_every_tool() {
 #[test]
 fn the_second_typescript_sdk_calls_every_tool_without_a_handshake() {
     play(programs::node("typescript_sdk.mjs"), &["client", "2026-07-28"]);
+}
+
+#[test]
+fn the_second_typescript_sdk_finds_the_revision_by_itself() {
+    play(programs::node("typescript_sdk.mjs"), &["client", "auto"]);
 }
 
 #[test]

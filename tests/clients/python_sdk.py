@@ -1,6 +1,7 @@
 """Plays a scenario through the official Python SDK over stdio.
 
-usage: python_sdk.py SCENARIO FOLDER BINARY ERA     (ERA: legacy, or a protocol revision such as 2026-07-28)
+usage: python_sdk.py SCENARIO FOLDER BINARY ERA
+ERA: legacy, auto (the SDK's default: it asks the server), or a protocol revision such as 2026-07-28
 """
 
 import os
@@ -39,7 +40,7 @@ async def session(path, folder, binary, era):
     with anyio.fail_after(300):
         async with Client(server, mode=era, read_timeout_seconds=PATIENCE) as client:
             spoken = client.protocol_version
-            if spoken != ("2025-11-25" if era == "legacy" else era):
+            if spoken != {"legacy": "2025-11-25", "auto": "2026-07-28"}.get(era, era):
                 raise scenario.Failed(f"asked for {era}, the session speaks {spoken}")
             print(f"speaks {spoken}")
             await scenario.play(steps, PythonSdk(client))

@@ -1,7 +1,8 @@
 // Plays a scenario through an official TypeScript SDK over stdio; scenario.py tells what a scenario is.
 //
 // usage: typescript_sdk.mjs SCENARIO FOLDER BINARY PACKAGE ERA
-//   PACKAGE: sdk (1.x) or client (2.x); ERA: legacy, or a protocol revision such as 2026-07-28 (2.x only)
+//   PACKAGE: sdk (1.x) or client (2.x)
+//   ERA: legacy, or with 2.x auto (it asks the server) or a protocol revision such as 2026-07-28
 // Takes the packages from LOCKSTEP_NODE_MODULES.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -86,7 +87,7 @@ function connection() {
   }
   const { Client } = require("@modelcontextprotocol/client");
   const { StdioClientTransport } = require("@modelcontextprotocol/client/stdio");
-  const mode = era === "legacy" ? era : { pin: era };
+  const mode = era === "legacy" || era === "auto" ? era : { pin: era };
   const call = (client, tool) => client.callTool(tool, PATIENCE);
   return { client: new Client(info, { versionNegotiation: { mode } }), StdioClientTransport, call };
 }
@@ -101,7 +102,8 @@ await client.connect(
 );
 if (packageName === "client") {
   const spoken = client.getNegotiatedProtocolVersion();
-  if (spoken !== (era === "legacy" ? "2025-11-25" : era)) fail(`asked for ${era}, the session speaks ${spoken}`);
+  const wanted = { legacy: "2025-11-25", auto: "2026-07-28" }[era] ?? era;
+  if (spoken !== wanted) fail(`asked for ${era}, the session speaks ${spoken}`);
   console.log(`speaks ${spoken}`);
 }
 
