@@ -57,6 +57,7 @@ pub mod times;
 mod transfer;
 pub mod value;
 pub mod views;
+mod weigh;
 
 #[cfg(test)]
 mod testing;

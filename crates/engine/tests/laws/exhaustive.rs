@@ -100,7 +100,9 @@ fn every_law_under_every_policy() {
     let schema = schema(2);
     let clocks = clocks();
     let mut cases = 0;
-    for policy in policies::all() {
+    // Every policy, unless a run that repeats all tests many times (the check by mutations) asks for every n-th.
+    let step = std::env::var("LAWS_STEP").ok().and_then(|step| step.parse().ok()).unwrap_or(1);
+    for policy in policies::all().step_by(step) {
         let terms = Terms::new(&schema, &policy).unwrap();
         for triple in triples() {
             let world = world(&triple);
@@ -112,7 +114,7 @@ fn every_law_under_every_policy() {
             }
         }
     }
-    assert!(cases > 500_000, "{cases}");
+    assert!(cases > 500_000 / step, "{cases}");
 }
 
 pub(crate) fn looks_at_times(policy: &Policy) -> bool {

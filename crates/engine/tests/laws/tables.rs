@@ -179,11 +179,6 @@ fn fitted(mut world: World, policy: &Policy, schema: &Schema) -> World {
     world
 }
 
-/// Whether the policy may leave one thing unsaid that the general laws do not: see the drift kept inside added rows.
-fn plain(policy: &Policy) -> bool {
-    policy.columns.values().all(|column| column.only.is_none() && column.direction.is_none())
-}
-
 proptest! {
     #![proptest_config(crate::cases())]
 
@@ -308,16 +303,13 @@ proptest! {
         keys.sort_by_key(|key| blake(seed, &key.to_string()));
         let mut reconciler = Reconciler::new(&terms, &times);
         for key in &keys {
-            let of = |table: &'_ Table| table.get(key).cloned();
-            let (left, right) = (of(&world.left), of(&world.right));
-            let presence = |row: &'_ Option<Row>| row.clone();
-            let (left, right) = (presence(&left), presence(&right));
+            let (left, right) = (world.left.get(key), world.right.get(key));
             reconciler.push(&Joined {
                 key,
                 base: world.base.get(key),
-                left: left.as_ref().map_or(Presence::Absent, Presence::Present),
+                left: left.map_or(Presence::Absent, Presence::Present),
                 left_index: None,
-                right: right.as_ref().map_or(Presence::Absent, Presence::Present),
+                right: right.map_or(Presence::Absent, Presence::Present),
                 right_index: None,
             });
         }

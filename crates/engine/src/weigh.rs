@@ -1,0 +1,218 @@
+//! Weighs what hub and spokes say about each cell of a row that is to stay.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::conflict::{Loser, Lost, name_of};
+use crate::dataset::{Granularity, SideName};
+use crate::facts::cell;
+use crate::gather::{Gathered, Part, Target, flows};
+use crate::hub::{HUB, HubCell, HubConflict, HubDecision, Voice};
+use crate::key::Key;
+use crate::resolve::{Candidate, Deferred, Dispute, resolve};
+use crate::terms::Terms;
+use crate::times::RowOrigins;
+use crate::value::{Row, Value};
+
+/// Merges what every spoke changed into the hub's row, cell by cell.
+pub(crate) fn merge_rows<'a>(
+    terms: &'a Terms,
+    key: &Key,
+    parts: &[Part<'a>],
+    hub_origins: Option<&'a RowOrigins>,
+    decision: Option<&HubDecision>,
+    mut gathered: Gathered<'a>,
+) -> Gathered<'a> {
+    let rows: Vec<&Part<'a>> = parts.iter().filter(|part| part.row.is_some()).collect();
+    let bases: Vec<Option<&Row>> = rows.iter().map(|part| part.base).collect();
+    // Without a hub row the spokes add to what they all knew of it, or to nothing.
+    let common = match bases.split_first() {
+        Some((first, rest)) if rest.iter().all(|other| other == first) => *first,
+        _ => None,
+    };
+    let ground = gathered.live.or(common);
+    let mut target: Vec<Value> = (0..terms.columns.len())
+        .map(|index| match (terms.columns.get(index).is_some_and(|column| column.key), ground) {
+            (_, Some(row)) => cell(Some(row), index).clone(),
+            (true, None) => rows
+                .iter()
+                .filter_map(|part| part.row)
+                .map(|row| cell(Some(row), index))
+                .min()
+                .cloned()
+                .unwrap_or(Value::Null),
+            (false, None) => Value::Null,
+        })
+        .collect();
+    let mut open: Vec<HubCell> = Vec::new();
+    for (index, slot) in target.iter_mut().enumerate() {
+        match settle(terms, index, &rows, gathered.live, common, hub_origins, gathered.now) {
+            Cell::Still => {}
+            Cell::Agreed(value) => *slot = value,
+            Cell::Settled { value, rule, voices } => {
+                lose(key, index, &value, &rule, &voices, &mut gathered.losers);
+                *slot = value;
+            }
+            Cell::Open { reason, voices } => {
+                let voices = voices
+                    .iter()
+                    .map(|voice| Voice { from: voice.who.into(), value: voice.value.clone() });
+                let mut voices: Vec<Voice> = voices.collect();
+                voices.sort();
+                open.push(HubCell { column: index, voices, reason: reason.into() });
+            }
+        }
+    }
+    if !open.is_empty() {
+        let cells: Vec<_> = open.iter().map(|cell| (cell.column, &cell.voices)).collect();
+        let digest = match terms.granularity {
+            Granularity::Cell => name_of(&(key, &cells)),
+            Granularity::Row => {
+                let rows: BTreeMap<_, _> = rows.iter().map(|part| (part.who, part.row)).collect();
+                name_of(&(key, &cells, gathered.live, rows))
+            }
+        };
+        let took = |cell: &HubCell| {
+            let decision = decision.filter(|decision| decision.digest == digest)?;
+            cell.voices
+                .iter()
+                .find(|voice| voice.from == decision.take)
+                .map(|voice| voice.value.clone())
+        };
+        gathered.stale = decision.is_some_and(|decision| decision.digest != digest);
+        open.retain(|cell| match (took(cell), target.get_mut(cell.column)) {
+            (Some(value), Some(slot)) => {
+                for voice in cell.voices.iter().filter(|voice| voice.value != value) {
+                    gathered.losers.push(loser(
+                        key,
+                        &voice.from,
+                        None,
+                        cell.column,
+                        &voice.value,
+                        "decision",
+                    ));
+                }
+                *slot = value;
+                false
+            }
+            _ => true,
+        });
+        gathered.frozen = open.iter().map(|cell| cell.column).collect();
+        if let Some(first) = open.first() {
+            let reason = first.reason.clone();
+            let (key, cells) = (key.clone(), open);
+            gathered.conflict = Some(HubConflict {
+                key,
+                cells,
+                deleted: Vec::new(),
+                changed: Vec::new(),
+                reason,
+                digest,
+            });
+            // Half a row is not added to a hub that has none: its blanks would look like a word of the hub.
+            if terms.granularity == Granularity::Row || gathered.live.is_none() {
+                gathered.losers.clear();
+                return gathered;
+            }
+        }
+    }
+    gathered.target = Target::Row(target.into());
+    gathered
+}
+
+/// What becomes of one cell of the hub.
+enum Cell<'a> {
+    Still,
+    Agreed(Value),
+    Settled { value: Value, rule: String, voices: Vec<Candidate<'a>> },
+    Open { reason: Deferred, voices: Vec<Candidate<'a>> },
+}
+
+fn settle<'a>(
+    terms: &Terms,
+    index: usize,
+    rows: &[&Part<'a>],
+    hub: Option<&'a Row>,
+    common: Option<&'a Row>,
+    hub_origins: Option<&'a RowOrigins>,
+    now: Option<Timestamp>,
+) -> Cell<'a> {
+    let mut voices: Vec<Candidate<'a>> = Vec::new();
+    let mut hub_moved = false;
+    for part in rows.iter().filter(|part| flows(part.terms, index)) {
+        let (Some(row), base) = (part.row, cell(part.base, index)) else { continue };
+        let value = cell(Some(row), index);
+        if value != base {
+            voices.push(Candidate {
+                who: part.who,
+                side: part.side,
+                value,
+                base,
+                row,
+                origins: part.origins,
+            });
+            hub_moved |= cell(hub, index) != base;
+        }
+    }
+    // Equal changes are one change, so they are told apart by value alone, and their order by value and name.
+    voices.sort_by(|a, b| a.value.cmp(b.value).then_with(|| a.who.cmp(b.who)));
+    let Some(first) = voices.first() else { return Cell::Still };
+    let anchor = hub.map_or(cell(common, index), |hub| cell(Some(hub), index));
+    let hub_voice = hub.filter(|_| hub_moved).map(|row| Candidate {
+        who: HUB,
+        side: SideName::Left,
+        value: anchor,
+        base: first.base,
+        row,
+        origins: hub_origins,
+    });
+    let one = voices.iter().all(|voice| voice.value == first.value);
+    if one && hub_voice.is_none_or(|hub| hub.value == first.value) {
+        return Cell::Agreed(first.value.clone());
+    }
+    let (base, spoke) = (first.base, first.who);
+    let base = if voices.iter().all(|voice| voice.base == base) { base } else { &Value::Null };
+    voices.splice(0..0, hub_voice);
+    // An expression is only ever shown one spoke against the hub, and then that spoke's base.
+    let base_row = rows.iter().find(|part| part.who == spoke).and_then(|part| part.base);
+    let dispute = Dispute { column: index, base, base_row, anchor, candidates: &voices, now };
+    let strategy = terms.columns.get(index).map(|column| column.strategy).unwrap_or_default();
+    match resolve(terms, strategy, &dispute) {
+        Ok(settled) => {
+            Cell::Settled { value: settled.value, rule: settled.rule.into_owned(), voices }
+        }
+        Err(reason) => Cell::Open { reason, voices },
+    }
+}
+
+fn lose(
+    key: &Key,
+    index: usize,
+    value: &Value,
+    rule: &str,
+    voices: &[Candidate<'_>],
+    losers: &mut Vec<Loser>,
+) {
+    for voice in voices.iter().filter(|voice| voice.value != value) {
+        losers.push(loser(key, voice.who, voice.origins, index, voice.value, rule));
+    }
+}
+
+pub(crate) fn loser(
+    key: &Key,
+    who: &str,
+    origins: Option<&RowOrigins>,
+    column: usize,
+    value: &Value,
+    rule: &str,
+) -> Loser {
+    Loser {
+        key: key.clone(),
+        from: who.into(),
+        source: origins.and_then(|origins| origins.source(column)).map(Into::into),
+        at: origins.and_then(|origins| origins.cell_time(column).or(origins.row.at)),
+        lost: Lost::Cell { column, value: value.clone() },
+        rule: rule.into(),
+    }
+}
