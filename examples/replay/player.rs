@@ -43,7 +43,7 @@ const VOLATILE: [&str; 29] = [
 ];
 
 /// Are the fields that hold ids the service chooses; the first value seen is mapped to ours.
-const IDS: [&str; 14] = [
+const IDS: [&str; 11] = [
     "id",
     "spreadsheetId",
     "sheetId",
@@ -55,9 +55,6 @@ const IDS: [&str; 14] = [
     "bandedRangeId",
     "slicerId",
     "tableId",
-    "kind_id",
-    "rootFolderId",
-    "parentId",
 ];
 
 /// Sends recorded requests and compares the answers.

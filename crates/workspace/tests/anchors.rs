@@ -102,6 +102,31 @@ async fn objects_are_kept_and_follow() {
 }
 
 #[tokio::test]
+async fn borders_are_drawn_by_side() {
+    let server = Server::start().await;
+    let id = new(&server).await;
+    let thin = json!({"style": "SOLID", "color": {"red": 1}});
+    let range =
+        json!({"startRowIndex": 0, "endRowIndex": 2, "startColumnIndex": 0, "endColumnIndex": 1});
+    batch(&server, &id, json!([
+        {"updateBorders": {"range": range, "top": thin, "bottom": thin, "innerHorizontal": {"style": "DOTTED"}}},
+        {"updateBorders": {"range": range, "bottom": {"style": "NONE"}}}
+    ]))
+    .await
+    .ok();
+    let path = format!(
+        "/v4/spreadsheets/{id}?fields=sheets.data.rowData.values.userEnteredFormat.borders(top.style,bottom.style)"
+    );
+    let sheet = server.get(&path).await.ok();
+    let cell = |row: usize| {
+        sheet["sheets"][0]["data"][0]["rowData"][row]["values"][0]["userEnteredFormat"]["borders"]
+            .clone()
+    };
+    assert_eq!(cell(0), json!({"top": {"style": "SOLID"}, "bottom": {"style": "DOTTED"}}));
+    assert_eq!(cell(1), json!({"top": {"style": "DOTTED"}}));
+}
+
+#[tokio::test]
 async fn cells_are_copied_cut_found_and_tidied() {
     let server = Server::start().await;
     let id = new(&server).await;

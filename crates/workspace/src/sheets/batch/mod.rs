@@ -1,5 +1,6 @@
 //! spreadsheets.batchUpdate: requests in order, all of them or none.
 
+mod borders;
 pub(crate) mod cells;
 mod dimensions;
 mod find;
@@ -103,6 +104,7 @@ impl<'a, 'b> Batch<'a, 'b> {
             "addTable" => objects::TABLE.add(self, kind, request),
             "updateTable" => objects::TABLE.update(self, request),
             "deleteTable" => objects::delete_table(self, request),
+            "updateBorders" => borders::update(self, request),
             "setDataValidation" => rules::validate(self, request),
             "setBasicFilter" => rules::set_filter(self, request),
             "clearBasicFilter" => rules::clear_filter(self, request),
