@@ -132,7 +132,7 @@ async fn bench(rows: usize, changed: usize) {
     let workspace = lockstep_workspace::Workspace::open(&folder.path().join("w.db")).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(workspace.serve(listener, std::future::pending()));
+    tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
     let meter = Arc::new(Meter::default());
     let url = format!("http://{}/", proxy(address, Arc::clone(&meter)).await);
 

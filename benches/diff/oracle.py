@@ -29,14 +29,14 @@ def write(path, rows):
 
 def expected(db, left, right):
     """Changed cells and one-sided keys, by a full join in DuckDB over the tables as they were generated."""
-    for name, rows in (("l", left), ("r", right)):
+    for name, rows in (("raw_l", left), ("raw_r", right)):
         db.execute(f"CREATE OR REPLACE TABLE {name} (id VARCHAR, a VARCHAR, b VARCHAR)")
         if rows:
             db.executemany(f"INSERT INTO {name} VALUES (?, ?, ?)", rows)
-    once = "(SELECT id FROM (SELECT id FROM l GROUP BY id HAVING count(*) > 1 UNION SELECT id FROM r GROUP BY id HAVING count(*) > 1))"
+    once = "(SELECT id FROM (SELECT id FROM raw_l GROUP BY id HAVING count(*) > 1 UNION SELECT id FROM raw_r GROUP BY id HAVING count(*) > 1))"
     keep = f"id <> '' AND id NOT IN {once}"
     query = f"""
-      WITH l AS (SELECT * FROM l WHERE {keep}), r AS (SELECT * FROM r WHERE {keep})
+      WITH l AS (SELECT * FROM raw_l WHERE {keep}), r AS (SELECT * FROM raw_r WHERE {keep})
       SELECT CASE WHEN l.id IS NULL THEN 'insert' WHEN r.id IS NULL THEN 'delete' ELSE 'update' END, coalesce(l.id, r.id), c, lv, rv
       FROM l FULL JOIN r ON l.id = r.id,
       LATERAL (VALUES ('id', coalesce(l.id, ''), coalesce(r.id, '')), ('a', coalesce(l.a, ''), coalesce(r.a, '')),

@@ -12,7 +12,7 @@ use std::{
 
 use lockstep_engine::{
     conflict::{CellConflict, Conflict, ConflictKind},
-    dataset::Policy,
+    dataset::{DeletePolicy, Deletes, Policy},
     schema::Schema,
     value::Row,
 };
@@ -48,7 +48,8 @@ pub(super) struct Args {
     /// The column that says when a row was changed, for latest_wins.
     #[arg(long, value_name = "COLUMN")]
     modified_at: Option<String>,
-    /// A whole policy (rules, priorities, columns) as JSON or TOML, instead of the options above.
+    /// A whole policy (rules, priorities, columns) as JSON or TOML, instead of the options above; deleted rows are
+    /// always left out of the merged file, whatever it says of deletes.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["strategy", "clash", "granularity", "modified_at"])]
     policy: Option<PathBuf>,
     /// Where the merged file goes (default: stdout); it is written aside and renamed.
@@ -66,14 +67,15 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn merge(args: &Args) -> Result<bool, String> {
     let files = Files::read(&args.base, &args.left, &args.right, &args.reading)?;
-    let policy = match &args.policy {
+    let mut policy = match &args.policy {
         Some(path) => read_policy(path)?,
         None => serde_json::from_value(json!({
             "strategy": args.strategy, "clash": args.clash, "granularity": args.granularity,
-            "modifiedAt": args.modified_at, "deletes": "delete",
+            "modifiedAt": args.modified_at,
         }))
         .map_err(|error| error.to_string())?,
     };
+    policy.deletes = DeletePolicy::both(Deletes::Delete);
     let merged = files.reconcile(&policy)?;
     let text = files.write(&merged)?;
     match &args.output {

@@ -78,10 +78,10 @@ fn content(table: &FileTable, writes: &Writes<'_>) -> Result<Vec<u8>> {
         }
         let cells: Vec<Cell<'_>> = snapshot.row(row).collect();
         let record = headers.iter().map(|name| {
-            if let (Some(change), Some(column)) = (change, columns.get(name.as_str())) {
-                if change.cells.contains(column) {
-                    return typed(change, *column);
-                }
+            if let (Some(change), Some(column)) = (change, columns.get(name.as_str()))
+                && change.cells.contains(column)
+            {
+                return typed(change, *column);
             }
             let at = snapshot.headers().iter().position(|header| header == name);
             text(at.and_then(|at| cells.get(at)).unwrap_or(&Cell::Null))

@@ -32,10 +32,10 @@ pub(crate) fn inserts(
         let mut row = vec![CellWrite::empty(); width];
         for (column, at) in &layout.columns {
             let mut cell = write(writes, change, *column);
-            if let Some(format) = cell.format.take() {
-                if !formats.iter().any(|(known, _)| known == at) {
-                    formats.push((*at, format));
-                }
+            if let Some(format) = cell.format.take()
+                && !formats.iter().any(|(known, _)| known == at)
+            {
+                formats.push((*at, format));
             }
             let slot =
                 usize::try_from(at.saturating_sub(left)).ok().and_then(|slot| row.get_mut(slot));

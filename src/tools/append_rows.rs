@@ -204,10 +204,12 @@ only rows that are not there yet, or more than 2,000, use syncDataset.";
             first_row: None,
             last_row: None,
         };
+        // Only dates and times bring a number format; without them the formats below the table stay.
+        let formatted = rows.iter().flatten().any(|cell| cell.format.is_some());
         let request = Request::AppendCells {
             sheet: sheet.id,
             rows: rows.clone(),
-            fields: CellFields::ValuesAndFormats,
+            fields: if formatted { CellFields::ValuesAndFormats } else { CellFields::Values },
         };
         request.check().map_err(|error| Error::from(error).context("argument rows"))?;
         let now = context.clock.now();

@@ -67,13 +67,13 @@ fn target(args: &Args, spreadsheet: &Spreadsheet) -> Result<(Sheet, Rect)> {
     let reference = parse(&args.range).map_err(|error| {
         Error::invalid(format!("argument range: {error}")).next("write it like B2 or B2:D5")
     })?;
-    if let (Some(named), Some(given)) = (&reference.sheet, &args.sheet) {
-        if named != given {
-            return wrong(
-                format!("the range names the sheet \"{named}\", the argument sheet \"{given}\""),
-                "name the sheet once",
-            );
-        }
+    if let (Some(named), Some(given)) = (&reference.sheet, &args.sheet)
+        && named != given
+    {
+        return wrong(
+            format!("the range names the sheet \"{named}\", the argument sheet \"{given}\""),
+            "name the sheet once",
+        );
     }
     let sheet = sheet::find(spreadsheet, reference.sheet.as_deref().or(args.sheet.as_deref()))?;
     let Area::Cells(cells) = reference.area else {

@@ -1,7 +1,7 @@
 //! Three files, reconciled in memory.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     io::{self, Read},
     path::Path,
@@ -9,17 +9,17 @@ use std::{
 
 use lockstep_engine::{
     cell::Cell,
-    dataset::Policy,
+    dataset::{Policy, SideName},
     encode,
     infer::{Declared, infer},
+    join::join,
     key::Key,
-    reconcile::{Change, Reconciled, Reconciler},
+    reconcile::{Change, Joined, Presence, Reading as Completeness, Reconciled, Reconciler},
     schema::{Column, Schema},
     snapshot::{self, Snapshot, View, ViewError},
     terms::Terms,
     times::Times,
     value::{Row, Value},
-    views::feed_views,
 };
 
 use crate::cli::diff::Reading;
@@ -47,7 +47,7 @@ impl Merged {
     pub(super) fn summary(&self) -> String {
         let result = &self.result;
         format!(
-            "{} rows taken from right, {} changed on left alone, {} conflicts, {} changes decided against, {} duplicate or blank keys set aside",
+            "{} rows taken from right, {} changed on left alone, {} conflicts, {} changes decided against, {} keys set aside",
             result.left.len(),
             result.right.len(),
             result.conflicts.len(),
@@ -137,17 +137,43 @@ impl Files {
         let terms = Terms::new(&self.schema, policy).map_err(|error| error.to_string())?;
         let [left, right, base] = &self.views()?;
         let times = Times::default();
+        let joined = join(&[Some(left), Some(right), Some(base)]);
         let mut reconciler = Reconciler::new(&terms, &times);
-        let found = feed_views(&mut reconciler, Some(base), left, right);
-        let result = reconciler.finish();
-        let wanted: BTreeSet<&Key> = result.left.iter().map(|change| &change.key).collect();
-        let keyed = (0..right.len()).map(|row| (right.key(row), row));
-        let right_rows = keyed.filter(|(key, _)| wanted.contains(key)).collect();
-        let set_aside = found.left.len() + found.right.len();
+        for (view, side) in [(0, SideName::Left), (1, SideName::Right)] {
+            if joined.blanks.iter().any(|(at, _)| *at == view) {
+                reconciler.at_best(side, Completeness::Doubtful);
+            }
+        }
+        reconciler.skip(joined.equal as u64, true);
+        let mut right_rows = BTreeMap::new();
+        for found in &joined.rows {
+            let at = |view: usize| found.rows.get(view).copied().flatten();
+            let row =
+                |view: usize, seen: &View<'_>| -> Option<Row> { at(view).map(|row| seen.row(row)) };
+            let (left, right, base) = (row(0, left), row(1, right), row(2, base));
+            reconciler.push(&Joined {
+                key: &found.key,
+                base: base.as_ref(),
+                left: left.as_ref().map_or(Presence::Absent, Presence::Present),
+                left_index: at(0),
+                right: right.as_ref().map_or(Presence::Absent, Presence::Present),
+                right_index: at(1),
+            });
+            if let Some(row) = at(1) {
+                right_rows.insert(found.key.clone(), row);
+            }
+        }
         let mut findings = self.notes.clone();
-        findings.extend(found.left.iter().map(|finding| format!("left file: {finding}")));
-        findings.extend(found.right.iter().map(|finding| format!("right file: {finding}")));
-        Ok(Merged { result, right_rows, findings, set_aside })
+        for (view, (name, seen)) in
+            [("left", left), ("right", right), ("base", base)].into_iter().enumerate()
+        {
+            findings.extend(
+                joined.findings(view, seen).iter().map(|finding| format!("{name} file: {finding}")),
+            );
+        }
+        // The keys set aside are decided by nobody: the left file's rows stay as they are.
+        let set_aside = joined.duplicates.len() + joined.blanks.len();
+        Ok(Merged { result: reconciler.finish(), right_rows, findings, set_aside })
     }
 
     /// Writes the merged file: the left one with what follows from the merge, and the right one's new rows at the end.
