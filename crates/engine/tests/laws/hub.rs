@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lockstep_engine::dataset::*;
+use lockstep_engine::dataset::{
+    Clash, ColumnPolicy, Combine, DeletePolicy, Deletes, Direction, Granularity, Policy, SideName,
+    Strategy,
+};
 use lockstep_engine::hub::{HubDecision, HubReconciled, Spoke, reconcile_hub};
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::Side;

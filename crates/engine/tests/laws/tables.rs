@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lockstep_engine::conflict::Lost;
-use lockstep_engine::dataset::*;
+use lockstep_engine::dataset::{
+    Clash, ColumnPolicy, Combine, DeletePolicy, Deletes, Direction, Drift, Granularity, Policy,
+    SideName, Strategy,
+};
 use lockstep_engine::decision::{Choice, Decision, Decisions};
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{
