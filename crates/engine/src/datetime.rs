@@ -51,8 +51,12 @@ impl DateTime {
     }
 
     fn shifted(&self) -> Option<civil::DateTime> {
-        let minutes = i64::from(self.offset.unwrap_or(0));
-        self.civil.checked_sub(SignedDuration::from_mins(minutes)).ok()
+        match self.offset {
+            None | Some(0) => Some(self.civil),
+            Some(minutes) => {
+                self.civil.checked_sub(SignedDuration::from_mins(i64::from(minutes))).ok()
+            }
+        }
     }
 
     fn sort_key(&self) -> (bool, civil::DateTime) {

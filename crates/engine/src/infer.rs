@@ -127,8 +127,13 @@ pub fn infer(snapshots: &[&Snapshot], declared: &[Declared]) -> (Schema, Vec<Inf
     } else {
         declared
     };
+    let sides: Vec<Vec<Evidence>> = snapshots
+        .par_iter()
+        .enumerate()
+        .map(|(side, snapshot)| look(snapshot, side, declared))
+        .collect();
     let reasons: Vec<InferReason> =
-        declared.par_iter().map(|column| decide(snapshots, column)).collect();
+        declared.iter().enumerate().map(|(at, column)| decide(column, at, &sides)).collect();
     let typed = declared
         .iter()
         .zip(&reasons)
@@ -213,7 +218,38 @@ fn trim(text: &str) -> &str {
     if plain(bytes.first()) && plain(bytes.last()) { text } else { text.trim() }
 }
 
-fn decide(snapshots: &[&Snapshot], declared: &Declared) -> InferReason {
+/// Reads a snapshot once, each row until its last column whose type is still open.
+fn look(snapshot: &Snapshot, side: usize, declared: &[Declared]) -> Vec<Evidence> {
+    let mut evidence = vec![Evidence::default(); declared.len()];
+    let position = |declared: &Declared| snapshot.position(declared.source(side)?);
+    let wanted = declared.iter().enumerate().filter(|(_, declared)| !declared.typed);
+    let mut open: Vec<(usize, usize)> =
+        wanted.filter_map(|(at, declared)| Some((position(declared)?, at))).collect();
+    open.sort_unstable();
+    for row in 0..snapshot.len() {
+        if open.is_empty() {
+            break;
+        }
+        let (mut cells, mut next) = (snapshot.row(row), 0);
+        open.retain(|&(source, at)| {
+            let (Some(evidence), Some(declared)) = (evidence.get_mut(at), declared.get(at)) else {
+                return false;
+            };
+            // Two columns may be read from one: the second finds the cell passed and looks it up.
+            let cell = if source >= next {
+                cells.nth(source - next)
+            } else {
+                Some(snapshot.cell(row, source))
+            };
+            next = next.max(source + 1);
+            evidence.cell(&declared.column, &cell.unwrap_or(Cell::Null), snapshot.origin(row));
+            evidence.exception.is_none()
+        });
+    }
+    evidence
+}
+
+fn decide(declared: &Declared, at: usize, sides: &[Vec<Evidence>]) -> InferReason {
     if declared.typed {
         return InferReason {
             column: declared.column.name.clone(),
@@ -221,19 +257,9 @@ fn decide(snapshots: &[&Snapshot], declared: &Declared) -> InferReason {
             cause: Cause::Declared,
         };
     }
-    let sides = snapshots.iter().enumerate().map(|(side, snapshot)| {
-        let mut evidence = Evidence::default();
-        if let Some(column) = declared.source(side).and_then(|name| snapshot.position(name)) {
-            for row in 0..snapshot.len() {
-                evidence.cell(&declared.column, &snapshot.cell(row, column), snapshot.origin(row));
-                if evidence.exception.is_some() {
-                    break;
-                }
-            }
-        }
-        evidence
-    });
-    conclude(&declared.column.name, &sides.collect::<Vec<_>>())
+    let sides: Vec<Evidence> =
+        sides.iter().map(|side| side.get(at).cloned().unwrap_or_default()).collect();
+    conclude(&declared.column.name, &sides)
 }
 
 /// Decides a column's type from what its sides say.

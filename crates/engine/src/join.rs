@@ -48,9 +48,7 @@ impl Joined {
             .blanks
             .iter()
             .filter(|(at, _)| *at == view)
-            .map(|(_, row)| Finding::BlankKey {
-                row: seen.origin(*row),
-            });
+            .map(|(_, row)| Finding::BlankKey { row: seen.origin(*row) });
         let repeated = self.duplicates.iter().filter_map(|duplicate| {
             let rows = duplicate.rows.get(view).filter(|rows| rows.len() > 1)?;
             Some(Finding::DuplicateKey {
@@ -67,26 +65,19 @@ impl Joined {
 /// Rows are equal when every column has equal values in all the views that map it. Equality is typed: digests only
 /// save the work for rows whose bytes are the same.
 pub fn join(views: &[Option<&View<'_>>]) -> Joined {
-    let present: Vec<(usize, &View<'_>)> = views
-        .iter()
-        .enumerate()
-        .filter_map(|(at, view)| Some((at, (*view)?)))
-        .collect();
+    let present: Vec<(usize, &View<'_>)> =
+        views.iter().enumerate().filter_map(|(at, view)| Some((at, (*view)?))).collect();
     let Some((_, first)) = present.first() else {
         return Joined::default();
     };
     let columns = Columns::new(first.schema(), &present);
-    let indexed: Vec<(Index, Vec<usize>)> = present
-        .par_iter()
-        .map(|(_, view)| index(view, &columns.everywhere))
-        .collect();
+    let indexed: Vec<(Index, Vec<usize>)> =
+        present.par_iter().map(|(_, view)| index(view, &columns.everywhere)).collect();
     let shards: Vec<Joined> = (0..SHARDS)
         .into_par_iter()
         .map(|shard| {
-            let sides: Vec<&[Entry]> = indexed
-                .iter()
-                .map(|(index, _)| index.shard(shard))
-                .collect();
+            let sides: Vec<&[Entry]> =
+                indexed.iter().map(|(index, _)| index.shard(shard)).collect();
             join_shard(&sides, &present, views.len(), &columns)
         })
         .collect();
@@ -99,9 +90,7 @@ pub fn join(views: &[Option<&View<'_>>]) -> Joined {
     joined.rows.par_sort_unstable_by(|a, b| a.key.cmp(&b.key));
     joined.duplicates.sort_unstable_by(|a, b| a.key.cmp(&b.key));
     for ((at, _), (_, blanks)) in present.iter().zip(indexed) {
-        joined
-            .blanks
-            .extend(blanks.into_iter().map(|row| (*at, row)));
+        joined.blanks.extend(blanks.into_iter().map(|row| (*at, row)));
     }
     joined
 }
@@ -116,21 +105,12 @@ struct Columns {
 
 impl Columns {
     fn new(schema: &Schema, views: &[(usize, &View<'_>)]) -> Columns {
-        let count = |column: &usize| {
-            views
-                .iter()
-                .filter(|(_, view)| view.is_mapped(*column))
-                .count()
-        };
+        let count =
+            |column: &usize| views.iter().filter(|(_, view)| view.is_mapped(*column)).count();
         let all = 0..schema.columns.len();
         Columns {
-            everywhere: all
-                .clone()
-                .filter(|column| count(column) == views.len())
-                .collect(),
-            somewhere: all
-                .filter(|column| (2..views.len()).contains(&count(column)))
-                .collect(),
+            everywhere: all.clone().filter(|column| count(column) == views.len()).collect(),
+            somewhere: all.filter(|column| (2..views.len()).contains(&count(column))).collect(),
         }
     }
 }
@@ -138,13 +118,15 @@ impl Columns {
 fn index(view: &View<'_>, columns: &[usize]) -> (Index, Vec<usize>) {
     let snapshot = view.snapshot();
     let identity = view.is_identity(columns);
+    // Where the packed row is hashed as it lies, only the cells of the key are looked at.
+    let needed = if identity { view.cells_of_key() } else { usize::MAX };
     let (mut index, mut blanks) = (Index::new(view.len()), Vec::new());
     let (mut parts, mut scratch) = (Vec::new(), Vec::new());
     for row in 0..view.len() {
         let packed = snapshot.packed(row);
         parts.clear();
         let mut rest = packed;
-        parts.extend(std::iter::from_fn(|| pack::take(&mut rest)));
+        parts.extend(std::iter::from_fn(|| pack::take(&mut rest)).take(needed));
         let Some(key) = view.key_digest(&parts, &mut scratch) else {
             blanks.push(row);
             continue;
@@ -174,11 +156,7 @@ fn join_shard(
         let rows: Vec<Option<usize>> = (0..views.len())
             .map(|side| group.entry(side).map(|entry| entry.place as usize))
             .collect();
-        let doubtful: &[usize] = if group.is_same() {
-            &[]
-        } else {
-            &columns.everywhere
-        };
+        let doubtful: &[usize] = if group.is_same() { &[] } else { &columns.everywhere };
         let complete: Option<Vec<usize>> = rows.iter().copied().collect();
         if complete.is_some_and(|rows| {
             equal(views, &rows, doubtful) && equal(views, &rows, &columns.somewhere)
@@ -200,31 +178,20 @@ fn duplicate(
     views: &[(usize, &View<'_>)],
     width: usize,
 ) -> Option<DuplicateKey> {
-    let first: Vec<Option<usize>> = (0..views.len())
-        .map(|side| group.entry(side).map(|entry| entry.place as usize))
-        .collect();
+    let first: Vec<Option<usize>> =
+        (0..views.len()).map(|side| group.entry(side).map(|entry| entry.place as usize)).collect();
     let mut rows = vec![Vec::new(); width];
     for (side, (at, _)) in views.iter().enumerate() {
         if let Some(slot) = rows.get_mut(*at) {
-            *slot = group
-                .places(side)
-                .into_iter()
-                .map(|place| place as usize)
-                .collect();
+            *slot = group.places(side).into_iter().map(|place| place as usize).collect();
             slot.sort_unstable();
         }
     }
-    Some(DuplicateKey {
-        key: key(views, &first)?,
-        rows,
-    })
+    Some(DuplicateKey { key: key(views, &first)?, rows })
 }
 
 fn key(views: &[(usize, &View<'_>)], rows: &[Option<usize>]) -> Option<Key> {
-    views
-        .iter()
-        .zip(rows)
-        .find_map(|((_, view), row)| row.map(|row| view.key(row)))
+    views.iter().zip(rows).find_map(|((_, view), row)| row.map(|row| view.key(row)))
 }
 
 /// Returns whether the views that map each of the columns have equal values in it.
@@ -232,11 +199,8 @@ fn equal(views: &[(usize, &View<'_>)], rows: &[usize], columns: &[usize]) -> boo
     if columns.is_empty() {
         return true;
     }
-    let cells: Vec<Vec<Option<Cell<'_>>>> = views
-        .iter()
-        .zip(rows)
-        .map(|((_, view), row)| view.mapped_cells(*row))
-        .collect();
+    let cells: Vec<Vec<Option<Cell<'_>>>> =
+        views.iter().zip(rows).map(|((_, view), row)| view.mapped_cells(*row)).collect();
     columns.iter().all(|&column| {
         let mut voices = cells
             .iter()

@@ -24,10 +24,7 @@ pub struct Mapping {
 impl Mapping {
     /// Returns a mapping.
     pub fn new(column: impl Into<String>, source: impl Into<String>) -> Mapping {
-        Mapping {
-            column: column.into(),
-            source: source.into(),
-        }
+        Mapping { column: column.into(), source: source.into() }
     }
 }
 
@@ -114,11 +111,7 @@ impl Snapshot {
                 return Err(ViewError::KeyNotMapped { name });
             }
         }
-        Ok(View {
-            snapshot: self,
-            schema,
-            sources,
-        })
+        Ok(View { snapshot: self, schema, sources })
     }
 
     /// Sees the snapshot through a schema, each column by its own name; columns that are missing have no opinion.
@@ -127,11 +120,7 @@ impl Snapshot {
     /// When a key column is missing, or several columns have the name of one of the schema.
     pub fn view_by_name<'a>(&'a self, schema: &'a Schema) -> Result<View<'a>, ViewError> {
         let is_key = |name: &str| {
-            schema
-                .key
-                .iter()
-                .filter_map(|&key| schema.columns.get(key))
-                .any(|c| c.name == name)
+            schema.key.iter().filter_map(|&key| schema.columns.get(key)).any(|c| c.name == name)
         };
         let present =
             |column: &&Column| self.position(&column.name).is_some() || is_key(&column.name);
@@ -147,15 +136,11 @@ impl Snapshot {
     fn source(&self, name: &str) -> Result<usize, ViewError> {
         let names = || self.headers().iter().map(String::as_str);
         match names().filter(|header| *header == name).count() {
-            0 => Err(ViewError::NoSource {
-                name: name.to_owned(),
-                nearest: nearest(name, names()),
-            }),
+            0 => {
+                Err(ViewError::NoSource { name: name.to_owned(), nearest: nearest(name, names()) })
+            }
             1 => Ok(self.position(name).unwrap_or_default()),
-            count => Err(ViewError::Ambiguous {
-                name: name.to_owned(),
-                count,
-            }),
+            count => Err(ViewError::Ambiguous { name: name.to_owned(), count }),
         }
     }
 }
@@ -193,10 +178,7 @@ impl<'a> View<'a> {
 
     /// Returns one typed cell; null for a column that is not mapped.
     pub fn cell(&self, row: usize, column: usize) -> Value {
-        match (
-            self.sources.get(column).copied().flatten(),
-            self.schema.columns.get(column),
-        ) {
+        match (self.sources.get(column).copied().flatten(), self.schema.columns.get(column)) {
             (Some(source), Some(column)) => column.value(&self.snapshot.cell(row, source)),
             _ => Value::Null,
         }
@@ -205,11 +187,8 @@ impl<'a> View<'a> {
     /// Returns a row's values, one for each column of the schema.
     pub fn row(&self, row: usize) -> Row {
         let cells: Vec<Cell<'_>> = self.snapshot.row(row).collect();
-        let source = |index: Option<usize>| {
-            index
-                .and_then(|index| cells.get(index))
-                .unwrap_or(&Cell::Null)
-        };
+        let source =
+            |index: Option<usize>| index.and_then(|index| cells.get(index)).unwrap_or(&Cell::Null);
         self.schema
             .columns
             .iter()
@@ -221,10 +200,7 @@ impl<'a> View<'a> {
     /// Returns a row's cells by column of the schema; `None` for columns that are not mapped.
     pub(crate) fn mapped_cells(&self, row: usize) -> Vec<Option<Cell<'a>>> {
         let cells: Vec<Cell<'a>> = self.snapshot.row(row).collect();
-        self.sources
-            .iter()
-            .map(|source| cells.get((*source)?).copied())
-            .collect()
+        self.sources.iter().map(|source| cells.get((*source)?).copied()).collect()
     }
 
     /// Returns a row's key.
@@ -241,12 +217,8 @@ impl<'a> View<'a> {
     ) -> Option<u128> {
         scratch.clear();
         for &column in &self.schema.key {
-            let (kind, text) = self
-                .sources
-                .get(column)
-                .copied()
-                .flatten()
-                .and_then(|source| parts.get(source))?;
+            let (kind, text) =
+                self.sources.get(column).copied().flatten().and_then(|source| parts.get(source))?;
             put_key_part(
                 scratch,
                 self.schema.columns.get(column)?,
@@ -269,23 +241,23 @@ impl<'a> View<'a> {
     ) -> u128 {
         scratch.clear();
         for &index in columns {
-            let part = self
-                .sources
-                .get(index)
-                .copied()
-                .flatten()
-                .and_then(|source| parts.get(source));
+            let part =
+                self.sources.get(index).copied().flatten().and_then(|source| parts.get(source));
             let (kind, text) = part.copied().unwrap_or((Kind::Null, b""));
             pack::put(
                 scratch,
-                self.schema
-                    .columns
-                    .get(index)
-                    .map_or(kind, |column| hashed_kind(column, kind)),
+                self.schema.columns.get(index).map_or(kind, |column| hashed_kind(column, kind)),
                 text,
             );
         }
         xxh3_128(scratch)
+    }
+
+    /// Returns how many cells at the beginning of a snapshot's row hold the whole key.
+    pub(crate) fn cells_of_key(&self) -> usize {
+        let sources =
+            self.schema.key.iter().filter_map(|&key| self.sources.get(key).copied().flatten());
+        sources.max().map_or(0, |last| last + 1)
     }
 
     /// Returns whether the columns in this order are the snapshot's own, so that a packed row is its hashed form.
@@ -330,9 +302,8 @@ pub(crate) fn put_key_part(
     match key.as_values() {
         [] | [Value::Null] => None,
         [value] => {
-            let text: Cow<'_, str> = value
-                .as_text()
-                .map_or_else(|| value.to_string().into(), Cow::Borrowed);
+            let text: Cow<'_, str> =
+                value.as_text().map_or_else(|| value.to_string().into(), Cow::Borrowed);
             pack::put(out, Kind::Text, text.as_bytes());
             Some(())
         }
