@@ -3,7 +3,7 @@
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use serde_json::{Map, Value};
 
-use super::error::{error, parameter, unsupported};
+use super::error::{error, parameter};
 use super::file::{Content, File};
 use super::{Context, Reply, parse_object, table};
 use crate::http::{ApiError, Call};
@@ -61,7 +61,6 @@ pub(super) fn read_upload(call: &Call) -> Result<Upload, ApiError> {
         call.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let multipart = kind.to_ascii_lowercase().starts_with("multipart/");
     match call.param("uploadType") {
-        Some("resumable") => Err(unsupported("A resumable upload (use uploadType=multipart)")),
         Some("media") | None if !multipart => Ok(Upload {
             metadata: Map::new(),
             mime: if kind.is_empty() { "application/octet-stream" } else { kind }.to_owned(),

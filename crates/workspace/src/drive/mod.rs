@@ -16,6 +16,7 @@ mod permissions;
 mod push;
 mod query;
 mod remove;
+mod resumable;
 mod route;
 mod saved;
 mod shown;
@@ -57,6 +58,10 @@ struct Context<'a, 's> {
 /// Is the answer of a Drive call that went well.
 enum Reply {
     Json(Value),
+    /// The address that the content of a resumable upload goes to.
+    Started(String),
+    /// 308: so many bytes of a resumable upload are here.
+    Incomplete(i64),
     /// 204 without a body.
     Empty,
     Bytes {

@@ -8,7 +8,7 @@ use super::{
     Context, Reply, about, changes, copy, create, error, export, list, media, permissions, push,
     remove,
 };
-use super::{update, v2, watch};
+use super::{resumable, update, v2, watch};
 use crate::app::App;
 use crate::http::{ApiError, Call, decode, json, not_found};
 
@@ -38,6 +38,8 @@ pub(crate) async fn handle(app: App, call: Call) -> Response {
     }
     match reply {
         Ok(Reply::Json(body)) => json(200, &body, pretty),
+        Ok(Reply::Started(address)) => started(&address),
+        Ok(Reply::Incomplete(received)) => incomplete(received),
         Ok(Reply::Empty) => empty(),
         Ok(Reply::Bytes { mime, name, data }) => bytes(&mime, name.as_deref(), data),
         Err(failure) => error::render(&failure),
@@ -76,7 +78,11 @@ fn find(call: &Call) -> Option<(Handler, bool, Vec<String>)> {
     if *version != "v3" {
         return None;
     }
+    let resumable = call.param("uploadType") == Some("resumable");
     let found: (Handler, bool, Vec<String>) = match (upload, method, segments) {
+        (true, "POST", ["files"]) if resumable => (resumable::start, true, ids(&[])),
+        (true, "PATCH", ["files", id]) if resumable => (resumable::start, true, ids(&[id])),
+        (true, "PUT", ["files", ..]) if resumable => (resumable::put, true, ids(&[])),
         (true, "POST", ["files"]) => (create::upload, true, ids(&[])),
         (true, "PATCH" | "PUT", ["files", id]) => (update::upload, true, ids(&[id])),
         (false, "POST", ["files"]) => (create::create, true, ids(&[])),
@@ -136,6 +142,27 @@ fn empty() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    response
+}
+
+/// Returns the answer that starts a resumable upload.
+fn started(address: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    if let Ok(address) = HeaderValue::from_str(address) {
+        response.headers_mut().insert(header::LOCATION, address);
+    }
+    response
+}
+
+/// Returns the answer to a chunk that is not the last.
+fn incomplete(received: i64) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    if received > 0
+        && let Ok(range) = HeaderValue::from_str(&format!("bytes=0-{}", received - 1))
+    {
+        response.headers_mut().insert(header::RANGE, range);
+    }
     response
 }
 

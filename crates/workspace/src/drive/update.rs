@@ -58,7 +58,7 @@ fn first(ids: &[String]) -> &str {
     ids.first().map_or("", String::as_str)
 }
 
-fn change(
+pub(super) fn change(
     context: &mut Context<'_, '_>,
     id: &str,
     metadata: &Map<String, Value>,
