@@ -8,10 +8,10 @@ use std::fmt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::cell::Cell;
 use crate::schema::{Column, ColumnType, Schema};
 use crate::shape::{Types, types_of};
 use crate::snapshot::Snapshot;
+use crate::snapshot::pack::{self, Kind};
 
 /// A column of the schema to be, as far as it is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,50 +172,61 @@ impl Evidence {
     /// Takes a text into account, unless it is blank or one of the column's null texts; returns whether more are needed.
     #[inline]
     pub(crate) fn text(&mut self, column: &Column, text: &str, row: u64) -> bool {
+        self.bytes(column, text.as_bytes(), row)
+    }
+
+    /// Does the same with the bytes of a text, which are looked at as a text only where they must be.
+    #[inline]
+    fn bytes(&mut self, column: &Column, text: &[u8], row: u64) -> bool {
         if self.exception.is_some() {
             return false;
         }
         let trimmed = trim(text);
-        let null = || !column.nulls.is_empty() && column.nulls.iter().any(|null| null == trimmed);
+        let null = || {
+            !column.nulls.is_empty() && column.nulls.iter().any(|null| null.as_bytes() == trimmed)
+        };
         if !trimmed.is_empty() && !null() {
             self.numbers = false;
-            self.take(types_of(trimmed.as_bytes()), trimmed, row);
+            self.take(types_of(trimmed), trimmed, row);
         }
         self.exception.is_none()
     }
 
     #[inline]
-    fn take(&mut self, types: Types, value: &str, row: u64) {
+    fn take(&mut self, types: Types, value: &[u8], row: u64) {
         self.values += 1;
         let left = self.types.and(types);
         if left.is_empty() {
-            self.exception = Some((self.types, row, value.chars().take(60).collect()));
+            let value = String::from_utf8_lossy(value).chars().take(60).collect();
+            self.exception = Some((self.types, row, value));
         }
         self.types = left;
     }
 
-    fn cell(&mut self, column: &Column, cell: &Cell<'_>, row: u64) {
-        match cell {
-            Cell::Null => {}
-            Cell::Text(text) => {
-                self.text(column, text, row);
+    #[inline]
+    fn cell(&mut self, column: &Column, kind: Kind, text: &[u8], row: u64) {
+        match kind {
+            Kind::Null => {}
+            Kind::Text => {
+                self.bytes(column, text, row);
             }
-            Cell::Bool(value) => {
+            Kind::Bool => {
                 self.numbers = false;
-                self.take(Types::BOOL, if *value { "true" } else { "false" }, row);
+                self.take(Types::BOOL, text, row);
             }
-            Cell::Float(_) => self.take(Types::NUMBER, "a number", row),
-            Cell::Number(text) => self.take(Types::NUMBER, text, row),
+            Kind::Number => self.take(Types::NUMBER, text, row),
         }
     }
 }
 
 /// Trims a text; the usual one, without spaces at its ends, is told by two bytes.
 #[inline]
-fn trim(text: &str) -> &str {
+fn trim(text: &[u8]) -> &[u8] {
     let plain = |byte: Option<&u8>| byte.is_some_and(|byte| (b'!'..=b'~').contains(byte));
-    let bytes = text.as_bytes();
-    if plain(bytes.first()) && plain(bytes.last()) { text } else { text.trim() }
+    if plain(text.first()) && plain(text.last()) {
+        return text;
+    }
+    std::str::from_utf8(text).map_or(text, |text| text.trim().as_bytes())
 }
 
 /// Reads a snapshot once, each row until its last column whose type is still open.
@@ -230,19 +241,19 @@ fn look(snapshot: &Snapshot, side: usize, declared: &[Declared]) -> Vec<Evidence
         if open.is_empty() {
             break;
         }
-        let (mut cells, mut next) = (snapshot.row(row), 0);
+        let (mut rest, mut next, mut cell) = (snapshot.packed(row), 0, None);
         open.retain(|&(source, at)| {
             let (Some(evidence), Some(declared)) = (evidence.get_mut(at), declared.get(at)) else {
                 return false;
             };
-            // Two columns may be read from one: the second finds the cell passed and looks it up.
-            let cell = if source >= next {
-                cells.nth(source - next)
-            } else {
-                Some(snapshot.cell(row, source))
-            };
-            next = next.max(source + 1);
-            evidence.cell(&declared.column, &cell.unwrap_or(Cell::Null), snapshot.origin(row));
+            // Two columns may be read from one: the second finds the cell taken already.
+            while next <= source {
+                cell = pack::take(&mut rest);
+                next += 1;
+            }
+            if let Some((kind, text)) = cell {
+                evidence.cell(&declared.column, kind, text, snapshot.origin(row));
+            }
             evidence.exception.is_none()
         });
     }

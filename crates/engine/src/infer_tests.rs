@@ -1,4 +1,5 @@
 use super::*;
+use crate::cell::Cell;
 use crate::snapshot::SnapshotBuilder;
 
 fn column(cells: &[Cell<'_>]) -> Snapshot {
@@ -8,12 +9,7 @@ fn column(cells: &[Cell<'_>]) -> Snapshot {
 }
 
 fn texts(texts: &[&str]) -> Snapshot {
-    column(
-        &texts
-            .iter()
-            .map(|text| Cell::Text(text))
-            .collect::<Vec<_>>(),
-    )
+    column(&texts.iter().map(|text| Cell::Text(text)).collect::<Vec<_>>())
 }
 
 fn reason(left: &Snapshot, right: &Snapshot) -> String {
@@ -25,11 +21,7 @@ fn reason(left: &Snapshot, right: &Snapshot) -> String {
 #[test]
 fn types_over_both_sides() {
     for (left, right, expected) in [
-        (
-            &["10.50", ""][..],
-            &["10.5", " 3 "][..],
-            "'c' is number: all 3 values are",
-        ),
+        (&["10.50", ""][..], &["10.5", " 3 "][..], "'c' is number: all 3 values are"),
         (
             &["1"],
             &["", "x"],
@@ -45,26 +37,14 @@ fn types_over_both_sides() {
             &[],
             "'c' is text: 'N/A' (left, row 2) is no clear number like the values before it",
         ),
-        (
-            &["true"],
-            &["TRUE", "false"],
-            "'c' is bool: all 3 values are",
-        ),
-        (
-            &["2024-01-15"],
-            &["2024-01-16"],
-            "'c' is date: all 2 values are",
-        ),
+        (&["true"], &["TRUE", "false"], "'c' is bool: all 3 values are"),
+        (&["2024-01-15"], &["2024-01-16"], "'c' is date: all 2 values are"),
         (
             &["2024-01-15", "2024-01-15T10:00"],
             &[],
             "'c' is text: '2024-01-15T10:00' (left, row 2) is no clear date like the values before it",
         ),
-        (
-            &["2024-01-15T10:00Z"],
-            &["2024-01-15 10:00"],
-            "'c' is dateTime: all 2 values are",
-        ),
+        (&["2024-01-15T10:00Z"], &["2024-01-15 10:00"], "'c' is dateTime: all 2 values are"),
         (&["10:00"], &[], "'c' is time: its only value is"),
         (&["", " "], &[], "'c' is text: it has no values to judge by"),
         (
@@ -73,11 +53,7 @@ fn types_over_both_sides() {
             "'c' is text: 'bool values' (right, row 0) is no clear number like the values before it",
         ),
     ] {
-        assert_eq!(
-            reason(&texts(left), &texts(right)),
-            expected,
-            "{left:?} {right:?}"
-        );
+        assert_eq!(reason(&texts(left), &texts(right)), expected, "{left:?} {right:?}");
     }
 }
 
@@ -88,10 +64,7 @@ fn sheet_serials_meet_dates() {
         reason(&sheet, &texts(&["2024-01-15"])),
         "'c' is date: the numbers on one side are serials of the date values on another"
     );
-    assert_eq!(
-        reason(&sheet, &texts(&["45306"])),
-        "'c' is number: all 2 values are"
-    );
+    assert_eq!(reason(&sheet, &texts(&["45306"])), "'c' is number: all 2 values are");
     assert!(reason(&texts(&["45306"]), &texts(&["2024-01-15"])).starts_with("'c' is text"));
     assert_eq!(
         reason(&column(&[Cell::Bool(true)]), &texts(&["TRUE"])),
@@ -104,34 +77,18 @@ fn declarations_count() {
     let (left, right) = (texts(&["NA", "1"]), texts(&["2"]));
     let mut declared = Declared::untyped("c");
     declared.column.nulls = vec!["NA".into()];
-    assert_eq!(
-        infer(&[&left, &right], &[declared]).1[0].ty,
-        ColumnType::Number
-    );
+    assert_eq!(infer(&[&left, &right], &[declared]).1[0].ty, ColumnType::Number);
     let declared = Declared::typed(Column::new("c", ColumnType::Date));
-    assert_eq!(
-        infer(&[&left, &right], &[declared]).1[0].to_string(),
-        "'c' is date: declared"
-    );
-    let renamed = Declared {
-        sources: vec![Some("c".into()), None],
-        ..Declared::untyped("other")
-    };
-    assert_eq!(
-        infer(&[&texts(&["1"]), &texts(&["x"])], &[renamed]).1[0].ty,
-        ColumnType::Number
-    );
+    assert_eq!(infer(&[&left, &right], &[declared]).1[0].to_string(), "'c' is date: declared");
+    let renamed = Declared { sources: vec![Some("c".into()), None], ..Declared::untyped("other") };
+    assert_eq!(infer(&[&texts(&["1"]), &texts(&["x"])], &[renamed]).1[0].ty, ColumnType::Number);
 }
 
 #[test]
 fn columns_are_those_of_any_side() {
     let left = SnapshotBuilder::new(["id", "", "a"]).finish();
     let right = SnapshotBuilder::new(["b", "id"]).finish();
-    let names: Vec<String> = infer(&[&left, &right], &[])
-        .0
-        .columns
-        .into_iter()
-        .map(|c| c.name)
-        .collect();
+    let names: Vec<String> =
+        infer(&[&left, &right], &[]).0.columns.into_iter().map(|c| c.name).collect();
     assert_eq!(names, ["id", "a", "b"]);
 }

@@ -153,6 +153,10 @@ fn join_shard(
             joined.duplicates.extend(duplicate(&group, views, width));
             continue;
         }
+        if group.is_same() && columns.somewhere.is_empty() {
+            joined.equal += 1;
+            continue;
+        }
         let rows: Vec<Option<usize>> = (0..views.len())
             .map(|side| group.entry(side).map(|entry| entry.place as usize))
             .collect();

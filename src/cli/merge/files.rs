@@ -1,11 +1,6 @@
 //! Three files, reconciled in memory.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::{self, Read},
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use lockstep_engine::{
     cell::Cell,
@@ -66,17 +61,14 @@ impl Files {
     ) -> Result<Files, String> {
         let options = reading.csv();
         let read = |path: &Path| {
-            let mut bytes = Vec::new();
+            let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
             if path == Path::new("-") {
-                io::stdin()
-                    .lock()
-                    .read_to_end(&mut bytes)
-                    .map_err(|error| format!("stdin: {error}"))?;
-            } else {
-                bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                return snapshot::csv::read_from(io::stdin().lock(), 0, &options)
+                    .map_err(|error| failed(&error));
             }
-            snapshot::csv::read(&bytes, &options)
-                .map_err(|error| format!("{}: {error}", path.display()))
+            let file = fs::File::open(path).map_err(|error| failed(&error))?;
+            let size = file.metadata().map_or(0, |data| usize::try_from(data.len()).unwrap_or(0));
+            snapshot::csv::read_from(file, size, &options).map_err(|error| failed(&error))
         };
         let (left, right, base) = std::thread::scope(|scope| {
             let (left, right) = (scope.spawn(|| read(left)), scope.spawn(|| read(right)));

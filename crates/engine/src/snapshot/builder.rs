@@ -17,16 +17,8 @@ impl SnapshotBuilder {
     pub fn new<S: Into<String>>(headers: impl IntoIterator<Item = S>) -> SnapshotBuilder {
         let headers: Vec<String> = headers.into_iter().map(Into::into).collect();
         let findings = check_headers(&headers);
-        let snapshot = Snapshot {
-            headers,
-            findings,
-            all_text: true,
-            ..Snapshot::default()
-        };
-        SnapshotBuilder {
-            snapshot,
-            next_origin: 1,
-        }
+        let snapshot = Snapshot { headers, findings, all_text: true, ..Snapshot::default() };
+        SnapshotBuilder { snapshot, next_origin: 1 }
     }
 
     /// Reserves room for rows and for the bytes of their cells.
@@ -58,10 +50,7 @@ impl SnapshotBuilder {
         }
         self.close(origin, count);
         if beyond > 0 {
-            self.snapshot.findings.push(Finding::CellsBeyondHeader {
-                row: origin,
-                cells: beyond,
-            });
+            self.snapshot.findings.push(Finding::CellsBeyondHeader { row: origin, cells: beyond });
         }
     }
 
@@ -110,36 +99,16 @@ mod tests {
     fn rows_are_squared_to_the_header() {
         let mut builder = SnapshotBuilder::new(["a", "b"]);
         builder.push([Cell::Text("1")]);
-        builder.push_at(
-            7,
-            [
-                Cell::Float(2.0),
-                Cell::Bool(true),
-                Cell::Null,
-                Cell::Text(""),
-            ],
-        );
+        builder.push_at(7, [Cell::Float(2.0), Cell::Bool(true), Cell::Null, Cell::Text("")]);
         builder.push([Cell::Null, Cell::Text("x"), Cell::Text("lost")]);
         let snapshot = builder.finish();
         assert_eq!(snapshot.len(), 3);
-        assert_eq!(
-            snapshot.row(0).collect::<Vec<_>>(),
-            [Cell::Text("1"), Cell::Null]
-        );
-        assert_eq!(
-            snapshot.row(1).collect::<Vec<_>>(),
-            [Cell::Number("2"), Cell::Bool(true)]
-        );
+        assert_eq!(snapshot.row(0).collect::<Vec<_>>(), [Cell::Text("1"), Cell::Null]);
+        assert_eq!(snapshot.row(1).collect::<Vec<_>>(), [Cell::Number("2"), Cell::Bool(true)]);
         assert_eq!(snapshot.cell(2, 1), Cell::Text("x"));
-        assert_eq!(
-            (snapshot.cell(2, 2), snapshot.cell(9, 0)),
-            (Cell::Null, Cell::Null)
-        );
+        assert_eq!((snapshot.cell(2, 2), snapshot.cell(9, 0)), (Cell::Null, Cell::Null));
         assert_eq!([0, 1, 2, 3].map(|row| snapshot.origin(row)), [1, 7, 8, 0]);
-        assert_eq!(
-            snapshot.findings(),
-            [Finding::CellsBeyondHeader { row: 8, cells: 1 }]
-        );
+        assert_eq!(snapshot.findings(), [Finding::CellsBeyondHeader { row: 8, cells: 1 }]);
     }
 
     #[test]

@@ -67,9 +67,7 @@ impl Snapshot {
     pub fn cell(&self, row: usize, column: usize) -> Cell<'_> {
         let mut bytes = self.packed(row);
         let mut parts = std::iter::from_fn(|| pack::take(&mut bytes));
-        parts
-            .nth(column)
-            .map_or(Cell::Null, |(kind, text)| pack::cell(kind, text))
+        parts.nth(column).map_or(Cell::Null, |(kind, text)| pack::cell(kind, text))
     }
 
     /// Returns a BLAKE3 hash, in hex, of the headers and of all cells in their order.
@@ -79,9 +77,7 @@ impl Snapshot {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&(self.headers.len() as u64).to_le_bytes());
         for header in &self.headers {
-            hasher
-                .update(&(header.len() as u64).to_le_bytes())
-                .update(header.as_bytes());
+            hasher.update(&(header.len() as u64).to_le_bytes()).update(header.as_bytes());
         }
         hasher.update(&self.arena);
         hasher.finalize().to_hex().to_string()
@@ -93,11 +89,8 @@ impl Snapshot {
     }
 
     pub(crate) fn packed(&self, row: usize) -> &[u8] {
-        let start = row
-            .checked_sub(1)
-            .and_then(|before| self.ends.get(before))
-            .copied()
-            .unwrap_or(0);
+        let start =
+            row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         let end = self.ends.get(row).copied().unwrap_or(start);
         self.arena.get(start..end).unwrap_or_default()
     }

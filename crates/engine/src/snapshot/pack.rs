@@ -127,10 +127,7 @@ mod tests {
             take(&mut rest)
                 .map(|(kind, text)| (kind, std::str::from_utf8(text).unwrap().to_owned()))
         };
-        assert_eq!(
-            next(),
-            Some((Kind::Number, "1000000000000000000000".into()))
-        );
+        assert_eq!(next(), Some((Kind::Number, "1000000000000000000000".into())));
         assert_eq!(next(), Some((Kind::Number, "10.5".into())));
         assert_eq!(next(), Some((Kind::Text, "NaN".into())));
         assert_eq!(next(), Some((Kind::Text, "oops".into())));
@@ -138,11 +135,8 @@ mod tests {
 
     #[test]
     fn damaged_bytes_end_the_row() {
-        for damaged in [
-            &b"\x80"[..],
-            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
-            b"\x14a",
-        ] {
+        for damaged in [&b"\x80"[..], b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", b"\x14a"]
+        {
             assert_eq!(take(&mut &*damaged), None);
         }
     }

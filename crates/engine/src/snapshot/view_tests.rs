@@ -2,19 +2,12 @@ use super::*;
 use crate::snapshot::SnapshotBuilder;
 
 fn schema(columns: &[(&str, ColumnType)], key: &[usize]) -> Schema {
-    Schema::new(
-        columns
-            .iter()
-            .map(|(name, ty)| Column::new(*name, *ty))
-            .collect(),
-        key.to_vec(),
-    )
+    Schema::new(columns.iter().map(|(name, ty)| Column::new(*name, *ty)).collect(), key.to_vec())
 }
 
 fn snapshot(headers: &[&str], rows: &[&[Cell<'_>]]) -> Snapshot {
     let mut builder = SnapshotBuilder::new(headers.iter().copied());
-    rows.iter()
-        .for_each(|row| builder.push(row.iter().copied()));
+    rows.iter().for_each(|row| builder.push(row.iter().copied()));
     builder.finish()
 }
 
@@ -26,23 +19,15 @@ fn parts(snapshot: &Snapshot, row: usize) -> Vec<(Kind, &[u8])> {
 #[test]
 fn cells_are_typed_through_the_mapping() {
     let schema = schema(
-        &[
-            ("id", ColumnType::Number),
-            ("when", ColumnType::Date),
-            ("gone", ColumnType::Text),
-        ],
+        &[("id", ColumnType::Number), ("when", ColumnType::Date), ("gone", ColumnType::Text)],
         &[0],
     );
     let snapshot = snapshot(
         &["Date", "Nr", "other"],
         &[&[Cell::Float(45306.0), Cell::Text("007"), Cell::Text("x")]],
     );
-    let view = snapshot
-        .view(
-            &schema,
-            &[Mapping::new("id", "Nr"), Mapping::new("when", "Date")],
-        )
-        .unwrap();
+    let view =
+        snapshot.view(&schema, &[Mapping::new("id", "Nr"), Mapping::new("when", "Date")]).unwrap();
     assert_eq!(
         view.row(0).iter().map(Value::to_string).collect::<Vec<_>>(),
         ["7", "2024-01-15", ""]
@@ -54,10 +39,7 @@ fn cells_are_typed_through_the_mapping() {
 
 #[test]
 fn mapping_errors_name_the_nearest() {
-    let schema = schema(
-        &[("id", ColumnType::Text), ("name", ColumnType::Text)],
-        &[0],
-    );
+    let schema = schema(&[("id", ColumnType::Text), ("name", ColumnType::Text)], &[0]);
     let snapshot = snapshot(&["id", "Name", "x", "x"], &[]);
     let error = |mappings: &[Mapping]| snapshot.view(&schema, mappings).unwrap_err().to_string();
     assert_eq!(
@@ -81,15 +63,11 @@ fn mapping_errors_name_the_nearest() {
 
 #[test]
 fn key_digests_are_equal_where_keys_are() {
-    let texts = [
-        "7", "07", " 7", "7.0", "seven", "70", "a", "A", "a ", "é", "e\u{301}", "\u{1}", "", " ",
-    ];
+    let texts =
+        ["7", "07", " 7", "7.0", "seven", "70", "a", "A", "a ", "é", "e\u{301}", "\u{1}", "", " "];
     for ty in [ColumnType::Text, ColumnType::Number, ColumnType::Bool] {
         for fold in [false, true] {
-            let schema = Schema {
-                fold_key_case: fold,
-                ..schema(&[("k", ty)], &[0])
-            };
+            let schema = Schema { fold_key_case: fold, ..schema(&[("k", ty)], &[0]) };
             let rows: Vec<[Cell<'_>; 1]> = texts
                 .iter()
                 .map(|t| [Cell::Text(t)])
@@ -100,12 +78,7 @@ fn key_digests_are_equal_where_keys_are() {
             let mut scratch = Vec::new();
             for a in 0..view.len() {
                 let digest = view.key_digest(&parts(&snapshot, a), &mut scratch);
-                assert_eq!(
-                    digest.is_none(),
-                    view.key(a).is_blank(),
-                    "{ty} {:?}",
-                    rows[a]
-                );
+                assert_eq!(digest.is_none(), view.key(a).is_blank(), "{ty} {:?}", rows[a]);
                 for b in 0..view.len() {
                     let other = view.key_digest(&parts(&snapshot, b), &mut scratch);
                     assert_eq!(
@@ -136,30 +109,16 @@ fn equal_row_digests_mean_equal_values() {
     use ColumnType::*;
     for ty in [Text, Number, Bool, Date, Time, DateTime, List] {
         for keep_blank in [false, true] {
-            let schema = Schema::new(
-                vec![Column {
-                    keep_blank,
-                    ..Column::new("c", ty)
-                }],
-                vec![],
-            );
-            let snapshot = snapshot(
-                &["c"],
-                &cells.iter().map(std::slice::from_ref).collect::<Vec<_>>(),
-            );
+            let schema = Schema::new(vec![Column { keep_blank, ..Column::new("c", ty) }], vec![]);
+            let snapshot =
+                snapshot(&["c"], &cells.iter().map(std::slice::from_ref).collect::<Vec<_>>());
             let view = snapshot.view_by_name(&schema).unwrap();
             let mut scratch = Vec::new();
             let mut digest = |row| view.row_digest(&parts(&snapshot, row), &[0], &mut scratch);
             for a in 0..cells.len() {
                 for b in 0..cells.len() {
                     if digest(a) == digest(b) {
-                        assert_eq!(
-                            view.row(a),
-                            view.row(b),
-                            "{ty} {:?} {:?}",
-                            cells[a],
-                            cells[b]
-                        );
+                        assert_eq!(view.row(a), view.row(b), "{ty} {:?} {:?}", cells[a], cells[b]);
                     }
                 }
             }
@@ -172,10 +131,7 @@ fn field_boundaries_count() {
     let schema = schema(&[("a", ColumnType::Text), ("b", ColumnType::Text)], &[0, 1]);
     let snapshot = snapshot(
         &["a", "b"],
-        &[
-            &[Cell::Text("ab"), Cell::Text("c")],
-            &[Cell::Text("a"), Cell::Text("bc")],
-        ],
+        &[&[Cell::Text("ab"), Cell::Text("c")], &[Cell::Text("a"), Cell::Text("bc")]],
     );
     let view = snapshot.view_by_name(&schema).unwrap();
     let mut scratch = Vec::new();
