@@ -12,4 +12,5 @@ mod sheet_tools;
 mod stdio;
 mod stdio_calls;
 mod support;
+mod sync_one_way;
 mod workspace_clients;
