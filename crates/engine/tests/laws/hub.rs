@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lockstep_engine::dataset::{
-    Clash, ColumnPolicy, Combine, DeletePolicy, Deletes, Direction, Granularity, Policy, SideName,
-    Strategy,
+    Clash, ColumnPolicy, Combine, Deletes, Direction, Granularity, Policy, SideName, Strategy,
 };
 use lockstep_engine::hub::{HubDecision, HubReconciled, Spoke, reconcile_hub};
 use lockstep_engine::key::Key;

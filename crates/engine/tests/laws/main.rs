@@ -1,13 +1,20 @@
 //! The laws of reconciliation (the design's list of sixteen), over a small domain completely and over random tables.
 
+#[cfg(test)]
 mod check;
+#[cfg(test)]
 mod exhaustive;
+#[cfg(test)]
 mod hub;
+#[cfg(test)]
 mod policies;
+#[cfg(test)]
 mod tables;
+#[cfg(test)]
 mod world;
 
 /// 10,000 cases of each property, or as many as `PROPTEST_CASES` says.
+#[cfg(test)]
 fn cases() -> proptest::test_runner::Config {
     let cases =
         std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(10_000);
