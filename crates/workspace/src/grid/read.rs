@@ -106,24 +106,6 @@ impl Grid {
         Ok(Window { parts })
     }
 
-    /// Returns a copy of one cell; a blank one where there is none.
-    pub(crate) fn cell(
-        &self,
-        blocks: &mut dyn Blocks,
-        row: u32,
-        column: u32,
-    ) -> Result<Cell, ApiError> {
-        let mut found = Cell::default();
-        self.window(blocks, row, row + 1)?.each(&mut |_, line| {
-            line.each(&mut |at, cell| {
-                if at == column {
-                    found = cell.to_cell();
-                }
-            })
-        })?;
-        Ok(found)
-    }
-
     /// Returns copies of the rows `start..end`, each cut to the columns that hold something.
     pub(crate) fn copy_rows(
         &self,
