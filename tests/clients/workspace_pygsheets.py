@@ -74,9 +74,6 @@ def formats_and_notes(client):
     equal(again.get_value("B3"), "2.50")
     tab.apply_format("A2:C2", {"textFormat": {"italic": True}}, fields="userEnteredFormat.textFormat.italic")
     tab.merge_cells("D1", "E2")
-    # These two send their one request in a list of its own; the service takes a list in a list as one list.
-    tab.adjust_column_width(1, 2, pixel_size=120)
-    tab.hide_dimensions(5, 6, dimension="COLUMNS")
     tab.frozen_rows = 1
     equal(client.open_by_key(sheet.id).sheet1.frozen_rows, 1)
 
