@@ -3,6 +3,9 @@
 //! Each test runs for a second; `LOCKSTEP_FUZZ_SECONDS=600 cargo test -p lockstep-engine --release --test fuzz` runs
 //! each of them for ten minutes. The seed is printed and can be given back in `LOCKSTEP_FUZZ_SEED`.
 
+// Clippy applies its rules for tests where it sees this.
+#![cfg(test)]
+
 use std::time::{Duration, Instant};
 
 use lockstep_engine::canonical;
