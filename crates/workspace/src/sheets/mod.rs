@@ -14,6 +14,7 @@ mod metadata;
 mod ranges;
 mod render;
 mod stream;
+mod text;
 mod values;
 mod write;
 
