@@ -26,11 +26,7 @@ fn words(digest: u128) -> [u64; 2] {
 impl Entry {
     #[inline]
     pub(crate) fn new(key: u128, row: u128, place: u64) -> Entry {
-        Entry {
-            key: words(key),
-            row: words(row),
-            place,
-        }
+        Entry { key: words(key), row: words(row), place }
     }
 
     /// Returns the shard the entry belongs to.
@@ -57,13 +53,7 @@ impl Entry {
 
     pub(crate) fn to_bytes(self) -> [u8; ENTRY] {
         let mut bytes = [0; ENTRY];
-        let words = [
-            self.key[0],
-            self.key[1],
-            self.row[0],
-            self.row[1],
-            self.place,
-        ];
+        let words = [self.key[0], self.key[1], self.row[0], self.row[1], self.place];
         for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
             to.copy_from_slice(&word.to_le_bytes());
         }
@@ -76,11 +66,7 @@ impl Entry {
             *word = from.try_into().map_or(0, u64::from_le_bytes);
         }
         let [k0, k1, r0, r1, place] = words;
-        Entry {
-            key: [k0, k1],
-            row: [r0, r1],
-            place,
-        }
+        Entry { key: [k0, k1], row: [r0, r1], place }
     }
 }
 
@@ -95,9 +81,7 @@ impl Index {
     pub(crate) fn new(expected: usize) -> Index {
         // A little more than the mean, so that the usual scatter over the shards does not make them grow.
         let each = expected / SHARDS + expected / (SHARDS * 16);
-        Index {
-            shards: (0..SHARDS).map(|_| Vec::with_capacity(each)).collect(),
-        }
+        Index { shards: (0..SHARDS).map(|_| Vec::with_capacity(each)).collect() }
     }
 
     #[inline]

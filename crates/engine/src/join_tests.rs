@@ -11,8 +11,7 @@ type Rows = Vec<(String, String, String)>;
 
 fn snapshot(rows: &Rows) -> Snapshot {
     let mut builder = SnapshotBuilder::new(["id", "n", "t"]);
-    rows.iter()
-        .for_each(|(id, n, t)| builder.push([Cell::Text(id), Cell::Text(n), Cell::Text(t)]));
+    rows.iter().for_each(|(id, n, t)| builder.push([Cell::Text(id), Cell::Text(n), Cell::Text(t)]));
     builder.finish()
 }
 
@@ -38,19 +37,15 @@ fn oracle(views: &[&View<'_>]) -> Joined {
         for row in 0..view.len() {
             match view.key(row) {
                 key if key.is_blank() => joined.blanks.push((at, row)),
-                key => keys
-                    .entry(key)
-                    .or_insert_with(|| vec![Vec::new(); views.len()])[at]
-                    .push(row),
+                key => {
+                    keys.entry(key).or_insert_with(|| vec![Vec::new(); views.len()])[at].push(row)
+                }
             }
         }
     }
     for (key, rows) in keys {
-        let typed: Vec<Option<Row>> = rows
-            .iter()
-            .zip(views)
-            .map(|(rows, view)| Some(view.row(*rows.first()?)))
-            .collect();
+        let typed: Vec<Option<Row>> =
+            rows.iter().zip(views).map(|(rows, view)| Some(view.row(*rows.first()?))).collect();
         if rows.iter().any(|rows| rows.len() > 1) {
             joined.duplicates.push(DuplicateKey { key, rows });
         } else if typed[0].is_some() && typed.iter().all(|row| *row == typed[0]) {
@@ -80,23 +75,14 @@ proptest! {
 
 #[test]
 fn a_missing_view_has_no_rows_and_no_opinion() {
-    let (schema, table) = (
-        schema(),
-        snapshot(&vec![("1".into(), "2".into(), "a".into())]),
-    );
+    let (schema, table) = (schema(), snapshot(&vec![("1".into(), "2".into(), "a".into())]));
     let view = table.view_by_name(&schema).unwrap();
     let joined = join(&[None, Some(&view), Some(&view)]);
     assert_eq!((joined.equal, joined.rows.len()), (1, 0));
     let empty = snapshot(&vec![]);
     let empty = empty.view_by_name(&schema).unwrap();
     let joined = join(&[None, Some(&view), Some(&empty)]);
-    assert_eq!(
-        joined.rows,
-        [JoinedRow {
-            key: view.key(0),
-            rows: vec![None, Some(0), None]
-        }]
-    );
+    assert_eq!(joined.rows, [JoinedRow { key: view.key(0), rows: vec![None, Some(0), None] }]);
     assert_eq!(join(&[None, None]), Joined::default());
 }
 
@@ -105,17 +91,10 @@ fn columns_mapped_in_some_views_are_compared_there() {
     let schema = schema();
     let tables = ["a", "b", "b"].map(|t| snapshot(&vec![("1".into(), "2".into(), t.into())]));
     let narrow = [Mapping::new("id", "id"), Mapping::new("n", "n")];
-    let full = [
-        Mapping::new("id", "id"),
-        Mapping::new("n", "n"),
-        Mapping::new("t", "t"),
-    ];
+    let full = [Mapping::new("id", "id"), Mapping::new("n", "n"), Mapping::new("t", "t")];
     let differing = |mappings: [&[Mapping]; 3]| {
-        let views: Vec<View<'_>> = tables
-            .iter()
-            .zip(mappings)
-            .map(|(table, m)| table.view(&schema, m).unwrap())
-            .collect();
+        let views: Vec<View<'_>> =
+            tables.iter().zip(mappings).map(|(table, m)| table.view(&schema, m).unwrap()).collect();
         join(&views.iter().map(Some).collect::<Vec<_>>()).rows.len()
     };
     assert_eq!(differing([&full, &full, &full]), 1);
@@ -133,16 +112,7 @@ fn findings_name_absolute_rows() {
     }
     let table = builder.finish();
     let view = table.view_by_name(&schema).unwrap();
-    let texts: Vec<String> = join(&[Some(&view)])
-        .findings(0, &view)
-        .iter()
-        .map(Finding::to_string)
-        .collect();
-    assert_eq!(
-        texts,
-        [
-            "row 20 has no complete key",
-            "rows 10, 30 all have the key '1'"
-        ]
-    );
+    let texts: Vec<String> =
+        join(&[Some(&view)]).findings(0, &view).iter().map(Finding::to_string).collect();
+    assert_eq!(texts, ["row 20 has no complete key", "rows 10, 30 all have the key '1'"]);
 }

@@ -92,9 +92,8 @@ impl Number {
         }
         if kept.len() <= 29 && (-28..=28).contains(&exponent) {
             let mantissa: Option<i128> = kept.parse().ok();
-            let power = u32::try_from(exponent.max(0))
-                .ok()
-                .and_then(|power| 10i128.checked_pow(power));
+            let power =
+                u32::try_from(exponent.max(0)).ok().and_then(|power| 10i128.checked_pow(power));
             let scale = u32::try_from(-exponent.min(0)).unwrap_or(0);
             let signed = mantissa
                 .zip(power)
@@ -106,11 +105,7 @@ impl Number {
                 return Ok(Number(Repr::Small(decimal)));
             }
         }
-        Ok(Number(Repr::Large(Box::new(Large {
-            negative,
-            digits: kept.into(),
-            exponent,
-        }))))
+        Ok(Number(Repr::Large(Box::new(Large { negative, digits: kept.into(), exponent }))))
     }
 
     /// Returns sign, significant digits and exponent.
@@ -122,11 +117,7 @@ impl Number {
                 let kept = digits.trim_end_matches('0');
                 let dropped = (digits.len() - kept.len()) as i64;
                 let exponent = dropped - i64::from(decimal.scale());
-                Large {
-                    negative: decimal.is_sign_negative(),
-                    digits: kept.into(),
-                    exponent,
-                }
+                Large { negative: decimal.is_sign_negative(), digits: kept.into(), exponent }
             }
         }
     }
@@ -166,10 +157,7 @@ impl FromStr for Number {
                 if bare.is_empty() || !bare.bytes().all(|b| b.is_ascii_digit()) {
                     return Err(ParseNumberError);
                 }
-                (
-                    mantissa,
-                    exponent.parse::<i32>().map_err(|_| ParseNumberError)?,
-                )
+                (mantissa, exponent.parse::<i32>().map_err(|_| ParseNumberError)?)
             }
             None => (unsigned, 0),
         };
@@ -200,10 +188,7 @@ impl fmt::Display for Number {
         }
         let zeros = usize::try_from(large.exponent.unsigned_abs()).unwrap_or(usize::MAX);
         if zeros.saturating_add(large.digits.len()) > PLAIN_LIMIT.max(large.digits.len() + 40) {
-            let (first, rest) = large
-                .digits
-                .split_at_checked(1)
-                .unwrap_or((&large.digits, ""));
+            let (first, rest) = large.digits.split_at_checked(1).unwrap_or((&large.digits, ""));
             let point = if rest.is_empty() { "" } else { "." };
             return write!(f, "{first}{point}{rest}e{}", large.magnitude() - 1);
         }
@@ -266,11 +251,7 @@ impl TryFrom<f64> for Number {
 
     /// Converts by the shortest decimal that reads back as the same float; fails on NaN and infinities.
     fn try_from(value: f64) -> Result<Number, ParseNumberError> {
-        if value.is_finite() {
-            value.to_string().parse()
-        } else {
-            Err(ParseNumberError)
-        }
+        if value.is_finite() { value.to_string().parse() } else { Err(ParseNumberError) }
     }
 }
 

@@ -44,11 +44,7 @@ pub struct ParseError {
 }
 
 fn shorten(text: &str) -> String {
-    match text
-        .char_indices()
-        .nth(60)
-        .and_then(|(at, _)| text.get(..at))
-    {
+    match text.char_indices().nth(60).and_then(|(at, _)| text.get(..at)) {
         Some(head) => format!("{head}…"),
         None => text.to_owned(),
     }
@@ -73,10 +69,7 @@ impl ColumnType {
             ColumnType::DateTime => parse_datetime(trimmed).map(Value::DateTime),
             ColumnType::List => list::parse(trimmed).map(Value::List),
         };
-        value.ok_or_else(|| ParseError {
-            text: text.into(),
-            ty: self,
-        })
+        value.ok_or_else(|| ParseError { text: text.into(), ty: self })
     }
 
     /// Returns what a value of this type looks like, for messages.
@@ -211,11 +204,7 @@ impl Column {
             return Value::Null;
         }
         let text = if self.trim { trim_trailing(text) } else { text };
-        Value::Text(if self.fold_case {
-            fold_case(text).into()
-        } else {
-            normalise(text).into()
-        })
+        Value::Text(if self.fold_case { fold_case(text).into() } else { normalise(text).into() })
     }
 
     /// Gives a date-time without an offset the column's, where one is declared.
@@ -275,11 +264,7 @@ pub struct Schema {
 impl Schema {
     /// Returns a schema; `key` holds indices into `columns`.
     pub fn new(columns: Vec<Column>, key: Vec<usize>) -> Schema {
-        Schema {
-            columns,
-            key,
-            fold_key_case: false,
-        }
+        Schema { columns, key, fold_key_case: false }
     }
 
     /// Returns the index of the column with this name.
@@ -289,10 +274,7 @@ impl Schema {
 
     /// Returns the key of a row; a key column that the row does not have counts as null.
     pub fn key_of(&self, row: &[Value]) -> Key {
-        let values = self
-            .key
-            .iter()
-            .map(|&column| row.get(column).cloned().unwrap_or(Value::Null));
+        let values = self.key.iter().map(|&column| row.get(column).cloned().unwrap_or(Value::Null));
         Key::normalised(values, self.fold_key_case)
     }
 }

@@ -132,10 +132,7 @@ mod tests {
             entries.iter().for_each(|entry| index.push(*entry).unwrap());
             index
         };
-        let spilled = fill(Some(Spill {
-            file: tempfile::tempfile().unwrap(),
-            budget: 777,
-        }));
+        let spilled = fill(Some(Spill { file: tempfile::tempfile().unwrap(), budget: 777 }));
         let held = fill(None);
         assert!(spilled.written > 0);
         for shard in 0..SHARDS {

@@ -125,15 +125,9 @@ impl Serialize for Value {
             Value::Bool(value) => Wire::Bool(*value),
             Value::Number(value) => Wire::Number { n: value.clone() },
             Value::Text(value) => Wire::Text(value.clone()),
-            Value::Date(value) => Wire::Date {
-                d: value.to_string().into(),
-            },
-            Value::Time(value) => Wire::Time {
-                t: value.to_string().into(),
-            },
-            Value::DateTime(value) => Wire::DateTime {
-                dt: value.to_string().into(),
-            },
+            Value::Date(value) => Wire::Date { d: value.to_string().into() },
+            Value::Time(value) => Wire::Time { t: value.to_string().into() },
+            Value::DateTime(value) => Wire::DateTime { dt: value.to_string().into() },
             Value::List(items) => Wire::List(items.clone()),
         };
         wire.serialize(serializer)
@@ -184,12 +178,7 @@ mod tests {
 
     #[test]
     fn json_refuses_impossible_values() {
-        for json in [
-            r#"{"d":"2024-02-30"}"#,
-            r#"{"n":"x"}"#,
-            r#"{"q":"x"}"#,
-            "1.5",
-        ] {
+        for json in [r#"{"d":"2024-02-30"}"#, r#"{"n":"x"}"#, r#"{"q":"x"}"#, "1.5"] {
             assert!(serde_json::from_str::<Value>(json).is_err(), "{json}");
         }
     }
