@@ -89,10 +89,7 @@ fn read(bytes: &mut &[u8], depth: usize) -> Option<Value> {
         TRUE => return Some(Value::Bool(true)),
         LIST => {
             let (count, depth) = (take_u32(bytes)?, depth.checked_sub(1)?);
-            return (0..count)
-                .map(|_| read(bytes, depth))
-                .collect::<Option<_>>()
-                .map(Value::List);
+            return (0..count).map(|_| read(bytes, depth)).collect::<Option<_>>().map(Value::List);
         }
         _ => {}
     }
@@ -127,10 +124,8 @@ mod tests {
         bytes.push(0);
         assert_eq!(read_row(&bytes), Err(DecodeError));
         assert_eq!(read_row(&[1, 0, 0, 0, 99, 0, 0, 0, 0]), Err(DecodeError));
-        let nested: Vec<u8> = [1, 0, 0, 0]
-            .into_iter()
-            .chain([LIST, 1, 0, 0, 0].repeat(10_000))
-            .collect();
+        let nested: Vec<u8> =
+            [1, 0, 0, 0].into_iter().chain([LIST, 1, 0, 0, 0].repeat(10_000)).collect();
         assert_eq!(read_row(&nested), Err(DecodeError));
     }
 

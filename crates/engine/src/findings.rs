@@ -8,11 +8,7 @@ use crate::key::Key;
 
 /// Something about a replica's data that a person should know; rows are absolute numbers in the replica.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Finding {
     /// A column has no name.
     BlankHeader {
@@ -64,20 +60,15 @@ impl fmt::Display for Finding {
                 write!(f, "columns {} are all named '{name}'", list(columns))
             }
             Finding::CellsBeyondHeader { row, cells } => {
-                write!(
-                    f,
-                    "row {row} has {cells} values beyond the last named column"
-                )
+                write!(f, "row {row} has {cells} values beyond the last named column")
             }
             Finding::BlankKey { row } => write!(f, "row {row} has no complete key"),
             Finding::DuplicateKey { key, rows } => {
                 write!(f, "rows {} all have the key '{key}'", list(rows))
             }
-            Finding::NotOfType {
-                row,
-                column,
-                problem,
-            } => write!(f, "row {row}, column '{column}': {problem}"),
+            Finding::NotOfType { row, column, problem } => {
+                write!(f, "row {row}, column '{column}': {problem}")
+            }
         }
     }
 }
@@ -95,22 +86,13 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
 pub(crate) fn check_headers(headers: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (position, name) in headers.iter().enumerate() {
-        let same = || {
-            headers
-                .iter()
-                .enumerate()
-                .filter(|(_, other)| *other == name)
-                .map(|(at, _)| at + 1)
-        };
+        let same =
+            || headers.iter().enumerate().filter(|(_, other)| *other == name).map(|(at, _)| at + 1);
         if name.trim().is_empty() {
-            findings.push(Finding::BlankHeader {
-                column: position + 1,
-            });
+            findings.push(Finding::BlankHeader { column: position + 1 });
         } else if same().next() == Some(position + 1) && same().count() > 1 {
-            findings.push(Finding::DuplicateHeader {
-                name: name.clone(),
-                columns: same().collect(),
-            });
+            findings
+                .push(Finding::DuplicateHeader { name: name.clone(), columns: same().collect() });
         }
     }
     findings
@@ -123,31 +105,18 @@ mod tests {
     #[test]
     fn headers_are_checked() {
         let headers = ["id", "", "a", " ", "a", "b", "a"].map(String::from);
-        let texts: Vec<String> = check_headers(&headers)
-            .iter()
-            .map(Finding::to_string)
-            .collect();
+        let texts: Vec<String> = check_headers(&headers).iter().map(Finding::to_string).collect();
         assert_eq!(
             texts,
-            [
-                "column 2 has no name",
-                "columns 3, 5, 7 are all named 'a'",
-                "column 4 has no name"
-            ]
+            ["column 2 has no name", "columns 3, 5, 7 are all named 'a'", "column 4 has no name"]
         );
     }
 
     #[test]
     fn json_names_the_kind() {
-        let finding = Finding::DuplicateKey {
-            key: Key::of("k"),
-            rows: (1..=10).collect(),
-        };
+        let finding = Finding::DuplicateKey { key: Key::of("k"), rows: (1..=10).collect() };
         let json = serde_json::to_string(&finding).unwrap();
-        assert_eq!(
-            json,
-            r#"{"kind":"duplicateKey","key":["k"],"rows":[1,2,3,4,5,6,7,8,9,10]}"#
-        );
+        assert_eq!(json, r#"{"kind":"duplicateKey","key":["k"],"rows":[1,2,3,4,5,6,7,8,9,10]}"#);
         assert_eq!(serde_json::from_str::<Finding>(&json).unwrap(), finding);
         assert_eq!(
             finding.to_string(),

@@ -53,33 +53,19 @@ pub(crate) fn group<'a>(sides: &'a [&'a [Entry]]) -> Groups<'a> {
         }
     }
     repeated.sort_unstable();
-    Groups {
-        sides,
-        slots,
-        repeated,
-    }
+    Groups { sides, slots, repeated }
 }
 
 impl<'a> Groups<'a> {
     /// Iterates over the keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Group<'_>> {
         let mut repeated = self.repeated.as_slice();
-        self.slots
-            .chunks(self.sides.len().max(1))
-            .enumerate()
-            .map(move |(at, slots)| {
-                let here = repeated
-                    .iter()
-                    .take_while(|(group, _, _)| *group == at)
-                    .count();
-                let (mine, rest) = repeated.split_at_checked(here).unwrap_or_default();
-                repeated = rest;
-                Group {
-                    sides: self.sides,
-                    slots,
-                    repeated: mine,
-                }
-            })
+        self.slots.chunks(self.sides.len().max(1)).enumerate().map(move |(at, slots)| {
+            let here = repeated.iter().take_while(|(group, _, _)| *group == at).count();
+            let (mine, rest) = repeated.split_at_checked(here).unwrap_or_default();
+            repeated = rest;
+            Group { sides: self.sides, slots, repeated: mine }
+        })
     }
 }
 
@@ -99,11 +85,7 @@ impl<'a> Group<'a> {
     pub(crate) fn places(&self, side: usize) -> Vec<u64> {
         let more = self.repeated.iter().filter(|(_, at, _)| *at == side);
         let more = more.filter_map(|(_, _, entry)| self.sides.get(side)?.get(*entry as usize));
-        self.entry(side)
-            .into_iter()
-            .chain(more)
-            .map(|entry| entry.place)
-            .collect()
+        self.entry(side).into_iter().chain(more).map(|entry| entry.place).collect()
     }
 
     /// Returns whether every side has the key, and the rows are all the same by digest.

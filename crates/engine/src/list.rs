@@ -16,15 +16,8 @@ pub(crate) fn parse(text: &str) -> Option<Vec<Value>> {
     if text.starts_with('[') {
         return parse_json(text, DEPTH);
     }
-    let items = text
-        .split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty());
-    Some(
-        items
-            .map(|item| Value::Text(normalise(item).into()))
-            .collect(),
-    )
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    Some(items.map(|item| Value::Text(normalise(item).into())).collect())
 }
 
 /// Reads a JSON array through its raw items, because a JSON number read as a float would be rounded.
@@ -82,12 +75,8 @@ mod tests {
     #[test]
     fn forms_read_and_written() {
         let number = |text: &str| Value::Number(text.parse::<Number>().unwrap());
-        let texts = |items: &[&str]| {
-            items
-                .iter()
-                .map(|&item| Value::from(item))
-                .collect::<Vec<_>>()
-        };
+        let texts =
+            |items: &[&str]| items.iter().map(|&item| Value::from(item)).collect::<Vec<_>>();
         for (text, items, written) in [
             ("a, b ,c", texts(&["a", "b", "c"]), "a, b, c"),
             ("one", texts(&["one"]), "one"),
@@ -102,12 +91,7 @@ mod tests {
             ),
             (
                 r#"["",null,true,["x"]]"#,
-                vec![
-                    Value::from(""),
-                    Value::Null,
-                    Value::Bool(true),
-                    Value::List(texts(&["x"])),
-                ],
+                vec![Value::from(""), Value::Null, Value::Bool(true), Value::List(texts(&["x"]))],
                 r#"["",null,true,["x"]]"#,
             ),
         ] {

@@ -6,12 +6,7 @@ pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> V
     let all: Vec<&str> = names.collect();
     let mut alike: Vec<(f64, &str)> = all
         .iter()
-        .map(|&known| {
-            (
-                strsim::jaro_winkler(&wanted, &known.trim().to_lowercase()),
-                known,
-            )
-        })
+        .map(|&known| (strsim::jaro_winkler(&wanted, &known.trim().to_lowercase()), known))
         .filter(|(likeness, _)| *likeness >= 0.8)
         .collect();
     alike.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
@@ -19,10 +14,7 @@ pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> V
         true if all.len() <= 12 => all,
         _ => alike.into_iter().take(3).map(|(_, known)| known).collect(),
     };
-    chosen
-        .into_iter()
-        .map(|known| format!("'{known}'"))
-        .collect()
+    chosen.into_iter().map(|known| format!("'{known}'")).collect()
 }
 
 #[cfg(test)]

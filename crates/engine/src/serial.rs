@@ -33,16 +33,12 @@ fn at(milliseconds: i64) -> Option<Civil> {
     // Counted from 1970, because jiff bounds the days that it adds to what reaches year 9999 from there.
     let unix = Date::constant(1970, 1, 1).to_datetime(Time::midnight());
     let milliseconds = milliseconds.checked_sub(EPOCH_TO_UNIX_DAYS * DAY_MS)?;
-    unix.checked_add(SignedDuration::from_millis(milliseconds))
-        .ok()
+    unix.checked_add(SignedDuration::from_millis(milliseconds)).ok()
 }
 
 /// Reads a serial without a fraction as a day.
 pub(crate) fn date(serial: &Number) -> Option<Date> {
-    let days = serial
-        .is_integer()
-        .then(|| serial.to_decimal())??
-        .to_i64()?;
+    let days = serial.is_integer().then(|| serial.to_decimal())??.to_i64()?;
     at(days.checked_mul(DAY_MS)?).map(|civil| civil.date())
 }
 

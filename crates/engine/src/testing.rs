@@ -12,11 +12,8 @@ pub(crate) fn any_date() -> impl Strategy<Value = Date> {
 }
 
 pub(crate) fn any_time() -> impl Strategy<Value = Time> {
-    let nanos = prop_oneof![
-        Just(0),
-        (0i32..1000).prop_map(|ms| ms * 1_000_000),
-        0i32..1_000_000_000
-    ];
+    let nanos =
+        prop_oneof![Just(0), (0i32..1000).prop_map(|ms| ms * 1_000_000), 0i32..1_000_000_000];
     (0i8..24, 0i8..60, 0i8..60, nanos).prop_map(|(h, m, s, n)| Time::new(h, m, s, n).unwrap())
 }
 
@@ -56,9 +53,7 @@ pub(crate) fn value_of(ty: ColumnType) -> BoxedStrategy<Value> {
                 any::<bool>().prop_map(Value::Bool),
                 Just(Value::Null)
             ];
-            prop::collection::vec(item, 0..4)
-                .prop_map(Value::List)
-                .boxed()
+            prop::collection::vec(item, 0..4).prop_map(Value::List).boxed()
         }
     }
 }
