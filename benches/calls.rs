@@ -136,8 +136,7 @@ async fn bench(rows: usize, changed: usize) {
     let meter = Arc::new(Meter::default());
     let url = format!("http://{}/", proxy(address, Arc::clone(&meter)).await);
 
-    let mut config = Config::default();
-    config.backend = Backend::Google;
+    let mut config = Config { backend: Backend::Google, ..Config::default() };
     config.google.sheets_url = Some(url.clone());
     config.google.drive_url = Some(url.clone());
     config.google.token_env = Some("PATH".into());

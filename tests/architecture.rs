@@ -48,7 +48,7 @@ fn level(room: &str) -> Option<usize> {
 fn used_rooms(source: &str) -> BTreeSet<String> {
     let mut rooms = BTreeSet::new();
     for (at, _) in source.match_indices("crate::") {
-        let rest = &source[at + "crate::".len()..];
+        let rest = source.get(at + "crate::".len()..).unwrap_or_default();
         let take = |text: &str| -> String {
             text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
         };
@@ -62,7 +62,7 @@ fn used_rooms(source: &str) -> BTreeSet<String> {
                     '}' => depth -= 1,
                     ',' if depth == 0 => start = true,
                     c if start && (c.is_alphabetic() || c == '_') => {
-                        rooms.insert(take(&group[index..]));
+                        rooms.insert(take(group.get(index..).unwrap_or_default()));
                         start = false;
                     }
                     _ => {}

@@ -128,6 +128,16 @@ async fn arguments_that_do_not_fit() {
             json!({"type": "spreadsheet", "name": "x", "sheets": [{"title": "a"}, {"title": "a"}]}),
             &["sheets[1]"],
         ),
+        (
+            "createFile",
+            json!({"type": "spreadsheet", "name": "Lost", "folderId": "1nowhere"}),
+            &["folderId", "1nowhere"],
+        ),
+        (
+            "createFile",
+            json!({"type": "file", "name": "Lost", "folderId": id}),
+            &["folderId", "no folder"],
+        ),
         ("findFiles", json!({"limit": 1000}), &["limit", "100"]),
     ] {
         match house.call(tool, arguments.clone()).await {
@@ -136,6 +146,7 @@ async fn arguments_that_do_not_fit() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert_eq!(house.ok("findFiles", json!({"name": "Lost"})).await["files"], json!([]));
     let rows =
         house.ok("readSheet", json!({"spreadsheetId": id, "as": "rows"})).await["rows"].clone();
     assert_eq!(rows.as_array().unwrap().len(), 3, "something was written: {rows}");

@@ -7,6 +7,7 @@ mod architecture;
 mod bad_input;
 mod clients;
 mod contracts;
+mod diff;
 mod harness;
 mod sheet_tools;
 mod stdio;

@@ -1,7 +1,7 @@
 //! `createFile`: a spreadsheet with its sheets and first values, a folder, or a file.
 
 use lockstep_google::{
-    CellFields, Error as GoogleError, NewSheet, NewSpreadsheet, Request, Spreadsheet,
+    CellFields, Error as GoogleError, FileKind, NewSheet, NewSpreadsheet, Request, Spreadsheet,
 };
 use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
@@ -157,6 +157,9 @@ create the empty sheet and use syncDataset.";
             return Ok(output);
         }
         let google = &context.google;
+        if let Some(folder) = &folder {
+            check_folder(context, folder).await?;
+        }
         match args.ty {
             TypeName::Folder => {
                 let made = google
@@ -182,6 +185,23 @@ create the empty sheet and use syncDataset.";
         }
         output.created = true;
         Ok(output)
+    }
+}
+
+/// Returns an error unless the folder is there, before anything is made.
+async fn check_folder(context: &Context, folder: &str) -> Result<()> {
+    let wrong = |message: String| {
+        Error::not_found(message)
+            .context("argument folderId")
+            .next("look for the folder with findFiles, type \"folder\"; nothing was created")
+    };
+    match context.google.file(folder).await {
+        Ok(file) if file.kind == FileKind::Folder => Ok(()),
+        Ok(file) => Err(wrong(format!("\"{}\" is no folder", file.name))),
+        Err(error) if error.kind == lockstep_google::Kind::NotFound => {
+            Err(wrong(format!("there is no folder \"{folder}\"")))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

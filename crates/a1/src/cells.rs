@@ -36,12 +36,7 @@ pub struct Rect {
 impl Cells {
     /// Returns the rectangle of a whole sheet.
     pub const fn all() -> Self {
-        Self {
-            start_row: 0,
-            end_row: None,
-            start_column: 0,
-            end_column: None,
-        }
+        Self { start_row: 0, end_row: None, start_column: 0, end_column: None }
     }
 
     /// Returns one cell.
@@ -126,12 +121,7 @@ impl Rect {
 
     /// Returns the part inside a grid of that size, or `None` when all of it lies outside.
     pub fn clip(&self, rows: u32, columns: u32) -> Option<Self> {
-        self.intersect(&Self {
-            start_row: 0,
-            end_row: rows,
-            start_column: 0,
-            end_column: columns,
-        })
+        self.intersect(&Self { start_row: 0, end_row: rows, start_column: 0, end_column: columns })
     }
 }
 

@@ -51,10 +51,7 @@ pub enum Area {
 impl Reference {
     /// Returns a reference to cells of a named sheet.
     pub fn cells(sheet: impl Into<String>, cells: impl Into<Cells>) -> Self {
-        Self {
-            sheet: Some(sheet.into()),
-            area: Area::Cells(cells.into()),
-        }
+        Self { sheet: Some(sheet.into()), area: Area::Cells(cells.into()) }
     }
 }
 

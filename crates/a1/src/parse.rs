@@ -33,9 +33,7 @@ pub fn parse(text: &str) -> Result<Reference, ParseError> {
 /// Returns the cells that a text without a sheet title writes, or `None`.
 pub fn parse_cells(text: &str) -> Option<Cells> {
     match text.split_once(':') {
-        None => Corner::read(text)
-            .filter(Corner::is_full)
-            .map(|corner| corner.to(corner)),
+        None => Corner::read(text).filter(Corner::is_full).map(|corner| corner.to(corner)),
         Some((first, second)) => {
             let (first, second) = (Corner::read(first)?, Corner::read(second)?);
             // `A:2` names a column and a row that never meet in a corner.
@@ -79,10 +77,7 @@ fn quoted(text: &str) -> Option<Reference> {
         _ => (text.strip_suffix('\'')?, Area::Whole),
     };
     let title = title.strip_prefix('\'').filter(|title| !title.is_empty())?;
-    Some(Reference {
-        sheet: Some(unescape(title)),
-        area,
-    })
+    Some(Reference { sheet: Some(unescape(title)), area })
 }
 
 /// Is one end of a range: a column, a row, or both.
@@ -105,18 +100,12 @@ impl Corner {
             // The only mark of a row alone has been taken already.
             (None, rest)
         } else {
-            (
-                Some(column_index(column)?),
-                rest.strip_prefix('$').unwrap_or(rest),
-            )
+            (Some(column_index(column)?), rest.strip_prefix('$').unwrap_or(rest))
         };
         if digits.is_empty() && rest.is_empty() {
             return column.map(|_| Self { row: None, column });
         }
-        Some(Self {
-            row: Some(number(digits)?),
-            column,
-        })
+        Some(Self { row: Some(number(digits)?), column })
     }
 
     fn read_r1c1(text: &str) -> Option<Self> {
@@ -124,10 +113,7 @@ impl Corner {
         let (row, column) = rest.split_once(['C', 'c'])?;
         let column = number(column)?;
         (column < crate::MAX_COLUMNS).then_some(())?;
-        Some(Self {
-            row: Some(number(row)?),
-            column: Some(column),
-        })
+        Some(Self { row: Some(number(row)?), column: Some(column) })
     }
 
     const fn is_full(&self) -> bool {
@@ -139,12 +125,7 @@ impl Corner {
     fn to(self, other: Self) -> Cells {
         let (start_row, end_row) = span(self.row, other.row);
         let (start_column, end_column) = span(self.column, other.column);
-        Cells {
-            start_row,
-            end_row,
-            start_column,
-            end_column,
-        }
+        Cells { start_row, end_row, start_column, end_column }
     }
 }
 

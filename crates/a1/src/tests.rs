@@ -10,12 +10,7 @@ fn cells(text: &str) -> Cells {
 }
 
 fn open(start_row: u32, end_row: Option<u32>, start_column: u32, end_column: Option<u32>) -> Cells {
-    Cells {
-        start_row,
-        end_row,
-        start_column,
-        end_column,
-    }
+    Cells { start_row, end_row, start_column, end_column }
 }
 
 #[test]
@@ -40,10 +35,7 @@ fn ranges_of_every_form() {
         ("R2C3:R4C5", open(1, Some(4), 2, Some(5))),
         ("r4c5:R2C3", open(1, Some(4), 2, Some(5))),
         ("ZZZ1", open(0, Some(1), 18_277, Some(18_278))),
-        (
-            "A2147483647",
-            open(2_147_483_646, Some(2_147_483_647), 0, Some(1)),
-        ),
+        ("A2147483647", open(2_147_483_646, Some(2_147_483_647), 0, Some(1))),
     ];
     for (text, expected) in table {
         assert_eq!(cells(text), expected, "{text}");
@@ -71,17 +63,11 @@ fn titles() {
     }
     assert_eq!(
         parse("'Q1'").unwrap(),
-        Reference {
-            sheet: Some("Q1".to_owned()),
-            area: Area::Whole
-        }
+        Reference { sheet: Some("Q1".to_owned()), area: Area::Whole }
     );
     assert_eq!(
         parse("'Jon's Data'").unwrap(),
-        Reference {
-            sheet: Some("Jon's Data".to_owned()),
-            area: Area::Whole
-        }
+        Reference { sheet: Some("Jon's Data".to_owned()), area: Area::Whole }
     );
 }
 
@@ -103,10 +89,7 @@ fn bare_names_are_left_to_the_caller() {
     ] {
         assert_eq!(
             parse(text),
-            Ok(Reference {
-                sheet: None,
-                area: Area::Name(text.to_owned())
-            }),
+            Ok(Reference { sheet: None, area: Area::Name(text.to_owned()) }),
             "{text}"
         );
     }
@@ -127,10 +110,7 @@ fn errors_use_the_words_of_the_service() {
         "S!A1:B2:C3",
         "S!x y",
     ] {
-        assert_eq!(
-            parse(text).unwrap_err().to_string(),
-            format!("Unable to parse range: {text}")
-        );
+        assert_eq!(parse(text).unwrap_err().to_string(), format!("Unable to parse range: {text}"));
     }
 }
 
@@ -164,34 +144,18 @@ fn open_ranges_close_against_the_grid() {
         ("A1:Z1000", 5, 3, "A1:Z1000"),
     ];
     for (text, rows, columns, closed) in table {
-        assert_eq!(
-            cells(text).close(rows, columns).to_string(),
-            closed,
-            "{text}"
-        );
+        assert_eq!(cells(text).close(rows, columns).to_string(), closed, "{text}");
     }
     assert!(cells("A9:A").close(5, 5).is_empty());
-    assert_eq!(
-        cells("A1:Z1000")
-            .close(5, 3)
-            .clip(5, 3)
-            .unwrap()
-            .to_string(),
-        "A1:C5"
-    );
+    assert_eq!(cells("A1:Z1000").close(5, 3).clip(5, 3).unwrap().to_string(), "A1:C5");
     assert_eq!(cells("F1").close(5, 3).clip(5, 3), None);
 }
 
 #[test]
 fn columns() {
-    for (index, letters) in [
-        (0, "A"),
-        (25, "Z"),
-        (26, "AA"),
-        (701, "ZZ"),
-        (702, "AAA"),
-        (18_277, "ZZZ"),
-    ] {
+    for (index, letters) in
+        [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (18_277, "ZZZ")]
+    {
         assert_eq!(column_letters(index), letters);
         assert_eq!(column_index(letters), Some(index));
     }
@@ -209,12 +173,7 @@ fn rectangles() {
     assert!(
         rect.contains(1, 1) && rect.contains(3, 3) && !rect.contains(4, 3) && !rect.contains(0, 1)
     );
-    assert_eq!(
-        rect.intersect(&cells("C1:Z2").close(9, 26))
-            .unwrap()
-            .to_string(),
-        "C2:D2"
-    );
+    assert_eq!(rect.intersect(&cells("C1:Z2").close(9, 26)).unwrap().to_string(), "C2:D2");
     assert_eq!(rect.intersect(&cells("E5").close(9, 9)), None);
 }
 
@@ -225,17 +184,11 @@ fn any_cells() -> impl Strategy<Value = Cells> {
         0..17_000_u32,
         proptest::option::of(1..1_000_u32),
     )
-        .prop_filter(
-            "both ends open has no A1 form of its own",
-            |(_, rows, _, columns)| rows.is_some() || columns.is_some(),
-        )
+        .prop_filter("both ends open has no A1 form of its own", |(_, rows, _, columns)| {
+            rows.is_some() || columns.is_some()
+        })
         .prop_map(|(row, rows, column, columns)| {
-            open(
-                row,
-                rows.map(|n| row + n),
-                column,
-                columns.map(|n| column + n),
-            )
+            open(row, rows.map(|n| row + n), column, columns.map(|n| column + n))
         })
 }
 

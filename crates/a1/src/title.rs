@@ -15,13 +15,8 @@ pub fn quote_always(title: &str) -> String {
 /// Recorded: `Sheet1` is bare, titles with spaces and emoji are quoted. Titles that start with a
 /// digit, look like cells or hold anything but ASCII letters, digits and `_` are quoted too.
 pub fn quote_if_needed(title: &str) -> String {
-    let word = title
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let starts_well = title
-        .bytes()
-        .next()
-        .is_some_and(|byte| !byte.is_ascii_digit());
+    let word = title.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let starts_well = title.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
     if word && starts_well && !reads_as_cells(title) {
         title.to_owned()
     } else {

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn streams_are_read_alike() {
-        let long = "x;y,\n1;2\n".to_owned() + &"3;é\n".repeat(40_000);
+        let long = "x;y,\n1;2\n".to_owned() + "3;é\n".repeat(40_000).as_str();
         let utf16: Vec<u8> = [0xff, 0xfe]
             .into_iter()
             .chain("a;b\n1;é\n".encode_utf16().flat_map(u16::to_le_bytes))

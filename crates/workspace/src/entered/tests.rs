@@ -14,7 +14,10 @@ fn entered(text: &str, locale: &str) -> Entered {
     parse(text, Locale::of(locale), today())
 }
 
-fn numbers(locale: &str, table: &[(&str, f64, Option<(FormatKind, &str)>)]) {
+/// What is typed, the number it is, and the format it brings.
+type Case<'a> = (&'a str, f64, Option<(FormatKind, &'a str)>);
+
+fn numbers(locale: &str, table: &[Case<'_>]) {
     for (text, number, format) in table {
         let format = format.map(|(kind, pattern)| NumberFormat::new(kind, pattern));
         let expected = Entered { input: Input::Value(Scalar::Number(*number)), format };

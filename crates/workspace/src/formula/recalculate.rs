@@ -174,12 +174,15 @@ impl Index {
     }
 }
 
+/// The formulas, and the values that they came to, each with its formula's number.
+type Computed = (Vec<Formula>, Vec<(usize, Scalar)>);
+
 fn compute(
     session: &mut Session<'_>,
     book: &Book,
     mut formulas: Vec<Formula>,
     now: DateTime,
-) -> Result<(Vec<Formula>, Vec<(usize, Scalar)>), ApiError> {
+) -> Result<Computed, ApiError> {
     let index = Index::new(&formulas);
     let mut cells = BookCells::new(session, book);
     // An explicit stack: chains of formulas can be as long as a sheet.
