@@ -116,6 +116,7 @@ fn settle(
         value: cell(Some(row), index),
         base,
         row,
+        base_row: case.base,
         origins: case.origins_of(side),
     };
     let candidates = [candidate(SideName::Left, left), candidate(SideName::Right, right)];

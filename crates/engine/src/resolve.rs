@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::combine::{self, Combined};
 use crate::dataset::{Combine, SideName, Strategy};
+use crate::facts::cell;
 use crate::terms::Terms;
 use crate::times::RowOrigins;
 use crate::value::{Row, Value};
@@ -22,6 +23,8 @@ pub(crate) struct Candidate<'a> {
     /// What this side and its partner last agreed on.
     pub(crate) base: &'a Value,
     pub(crate) row: &'a Row,
+    /// The row this side and its partner last agreed on.
+    pub(crate) base_row: Option<&'a Row>,
     pub(crate) origins: Option<&'a RowOrigins>,
 }
 
@@ -34,6 +37,11 @@ impl Candidate<'_> {
     /// Returns the time of the cell, else of the row.
     pub(crate) fn time(&self, column: usize) -> Option<Timestamp> {
         self.origins.and_then(|origins| origins.cell_time(column).or(origins.row.at))
+    }
+
+    /// Returns whether the row has another value in this column than was last agreed on.
+    fn moved(&self, column: usize) -> bool {
+        cell(Some(self.row), column) != cell(self.base_row, column)
     }
 
     /// Returns whether the value goes by this name, as its source or as its side.
@@ -131,13 +139,17 @@ fn automatic(terms: &Terms, dispute: &Dispute<'_>) -> Result<Settled, Deferred> 
 
 /// Returns the later candidate: by the modified-at column, else by the times of the cells, else of the rows.
 ///
-/// Equal times are decided by the greater value, so that which side is called left does not matter.
+/// Equal times are decided by the greater value, so that which side is called left does not matter. A modified-at column
+/// that stands everywhere as it was last agreed on says nothing of edits made since: so it is where nobody kept it, and
+/// where a run carried it to the other side while another cell of the row stayed in dispute.
 pub(crate) fn latest<'a>(
     terms: &Terms,
     column: usize,
     candidates: &[Candidate<'a>],
 ) -> Result<Candidate<'a>, Deferred> {
-    if let Some(modified_at) = terms.modified_at {
+    if let Some(modified_at) = terms.modified_at
+        && candidates.iter().any(|candidate| candidate.moved(modified_at))
+    {
         let times: Vec<&Value> =
             candidates.iter().filter_map(|candidate| candidate.row.get(modified_at)).collect();
         if times.len() == candidates.len() && comparable(&times) {

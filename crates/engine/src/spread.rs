@@ -10,9 +10,9 @@ use crate::gather::{Gathered, Spoken, Target};
 use crate::hub::{HUB, Spread};
 use crate::key::Key;
 use crate::merge::{BaseMove, Case, ChangeKind, Merged, Presence, Write, live, merge};
-use crate::terms::Terms;
+use crate::terms::{ColumnTerms, Terms};
 use crate::transfer;
-use crate::value::Row;
+use crate::value::{Row, Value};
 
 /// Spreads a decision over the hub and all spokes.
 pub(crate) fn spread(
@@ -159,7 +159,17 @@ fn to_spoke(
                 let losers = existence::edits(&terms, &case, base, SideName::Right, own, CLASH);
                 transfer::remove(&terms, &case, SideName::Right, own, Merged { losers, ..still() })
             }
-            None => transfer::remove(&terms, &case, SideName::Right, own, still()),
+            None => {
+                let merged = transfer::remove(&terms, &case, SideName::Right, own, still());
+                // The spokes that deleted the row forget it now, so a row that is left alone here would be new to the
+                // next run. Its base notes the key, and no cell: none of them was agreed on.
+                match merged.outcome {
+                    Outcome::Ignored => {
+                        Merged { base: BaseMove::Set(key_alone(&terms, own)), ..merged }
+                    }
+                    _ => merged,
+                }
+            }
         },
     }
 }
@@ -175,6 +185,15 @@ fn deferring(terms: &Terms, target: &Row, own: &Row) -> Row {
         _ => cell(Some(target), index).clone(),
     };
     (0..target.len()).map(value).collect()
+}
+
+/// Returns a row of which base knows nothing but that it was decided about.
+fn key_alone(terms: &Terms, own: &Row) -> Row {
+    let value = |(column, value): (&ColumnTerms, &Value)| match column.key {
+        true => value.clone(),
+        false => Value::Null,
+    };
+    terms.columns.iter().zip(own.iter()).map(value).collect()
 }
 
 /// Returns a row as base learns it: the cells that wait for a person stay as they were.

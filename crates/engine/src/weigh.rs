@@ -150,6 +150,7 @@ fn settle<'a>(
                 value,
                 base,
                 row,
+                base_row: part.base,
                 origins: part.origins,
             });
             hub_moved |= cell(hub, index) != base;
@@ -159,23 +160,24 @@ fn settle<'a>(
     voices.sort_by(|a, b| a.value.cmp(b.value).then_with(|| a.who.cmp(b.who)));
     let Some(first) = voices.first() else { return Cell::Still };
     let anchor = hub.map_or(cell(common, index), |hub| cell(Some(hub), index));
+    // An expression is only ever shown one spoke against the hub, and then that spoke's base.
+    let base_row = rows.iter().find(|part| part.who == first.who).and_then(|part| part.base);
     let hub_voice = hub.filter(|_| hub_moved).map(|row| Candidate {
         who: HUB,
         side: SideName::Left,
         value: anchor,
         base: first.base,
         row,
+        base_row,
         origins: hub_origins,
     });
     let one = voices.iter().all(|voice| voice.value == first.value);
     if one && hub_voice.is_none_or(|hub| hub.value == first.value) {
         return Cell::Agreed(first.value.clone());
     }
-    let (base, spoke) = (first.base, first.who);
+    let base = first.base;
     let base = if voices.iter().all(|voice| voice.base == base) { base } else { &Value::Null };
     voices.splice(0..0, hub_voice);
-    // An expression is only ever shown one spoke against the hub, and then that spoke's base.
-    let base_row = rows.iter().find(|part| part.who == spoke).and_then(|part| part.base);
     let dispute = Dispute { column: index, base, base_row, anchor, candidates: &voices, now };
     let strategy = terms.columns.get(index).map(|column| column.strategy).unwrap_or_default();
     match resolve(terms, strategy, &dispute) {
