@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lockstep_engine::dataset::{
-    Clash, ColumnPolicy, Combine, Deletes, Direction, Granularity, Policy, SideName, Strategy,
+    Clash, ColumnPolicy, Combine, DeletePolicy, Deletes, Direction, Granularity, Policy, SideName,
+    Strategy,
 };
 use lockstep_engine::hub::{HubDecision, HubReconciled, Spoke, reconcile_hub};
 use lockstep_engine::key::Key;
@@ -245,6 +246,41 @@ proptest! {
         prop_assert_eq!(&refused.conflicts, &result.conflicts);
         prop_assert_eq!(&refused.hub, &result.hub);
         prop_assert!(!refused.withheld.is_empty());
+    }
+}
+
+/// A row that a spoke added while the others deleted theirs, where deletions win and are ignored: it stays that spoke's
+/// own, is not given to those that deleted it, and is weighed like a new one when the hub has the key again.
+#[test]
+fn a_new_row_that_lost_to_a_deletion_stays_where_it_is() {
+    let table = |a: Option<i64>| {
+        let mut table = Table::default();
+        table.set(Key::of(KEY), a.map(|a| row(KEY, &[a.into(), Value::Null])));
+        table
+    };
+    let deletes = DeletePolicy::both(Deletes::Ignore);
+    let policy = Policy { clash: Clash::DeleteWins, deletes, ..Policy::default() };
+    let terms = Terms::new(&schema(2), &policy).unwrap();
+    for added in [None, Some(1), Some(2)] {
+        let mut new = Table::default();
+        let cell = added.map_or(Value::Null, Value::from);
+        new.set(Key::of(KEY), Some(row(KEY, &[cell, Value::Null])));
+        let spokes = [(Some(1), table(None)), (None, new)];
+        let spokes = ["a", "b"]
+            .into_iter()
+            .zip(spokes)
+            .map(|(name, (base, rows))| (name.to_owned(), table(base), rows, Times::default()));
+        let mut hub = Hub { hub: table(None), spokes: spokes.collect() };
+        let first = hub.reconcile(&terms, &BTreeMap::new());
+        assert!(first.is_quiet());
+        hub.apply(&first);
+        let second = hub.reconcile(&terms, &BTreeMap::new());
+        assert!(second.is_quiet() && second.spokes.iter().all(|spoke| spoke.base.is_empty()));
+        hub.hub = table(Some(7));
+        let third = hub.reconcile(&terms, &BTreeMap::new());
+        // A blank is no word against the hub's; every other value is.
+        assert_eq!(third.conflicts.len(), usize::from(added.is_some()), "{third:?}");
+        assert_eq!(third.spokes[1].changes.len(), usize::from(added.is_none()), "{third:?}");
     }
 }
 
