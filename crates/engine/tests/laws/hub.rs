@@ -122,8 +122,9 @@ fn any_row() -> impl Gen<Value = Option<Row>> {
 }
 
 fn any_hub() -> impl Gen<Value = Hub> {
-    let spoke = (any_row(), any_row(), 0..3i64);
-    (any_row(), any_row(), proptest::collection::vec(spoke, 1..4), 0..3i64).prop_map(
+    let at = || proptest::option::weighted(0.9, 0..3i64);
+    let spoke = (any_row(), any_row(), at());
+    (any_row(), any_row(), proptest::collection::vec(spoke, 1..4), at()).prop_map(
         |(hub, old, spokes, hub_at)| {
             let table = |row: &Option<Row>| {
                 let mut table = Table::default();
@@ -134,7 +135,7 @@ fn any_hub() -> impl Gen<Value = Hub> {
                 let mut times = Times::default();
                 for (side, at) in [(SideName::Left, hub_at), (SideName::Right, *at)] {
                     times.entry(Key::of(KEY), side).row.at =
-                        Some(Timestamp::from_second(at).unwrap());
+                        at.map(|at| Timestamp::from_second(at).unwrap());
                 }
                 // Most spokes last agreed on the same row; some fell behind.
                 let base = if n == 2 { base } else { &old };
@@ -157,12 +158,14 @@ fn any_policy() -> impl Gen<Value = Policy> {
         proptest::sample::select(vec![Granularity::Row, Granularity::Cell]),
         proptest::sample::select(policies::deletes().to_vec()),
         merge,
+        proptest::bool::ANY,
     )
-        .prop_map(|(strategy, clash, granularity, deletes, merge)| {
+        .prop_map(|(strategy, clash, granularity, deletes, merge, modified)| {
             let column = ColumnPolicy { merge, ..ColumnPolicy::default() };
             let columns = BTreeMap::from([("b".into(), column)]);
             let priorities =
                 BTreeMap::from([("s0".into(), 2), ("s1".into(), 1), ("hub".into(), 1)]);
+            let modified_at = modified.then(|| "b".to_owned());
             Policy {
                 strategy,
                 clash,
@@ -170,6 +173,7 @@ fn any_policy() -> impl Gen<Value = Policy> {
                 deletes,
                 columns,
                 priorities,
+                modified_at,
                 ..Policy::default()
             }
         })
