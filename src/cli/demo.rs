@@ -138,7 +138,7 @@ async fn story(demo: &Demo<'_>) -> Result<()> {
         .map_or_else(|_| "lockstep".into(), |path| path.display().to_string());
     print(&format!(
         "\nLook at the sheet:  {program} workspace --data {folder}\n\
-         Call a tool:        {program} call syncDataset --data {folder} --root {folder} '{{…}}'\n\
+         Call a tool:        {program} call readSheet --data {folder} '{{\"spreadsheetId\": \"{id}\", \"limit\": 3}}'\n\
          Connect a client:   put this into its configuration (mcp.json):\n{}",
         client(&program),
         folder = demo.folder.display(),
