@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lockstep_a1::Rect;
 use serde_json::{Value, json};
 
+use super::tidy::slices;
 use super::{Batch, no_reply, sheet_id};
 use crate::book::Formats;
 use crate::grid::{Cell, Row};
@@ -83,25 +84,13 @@ fn read_range(
     Ok((range.sheet, rect))
 }
 
-fn copied(batch: &mut Batch<'_, '_>, sheet: i32, rect: Rect) -> Result<Vec<Row>, ApiError> {
-    let grid = &batch.book.sheet_mut(sheet)?.grid;
-    let rows = grid.copy_rows(batch.session, rect.start_row, rect.end_row)?;
-    Ok(rows
-        .into_iter()
-        .map(|mut row| {
-            row.truncate(rect.end_column as usize);
-            row.split_off(row.len().min(rect.start_column as usize))
-        })
-        .collect())
-}
-
 /// Applies `copyPaste`: a destination that holds the source several times is filled with it.
 pub(super) fn copy(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
     let paste = Paste::read(request)?;
     let (from, source) = read_range(batch, request, "source")?;
     let (to, target) = read_range(batch, request, "destination")?;
     let across = request.get("pasteOrientation").and_then(Value::as_str) == Some("TRANSPOSE");
-    let rows = copied(batch, from, source)?;
+    let rows = slices(batch, from, source)?;
     let (height, width) =
         if across { (source.columns(), source.rows()) } else { (source.rows(), source.columns()) };
     let times = |room: u32, size: u32| if room.is_multiple_of(size) { room } else { size };
@@ -134,7 +123,7 @@ pub(super) fn cut(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, A
     let to = sheet_id(&target);
     let row = super::index(&target, "rowIndex").unwrap_or(0);
     let column = super::index(&target, "columnIndex").unwrap_or(0);
-    let rows = copied(batch, from, source)?;
+    let rows = slices(batch, from, source)?;
     let sheet = batch.book.sheet_mut(from)?;
     for row in source.start_row..source.end_row.min(sheet.grid.filled_rows()) {
         let cells = sheet.grid.row_mut(batch.session, row)?;

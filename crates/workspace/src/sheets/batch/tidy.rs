@@ -91,7 +91,11 @@ pub(super) fn deduplicate(batch: &mut Batch<'_, '_>, request: &Value) -> Result<
 }
 
 /// Returns the cells of a rectangle, by row, from its left edge.
-fn slices(batch: &mut Batch<'_, '_>, sheet: i32, rect: Rect) -> Result<Vec<Row>, ApiError> {
+pub(super) fn slices(
+    batch: &mut Batch<'_, '_>,
+    sheet: i32,
+    rect: Rect,
+) -> Result<Vec<Row>, ApiError> {
     let grid = &batch.book.sheet_mut(sheet)?.grid;
     let rows = grid.copy_rows(batch.session, rect.start_row, rect.end_row)?;
     Ok(rows
