@@ -18,7 +18,15 @@ use crate::error::{Error, Result, did_you_mean};
 /// # Errors
 /// A text that is neither.
 pub(crate) fn id(text: &str) -> Result<String> {
-    parse_id(text).map_err(|error| Error::from(error).context("argument spreadsheetId"))
+    id_of(text, "spreadsheetId")
+}
+
+/// Returns the id that an argument gives, as it is or in a pasted URL.
+///
+/// # Errors
+/// A text that is neither; names the argument.
+pub(crate) fn id_of(text: &str, argument: &str) -> Result<String> {
+    parse_id(text).map_err(|error| Error::from(error).context(format!("argument {argument}")))
 }
 
 /// Returns a spreadsheet by its id or a pasted URL, without its cells; one read call.
@@ -80,6 +88,11 @@ pub(crate) fn find<'a>(spreadsheet: &'a Spreadsheet, title: Option<&str>) -> Res
         .next("name another sheet"));
     }
     Ok(sheet)
+}
+
+/// Returns the cell of a row in a column; empty beyond the row's end, where the service leaves cells out.
+pub(crate) fn at(row: &[CellValue], column: u32) -> &CellValue {
+    usize::try_from(column).ok().and_then(|column| row.get(column)).unwrap_or(&CellValue::Empty)
 }
 
 /// Returns a cell as the engine sees it before it has a type.

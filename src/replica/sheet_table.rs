@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use lockstep_a1::{column_letters, quote_always};
-use lockstep_engine::{schema::ColumnType, snapshot::SnapshotBuilder};
+use lockstep_engine::{
+    schema::ColumnType,
+    snapshot::{Snapshot, SnapshotBuilder},
+};
 use lockstep_google::{CellValue, Google, GridParts, NumberKind, Render};
 
 use super::{
@@ -83,22 +86,28 @@ pub(crate) async fn scan(
     if let (Some(header), Role::Source) = (&header, role) {
         header.check_named(first, data).map_err(place)?;
     }
-    let columns = header.as_ref().map(|header| header.columns.clone()).unwrap_or_default();
-    let mut builder = SnapshotBuilder::new(columns.iter().map(|column| column.name.as_str()));
-    for (number, row) in (u64::from(first) + 1..).zip(data) {
-        let cell = |index: u32| usize::try_from(index).ok().and_then(|index| row.get(index));
-        let cells: Vec<&CellValue> =
-            columns.iter().map(|column| cell(column.index).unwrap_or(&CellValue::Empty)).collect();
-        if cells.iter().any(|cell| **cell != CellValue::Empty) {
-            builder.push_at(number, cells.into_iter().map(sheet::cell));
-        }
-    }
+    let snapshot = snapshot(header.as_ref(), data);
     let types = match (&header, role) {
         (Some(header), Role::Source) => date_columns(google, &id, &title, header, data).await?,
         _ => HashMap::new(),
     };
     let table = SheetTable { spreadsheet: id, title, header, header_row: header_at, rows };
-    Ok(Scan { snapshot: builder.finish(), target: Target::Sheet(Box::new(table)), types })
+    Ok(Scan { snapshot, target: Target::Sheet(Box::new(table)), types })
+}
+
+/// Returns the rows under a header, by its names; blank rows are left out, row numbers are the sheet's.
+pub(crate) fn snapshot(header: Option<&Header>, data: &[Vec<CellValue>]) -> Snapshot {
+    let columns = header.map(|header| header.columns.as_slice()).unwrap_or_default();
+    let first = header.map_or(0, |header| u64::from(header.row) + 2);
+    let mut builder = SnapshotBuilder::new(columns.iter().map(|column| column.name.as_str()));
+    for (number, row) in (first..).zip(data) {
+        let cells: Vec<&CellValue> =
+            columns.iter().map(|column| sheet::at(row, column.index)).collect();
+        if cells.iter().any(|cell| **cell != CellValue::Empty) {
+            builder.push_at(number, cells.into_iter().map(sheet::cell));
+        }
+    }
+    builder.finish()
 }
 
 /// Returns the columns whose numbers are formatted as dates or times, by name.

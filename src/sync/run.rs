@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lockstep_engine::{
     dataset::SideName,
     reconcile::{Change, ChangeKind},
+    safety::remaining,
     value::Value,
 };
 
@@ -119,12 +120,7 @@ fn check_plan(named: &str, planned: &Planned) -> Result<()> {
 }
 
 fn state_before(planned: &Planned, definition: &Definition) -> State {
-    let halted = planned
-        .plan
-        .body()
-        .halts
-        .iter()
-        .any(|halt| !definition.overrides.iter().any(|name| name == halt.reason.as_str()));
+    let halted = !remaining(&planned.plan.body().halts, &definition.overrides).is_empty();
     if planned.plan.is_quiet() && !halted {
         State::InStep
     } else if halted {

@@ -18,6 +18,20 @@ use crate::replica::sheet::{decode, to_write};
 #[serde(transparent)]
 pub(crate) struct CellOut(serde_json::Value);
 
+/// Returns the cells without the blank ones at the end, as the service itself does.
+pub(crate) fn trimmed<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<CellOut> {
+    let values: Vec<&Value> = values.collect();
+    let filled = values.iter().rposition(|value| !value.is_null()).map_or(0, |last| last + 1);
+    values.into_iter().take(filled).map(CellOut::from).collect()
+}
+
+impl CellOut {
+    /// Returns the JSON of a value's cell.
+    pub(crate) fn json(value: &Value) -> serde_json::Value {
+        Self::from(value).0
+    }
+}
+
 impl From<&Value> for CellOut {
     fn from(value: &Value) -> Self {
         Self(match value {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Tool, cell::CellArg, find_files::TypeName};
 use crate::{
     error::{Error, Kind, Result},
-    replica::marker,
+    replica::{marker, sheet},
 };
 
 /// See [`Tool`].
@@ -137,12 +137,8 @@ create the empty sheet and use syncDataset.";
 
     async fn call(context: &Context, args: Args) -> Result<Output> {
         args.check()?;
-        let folder = args
-            .folder_id
-            .as_deref()
-            .map(|text| lockstep_google::parse_id(text).map_err(Error::from))
-            .transpose()
-            .map_err(|error| error.context("argument folderId"))?;
+        let folder =
+            args.folder_id.as_deref().map(|text| sheet::id_of(text, "folderId")).transpose()?;
         let mut output = Output {
             created: false,
             id: None,

@@ -4,7 +4,6 @@ use lockstep_a1::{column_letters, quote_always};
 use lockstep_engine::{
     infer::{Declared, infer},
     schema::{Column, Schema},
-    snapshot::SnapshotBuilder,
 };
 use lockstep_google::{CellValue, Render, Sheet};
 use rmcp::model::ToolAnnotations;
@@ -14,7 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Tool};
 use crate::{
     error::Result,
-    replica::{header::Header, sheet, sheet_table::date_columns},
+    replica::{
+        header::Header,
+        sheet,
+        sheet_table::{date_columns, snapshot},
+    },
 };
 
 /// How many rows of a sheet are looked at.
@@ -174,17 +177,7 @@ async fn describe(
     let data = rows.get(first..).unwrap_or_default();
     out.header_row = Some(header.row + 1);
     out.problem = header.check_named(header.row + 1, data).err().map(|error| error.to_string());
-    let mut builder = SnapshotBuilder::new(header.names());
-    for row in data {
-        let cell = |index: u32| usize::try_from(index).ok().and_then(|index| row.get(index));
-        let cells =
-            header.columns.iter().map(|column| cell(column.index).unwrap_or(&CellValue::Empty));
-        let cells: Vec<&CellValue> = cells.collect();
-        if cells.iter().any(|cell| **cell != CellValue::Empty) {
-            builder.push(cells.into_iter().map(sheet::cell));
-        }
-    }
-    let snapshot = builder.finish();
+    let snapshot = snapshot(Some(&header), data);
     out.data_rows = snapshot.len() as u64;
     let dates = date_columns(&context.google, id, &sheet.title, &header, data).await?;
     let declared: Vec<Declared> = header

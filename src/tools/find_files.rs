@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Tool};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    replica::sheet,
+};
 
 /// See [`Tool`].
 pub(crate) struct FindFiles;
@@ -103,12 +106,8 @@ impl Tool for FindFiles {
             ))
             .next("ask for at most 100 files and use nextCursor"));
         }
-        let parent = args
-            .folder_id
-            .as_deref()
-            .map(|text| lockstep_google::parse_id(text).map_err(Error::from))
-            .transpose()
-            .map_err(|error| error.context("argument folderId"))?;
+        let parent =
+            args.folder_id.as_deref().map(|text| sheet::id_of(text, "folderId")).transpose()?;
         let query = FileQuery {
             name: args.name,
             name_contains: args.contains,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Context, Tool,
-    cell::{CellOut, typed},
+    cell::{CellOut, trimmed, typed},
     filter::Condition,
 };
 use crate::{
@@ -31,6 +31,8 @@ const MAX_LIMIT: u32 = 2_000;
 const BYTE_BUDGET: usize = 40_000;
 /// The most rows that one call looks at for matches.
 const SCAN_BUDGET: u32 = 50_000;
+/// How many rows are looked at first to tell whether more follow a page.
+const PROBE_ROWS: u32 = 100;
 /// How many rows are fetched at once while looking for matches.
 const SCAN_STEP: u32 = 5_000;
 
@@ -264,8 +266,9 @@ impl Reader<'_> {
         rows: &[Vec<CellValue>],
         layout: &Layout,
     ) -> Result<HashMap<(u32, u32), NumberKind>> {
-        let number =
-            |column: u32| rows.iter().any(|row| matches!(at(row, column), CellValue::Number(_)));
+        let number = |column: u32| {
+            rows.iter().any(|row| matches!(sheet::at(row, column), CellValue::Number(_)))
+        };
         let columns: Vec<u32> = layout
             .columns
             .iter()
@@ -320,7 +323,10 @@ impl Reader<'_> {
                     .columns
                     .iter()
                     .map(|column| {
-                        typed(at(cells, column.index), formats.get(&(row, column.index)).copied())
+                        typed(
+                            sheet::at(cells, column.index),
+                            formats.get(&(row, column.index)).copied(),
+                        )
                     })
                     .collect();
                 let blank = values.iter().all(Value::is_null);
@@ -340,8 +346,8 @@ impl Reader<'_> {
                             .selected
                             .iter()
                             .filter(|at| !value(**at).is_null())
-                            .map(|at| Ok((layout.name(*at), json(value(*at))?)))
-                            .collect::<Result<_>>()?,
+                            .map(|at| (layout.name(*at), CellOut::json(value(*at))))
+                            .collect(),
                     ),
                 };
                 let row_out = RowOut { row: row + 1, cells };
@@ -361,9 +367,11 @@ impl Reader<'_> {
 
     /// Returns whether nothing but blank rows follow.
     async fn rest_is_blank(&self, from: u32) -> Result<bool> {
-        let mut next = from;
+        // Most often the very next rows tell; only a long blank stretch is worth a long read.
+        let (mut next, mut step) = (from, PROBE_ROWS);
         while next < self.sheet.rows {
-            let end = next.saturating_add(SCAN_BUDGET);
+            let end = next.saturating_add(step);
+            step = step.saturating_mul(10).min(SCAN_BUDGET);
             if !self.rows(next, end).await?.is_empty() {
                 return Ok(false);
             }
@@ -380,20 +388,4 @@ fn start_row(cursor: Option<&str>) -> Result<u32> {
         Error::invalid(format!("argument cursor: \"{cursor}\" is no row number"))
             .next("pass nextCursor of the page before, or a row number from 1")
     })
-}
-
-fn at(row: &[CellValue], column: u32) -> &CellValue {
-    usize::try_from(column).ok().and_then(|column| row.get(column)).unwrap_or(&CellValue::Empty)
-}
-
-fn json(value: &Value) -> Result<serde_json::Value> {
-    serde_json::to_value(CellOut::from(value))
-        .map_err(|error| Error::internal("a cell cannot be written as JSON").with_source(error))
-}
-
-/// Returns the cells without the blank ones at the end, as the service itself does.
-fn trimmed<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<CellOut> {
-    let values: Vec<&Value> = values.collect();
-    let filled = values.iter().rposition(|value| !value.is_null()).map_or(0, |last| last + 1);
-    values.into_iter().take(filled).map(CellOut::from).collect()
 }
