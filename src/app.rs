@@ -1,6 +1,10 @@
 //! The composition root: settings in, a ready [`Context`] out.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use lockstep_google::Google;
 use lockstep_workspace::Workspace;
@@ -12,7 +16,9 @@ use crate::{
     error::{Error, Result},
     progress::Progress,
     replica::files::Files,
-    tools::Context,
+    store::Store,
+    sync::{definition::Definition, holder::Holder},
+    tools::{Context, sync_dataset},
 };
 
 /// A running Lockstep: what tools need, and the embedded workspace if it is used.
@@ -36,7 +42,18 @@ impl App {
             }
             Backend::Google => (google(real(config)?)?, None),
         };
-        let context = Context { google, files, clock: Clock::System, progress: Progress::silent() };
+        let path = store_path(config)?;
+        let store = Store::open(&path).await?;
+        let holder = Holder::announce(&path.with_extension("processes"))?;
+        let context = Context {
+            google,
+            files,
+            store,
+            holder,
+            declared: Arc::new(declared(config)?),
+            clock: Clock::System,
+            progress: Progress::silent(),
+        };
         Ok(Self { context, workspace })
     }
 
@@ -46,14 +63,43 @@ impl App {
         self.context.clone()
     }
 
-    /// Stops the embedded workspace, if it runs.
+    /// Closes the store, and stops the embedded workspace, if it runs.
     pub async fn stop(self) {
+        self.context.store.close().await;
         if let Some((stop, task)) = self.workspace {
             let _ = stop.send(());
             // Idle keep-alive connections of our own client must not hold the exit up.
             let _ = tokio::time::timeout(std::time::Duration::from_millis(500), task).await;
         }
     }
+}
+
+/// Returns the datasets that the configuration declares.
+fn declared(config: &Config) -> Result<BTreeMap<String, Definition>> {
+    let read = |(name, value): (&String, &serde_json::Value)| {
+        let definition = sync_dataset::declared(name, value.clone())
+            .map_err(|error| error.context(format!("datasets.{name} of the configuration")))?;
+        Ok((name.clone(), definition))
+    };
+    config.datasets.iter().map(read).collect()
+}
+
+/// Returns where the store lies: `[store] path`, or `lockstep.db` beside the embedded workspace's database.
+///
+/// # Errors
+/// A folder that cannot be created.
+pub fn store_path(config: &Config) -> Result<PathBuf> {
+    let path = match (&config.store.path, &config.workspace.data) {
+        (Some(path), _) => path.clone(),
+        (None, Some(folder)) => folder.join("lockstep.db"),
+        (None, None) => data_dir()?.join("lockstep.db"),
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Error::invalid(format!("the store's folder {} cannot be created: {error}", folder.display()))
+            .next("name a file that can be written with [store] path, or a folder with LOCKSTEP_HOME")
+    })?;
+    Ok(path)
 }
 
 fn google(config: lockstep_google::Config) -> Result<Google> {

@@ -3,7 +3,10 @@
 //! Without a file the default is the embedded workspace, files under the current
 //! directory readable, and no network. Only `app` and `cli` see this module.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -32,6 +35,18 @@ pub struct Config {
     pub google: GoogleConfig,
     /// The folder that file replicas may use.
     pub files: FilesConfig,
+    /// Where bases, plans, journal and audit are kept.
+    pub store: StoreConfig,
+    /// Datasets by name, each as the arguments of syncDataset.
+    pub datasets: BTreeMap<String, serde_json::Value>,
+}
+
+/// The settings of the store.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// The SQLite file; `lockstep.db` in the user's data folder by default.
+    pub path: Option<PathBuf>,
 }
 
 /// The settings of the embedded workspace.

@@ -2,13 +2,14 @@
 //!
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
-//! `main > cli > app > server > tools > sync > replica > {google, engine}`.
+//! `main > cli > app > server > tools > sync > replica > {google, store} > engine`.
 //! [`error`], [`clock`] and [`progress`] are leaves that everything may use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
 //! - [`cli`]: the commands. [`app`]: puts the parts together. [`config`]: settings.
 //! - [`server`]: MCP over stdio. [`tools`]: the MCP tools.
 //! - [`sync`]: the imperative shell of a sync run.
+//! - [`store`]: what both sides last agreed on, plans, journal, leases and audit, in SQLite.
 //! - [`replica`]: one copy of a dataset: a sheet, a file, inline records.
 //!
 //! ARCHITECTURE.md walks through the two main routes.
@@ -21,5 +22,6 @@ pub mod error;
 pub mod progress;
 pub mod replica;
 pub mod server;
+pub mod store;
 pub mod sync;
 pub mod tools;

@@ -1,6 +1,6 @@
 //! An in-process Lockstep on temporary folders, for tests that call tools.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lockstep::{
     app::App,
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// A running Lockstep: an embedded workspace of its own and a folder of its own.
 pub(crate) struct House {
     pub(crate) folder: TempDir,
-    _data: TempDir,
+    data: TempDir,
     pub(crate) app: App,
 }
 
@@ -43,7 +43,22 @@ impl House {
         config.files.root = folder.path().to_owned();
         config.files.writable = true;
         let app = App::start(&config).await.unwrap();
-        Self { folder, _data: data, app }
+        Self { folder, data, app }
+    }
+
+    /// Returns the folder of the workspace and of the store.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Reads a resource that must be there, as a client would; returns its texts.
+    pub(crate) async fn resource(&self, uri: &str) -> Vec<String> {
+        let contents = lockstep::server::resources::read(&self.app.context(), uri).await.unwrap();
+        let contents = contents.unwrap_or_else(|| panic!("there is no {uri}"));
+        contents
+            .iter()
+            .map(|content| serde_json::to_value(content).unwrap()["text"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// Writes a file into the folder.

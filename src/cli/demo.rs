@@ -48,7 +48,10 @@ fn prepare(folder: &std::path::Path) -> Result<()> {
             .next("name a folder that can be written with --dir")
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
-    for name in ["workspace.db", "workspace.db-wal", "workspace.db-shm", "planes.csv"] {
+    let databases = ["workspace.db", "lockstep.db"].iter().flat_map(|name| {
+        ["", "-wal", "-shm"].map(|suffix| format!("{name}{suffix}"))
+    });
+    for name in databases.chain(["planes.csv".to_owned()]) {
         match std::fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(failed(error));

@@ -9,14 +9,18 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    app::App,
+    app::{App, store_path},
     config::Config,
     error::{Error, Kind, Result},
+    store::Store,
 };
 
+mod audit;
+mod backup;
 mod call;
 mod demo;
 mod diff;
+mod forget;
 mod merge;
 mod serve;
 mod workspace;
@@ -60,6 +64,14 @@ enum Command {
     Diff(diff::Args),
     /// Merges two changed CSV or TSV files with the one they come from, by key and cell.
     Merge(merge::Args),
+    /// Proves that the audit of everything written was not changed afterwards, or prints it.
+    Audit(audit::Args),
+    /// Copies the store (bases, journal, audit) to a file, while it is in use.
+    Backup(backup::Args),
+    /// Puts a backup in the place of the store.
+    Restore(backup::RestoreArgs),
+    /// Erases one record's data from the store, in every run and base.
+    Forget(forget::Args),
     /// Serves the embedded Google workspace alone (Sheets v4 and Drive v3, with a web page).
     Workspace(workspace::Args),
 }
@@ -76,6 +88,11 @@ impl Operator {
             config.workspace.data = Some(data.clone());
         }
         Ok(config)
+    }
+
+    /// Opens the store alone, for commands that need no replica.
+    async fn store(&self) -> Result<Store> {
+        Store::open(&store_path(&self.config()?)?).await
     }
 
     async fn app(&self) -> Result<App> {
@@ -107,6 +124,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Demo(args) => demo::run(args).await,
         Command::Diff(args) => Ok(diff::run(&args)),
         Command::Merge(args) => Ok(merge::run(&args)),
+        Command::Audit(args) => audit::run(&cli.operator, args).await,
+        Command::Backup(args) => backup::run(&cli.operator, args).await,
+        Command::Restore(args) => backup::restore(&cli.operator, args).await,
+        Command::Forget(args) => forget::run(&cli.operator, args).await,
         Command::Workspace(args) => workspace::run(&cli.operator, args).await,
     }
 }

@@ -6,8 +6,9 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-        ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities,
-        ServerConfig, Tool,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+        ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse,
+        ReadResourceResult, ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
 };
@@ -21,6 +22,7 @@ use crate::{
 };
 
 mod frames;
+pub mod resources;
 pub mod stdio;
 
 /// Says what Lockstep is for, once per session, to the model.
@@ -59,6 +61,10 @@ pub fn to_result(outcome: Result<serde_json::Value>) -> CallToolResult {
         Ok(value) => CallToolResult::structured(value),
         Err(error) => CallToolResult::error(vec![ContentBlock::text(error.to_string())]),
     }
+}
+
+fn failed(error: &crate::error::Error) -> ErrorData {
+    ErrorData::internal_error(error.to_string(), None)
 }
 
 fn contract(tool: &Registered) -> Tool {
@@ -100,7 +106,7 @@ fn progress(request: &RequestContext<RoleServer>) -> (Progress, Option<JoinHandl
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_resources().build())
             .with_server_info(
                 Implementation::new("lockstep", env!("CARGO_PKG_VERSION")).with_title("Lockstep"),
             )
@@ -113,6 +119,46 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         Ok(ListToolsResult::with_all_items(self.tools.iter().map(contract).collect()))
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let cursor = request.and_then(|request| request.cursor);
+        let (found, next) =
+            resources::list(&self.context, cursor.as_deref()).await.map_err(|e| failed(&e))?;
+        let mut result = ListResourcesResult::with_all_items(found);
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(resources::templates()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let found =
+            resources::read(&self.context, &request.uri).await.map_err(|e| failed(&e))?;
+        match found {
+            Some(contents) => Ok(ReadResourceResult::new(contents).into()),
+            None => Err(ErrorData::resource_not_found(
+                format!(
+                    "there is no {}: plans expire after 24 h, and datasets are listed by resources/list",
+                    request.uri
+                ),
+                None,
+            )),
+        }
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {

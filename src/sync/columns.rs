@@ -1,21 +1,21 @@
-//! What is compared with what: columns, key, types and policy of a definition, on what was read.
+//! Which columns are kept in step, and as which types.
 
 use lockstep_engine::{
-    dataset::{ColumnPolicy, DeletePolicy, Deletes, Direction, Policy, Safety, SideName},
+    dataset::{PerSide, SideName},
     findings::Finding,
     infer::{Cause, Declared, InferReason, infer},
     schema::{Column, ColumnType, Schema},
     snapshot::{Snapshot, SnapshotBuilder},
 };
 
-use super::definition::{ColumnDef, Definition, Disappeared};
+use super::definition::{ColumnDef, Definition};
 use crate::{
     error::{Error, Result, did_you_mean},
     replica::{header::list, scan::Scan},
 };
 
 /// Columns without a name, or with the same, cannot be mapped.
-pub(super) fn check_headers(snapshot: &Snapshot, side: &str) -> Result<()> {
+pub(super) fn check_headers(snapshot: &Snapshot, side: SideName) -> Result<()> {
     let broken = snapshot.findings().iter().find(|finding| {
         matches!(finding, Finding::BlankHeader { .. } | Finding::DuplicateHeader { .. })
     });
@@ -27,38 +27,56 @@ pub(super) fn check_headers(snapshot: &Snapshot, side: &str) -> Result<()> {
     }
 }
 
-pub(super) fn columns(definition: &Definition, left: &Snapshot) -> Result<Vec<ColumnDef>> {
-    let all = || {
-        left.headers().iter().map(|name| ColumnDef {
-            name: name.clone(),
-            left: name.clone(),
-            right: name.clone(),
-            ty: None,
-            nulls: Vec::new(),
-        })
+/// Returns the columns that are kept in step; `known` are those that base has, which may be gone from a side.
+///
+/// # Errors
+/// A column that the source does not have, or that is mapped twice.
+pub(super) fn columns(
+    definition: &Definition,
+    sides: &PerSide<Scan>,
+    known: &[String],
+) -> Result<Vec<ColumnDef>> {
+    let named = |name: &str| ColumnDef {
+        name: name.to_owned(),
+        left: name.to_owned(),
+        right: name.to_owned(),
+        ty: None,
+        nulls: Vec::new(),
     };
-    let columns: Vec<ColumnDef> = definition.columns.clone().unwrap_or_else(|| all().collect());
+    // The side that names the columns: the left, unless it is the one that is made.
+    let leading = match definition.policy.direction.source() {
+        Some(side) => side,
+        None if sides.left.snapshot.headers().is_empty() => SideName::Right,
+        None => SideName::Left,
+    };
+    let headers = sides.get(leading).snapshot.headers();
+    let columns: Vec<ColumnDef> = match &definition.columns {
+        Some(columns) => columns.clone(),
+        None => {
+            let gone = known.iter().filter(|name| !headers.contains(name));
+            headers.iter().chain(gone).map(|name| named(name)).collect()
+        }
+    };
     if columns.is_empty() {
         return Err(
             Error::invalid("argument columns: there are none").next("name at least the key column")
         );
     }
     for (index, column) in columns.iter().enumerate() {
-        if !left.headers().contains(&column.left) {
-            let near = did_you_mean(&column.left, left.headers().iter().map(String::as_str));
+        let header = column.header(leading);
+        if !headers.iter().any(|known| known == header) && !known.contains(&column.name) {
+            let near = did_you_mean(header, headers.iter().map(String::as_str));
             return Err(Error::not_found(format!(
-                "the left side has no column \"{}\".{near}",
-                column.left
+                "the {leading} side has no column \"{header}\".{near}"
             ))
-            .next(format!("its columns are {}", list(left.headers().iter().map(String::as_str)))));
+            .next(format!("its columns are {}", list(headers.iter().map(String::as_str)))));
         }
-        let twin = columns
-            .iter()
-            .take(index)
-            .find(|other| other.name == column.name || other.right == column.right);
+        let twin = columns.iter().take(index).find(|other| {
+            other.name == column.name || other.right == column.right || other.left == column.left
+        });
         if let Some(twin) = twin {
             return Err(Error::invalid(format!(
-                "argument columns: \"{}\" and \"{}\" have the same name or the same header on the right",
+                "argument columns: \"{}\" and \"{}\" have the same name or the same header on a side",
                 twin.name, column.name
             ))
             .next("map each column once"));
@@ -67,11 +85,14 @@ pub(super) fn columns(definition: &Definition, left: &Snapshot) -> Result<Vec<Co
     Ok(columns)
 }
 
+/// Checks that the key columns are there.
+///
+/// # Errors
+/// A key column that is not mapped, or that a side with rows does not have.
 pub(super) fn check_key(
     definition: &Definition,
     columns: &[ColumnDef],
-    right: &Snapshot,
-    fresh: bool,
+    sides: &PerSide<Scan>,
 ) -> Result<()> {
     if definition.key.is_empty() {
         return Err(Error::invalid("argument key: it is empty")
@@ -86,13 +107,16 @@ pub(super) fn check_key(
             ))
             .next(format!("the columns are {}", list(names()))));
         };
-        if !fresh && !right.headers().contains(&column.right) {
-            let near = did_you_mean(&column.right, right.headers().iter().map(String::as_str));
-            return Err(Error::not_found(format!(
-                "the right side has no key column \"{}\".{near}",
-                column.right
-            ))
-            .next("name its header with columns: [{name, right}], or use an empty sheet"));
+        for side in SideName::BOTH {
+            let headers = sides.get(side).snapshot.headers();
+            let header = column.header(side);
+            if !headers.is_empty() && !headers.iter().any(|known| known == header) {
+                let near = did_you_mean(header, headers.iter().map(String::as_str));
+                return Err(Error::not_found(format!(
+                    "the {side} side has no key column \"{header}\".{near}"
+                ))
+                .next(format!("name its header with columns: [{{name, {side}}}], or use an empty sheet")));
+            }
         }
     }
     Ok(())
@@ -100,35 +124,55 @@ pub(super) fn check_key(
 
 /// Declares the columns, and infers the types that nobody declared.
 ///
-/// The direction is one-way, so the source's values decide; only a column that is blank there takes the target's
-/// type. A stray word in a number column of the target must not turn what is written there into text.
+/// `stored` are the types that base was learned with: they stay, so that a stray word does not turn a column of
+/// numbers into text. In a one-way direction the source's values decide, and only a column that is blank there takes
+/// the target's type; in a two-way direction both sides' values do.
 pub(super) fn schema(
     definition: &Definition,
     columns: &[ColumnDef],
-    left: &Scan,
-    right: &Snapshot,
+    sides: &PerSide<Scan>,
+    stored: Option<&Schema>,
 ) -> (Schema, Vec<InferReason>) {
-    let declare = |column: &ColumnDef, ty: Option<ColumnType>| {
-        let known = column.ty.or(ty).or_else(|| left.types.get(&column.left).copied());
+    let (source, other) = match definition.policy.direction.source() {
+        Some(SideName::Right) => (&sides.right, &sides.left),
+        _ => (&sides.left, &sides.right),
+    };
+    let first = if std::ptr::eq(source, &sides.left) { SideName::Left } else { SideName::Right };
+    let declare = |column: &ColumnDef| {
+        let stored = stored.and_then(|schema| {
+            schema.columns.iter().find(|known| known.name == column.name).map(|known| known.ty)
+        });
+        let replica = |scan: &Scan, side: SideName| scan.types.get(column.header(side)).copied();
+        let known = column
+            .ty
+            .or(stored)
+            .or_else(|| replica(source, first))
+            .or_else(|| replica(other, first.other()).filter(|_| definition.has_base()));
+        let present = |scan: &Scan, side: SideName| {
+            let header = column.header(side);
+            let there = scan.snapshot.headers().iter().any(|known| known == header);
+            there.then(|| header.to_owned())
+        };
         let mut declared = Declared {
             column: Column::new(&column.name, known.unwrap_or_default()),
             typed: known.is_some(),
-            sources: vec![
-                Some(column.left.clone()),
-                right.headers().contains(&column.right).then(|| column.right.clone()),
-            ],
+            sources: vec![present(source, first), present(other, first.other())],
         };
         declared.column.nulls = [definition.nulls.as_slice(), column.nulls.as_slice()].concat();
         declared
     };
-    let first: Vec<Declared> = columns.iter().map(|column| declare(column, None)).collect();
-    let (schema, mut reasons) = infer(&[&left.snapshot], &first);
-    let (both, other) = infer(&[&left.snapshot, right], &first);
+    let declared: Vec<Declared> = columns.iter().map(declare).collect();
+    let (both, wider) = infer(&[&source.snapshot, &other.snapshot], &declared);
+    let (schema, mut reasons) = if definition.has_base() {
+        (both.clone(), wider.clone())
+    } else {
+        infer(&[&source.snapshot], &declared)
+    };
     let mut types: Vec<ColumnType> = schema.columns.iter().map(|column| column.ty).collect();
     for (index, reason) in reasons.iter_mut().enumerate() {
         let blank = matches!(reason.cause, Cause::NoValues);
         if let (true, Some(wider), Some(column)) =
-            (blank, other.get(index), both.columns.get(index))
+            (blank, wider.get(index), both.columns.get(index))
         {
             *reason = wider.clone();
             if let Some(ty) = types.get_mut(index) {
@@ -136,7 +180,7 @@ pub(super) fn schema(
             }
         }
     }
-    let columns: Vec<Column> = first
+    let columns: Vec<Column> = declared
         .into_iter()
         .zip(types)
         .map(|(declared, ty)| Column { ty, ..declared.column })
@@ -147,52 +191,6 @@ pub(super) fn schema(
         .filter_map(|name| columns.iter().position(|column| column.name == *name))
         .collect();
     (Schema::new(columns, key), reasons)
-}
-
-/// Returns the engine's policy; a mark column that is not mapped joins the schema for the right side alone.
-pub(super) fn policy(
-    definition: &Definition,
-    columns: &[ColumnDef],
-    mut schema: Schema,
-    headers: &mut Vec<Option<String>>,
-) -> (Policy, Schema, Option<usize>) {
-    let mut policy = Policy {
-        direction: Direction::LeftToRight,
-        safety: Safety {
-            max_change_percent: definition.max_change_percent,
-            max_delete_percent: definition
-                .max_delete_percent
-                .unwrap_or(Safety::default().max_delete_percent),
-            ..Safety::default()
-        },
-        ..Policy::default()
-    };
-    let mut mark = None;
-    let deletes = match &definition.deletes {
-        Disappeared::Delete => Deletes::Delete,
-        Disappeared::Ignore => Deletes::Ignore,
-        Disappeared::Mark { column, value } => {
-            let mapped = columns.iter().find(|known| known.right == *column);
-            let name = match mapped {
-                Some(known) => known.name.clone(),
-                None => {
-                    let taken = |name: &str| schema.position(name).is_some();
-                    let name =
-                        if taken(column) { format!("{column} (mark)") } else { column.clone() };
-                    mark = Some(schema.columns.len());
-                    schema.columns.push(Column::new(&name, ColumnType::Text));
-                    headers.push(Some(column.clone()));
-                    let only =
-                        ColumnPolicy { only: Some(SideName::Right), ..ColumnPolicy::default() };
-                    policy.columns.insert(name.clone(), only);
-                    name
-                }
-            };
-            Deletes::Mark { column: Some(name.into()), value: value.as_str().into() }
-        }
-    };
-    policy.deletes = DeletePolicy::new(Deletes::Ignore, deletes);
-    (policy, schema, mark)
 }
 
 /// Returns the snapshot with empty columns for the headers that it lacks.

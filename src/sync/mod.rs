@@ -1,17 +1,32 @@
-//! The imperative shell of a sync: scan, reconcile, plan, apply, report.
+//! The imperative shell of a sync: scan, reconcile, plan, journal, apply, report.
 //!
 //! [`run`] reads like the recipe of DESIGN's syncDataset route; nothing here decides
 //! what changes (the engine does) or how a replica is written (`replica` does).
+//! [`recover`] finishes what a run that died left open, and [`rollback`] takes a run back.
 
 use lockstep_google::Google;
 
-use crate::{progress::Progress, replica::files::Files};
+use crate::{clock::Clock, progress::Progress, replica::files::Files, store::Store};
 
 mod columns;
+pub(crate) mod describe;
 pub(crate) mod definition;
+pub(crate) mod halt;
+pub(crate) mod history;
+pub mod holder;
+mod journal;
+mod known;
+mod policy;
 mod prepare;
+pub(crate) mod recover;
+pub(crate) mod render;
 pub(crate) mod report;
+mod rest;
+mod retyped;
+pub(crate) mod rollback;
 pub(crate) mod run;
+mod turn;
+mod write;
 
 /// What a run works with.
 #[derive(Clone, Debug)]
@@ -20,6 +35,14 @@ pub(crate) struct Shell {
     pub(crate) google: Google,
     /// The folder of file replicas.
     pub(crate) files: Files,
+    /// Bases, plans, journal, audit.
+    pub(crate) store: Store,
+    /// The time.
+    pub(crate) clock: Clock,
     /// Where progress goes and cancellation comes from.
     pub(crate) progress: Progress,
+    /// Who asks: the tool, and the client where it is known.
+    pub(crate) caller: String,
+    /// This process, for those who wait for it.
+    pub(crate) holder: holder::Holder,
 }

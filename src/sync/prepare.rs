@@ -10,7 +10,8 @@ use lockstep_engine::{
     plan::{Basis, Body, Plan},
     reconcile::{Change, ChangeKind, Reconciler},
     safety::{self, Seen, SideSeen},
-    snapshot::{Mapping, View},
+    schema::Schema,
+    snapshot::{Mapping, Snapshot, SnapshotBuilder, View},
     terms::Terms,
     times::Times,
     views::feed_views,
@@ -18,12 +19,15 @@ use lockstep_engine::{
 
 use super::{
     Shell,
-    columns::{check_headers, check_key, columns, policy, schema, widened},
-    definition::Definition,
+    columns::{check_headers, check_key, columns, schema, widened},
+    definition::{Definition, Disappeared},
+    known::Known,
+    policy::{Settled, mark_names, settle},
+    retyped::retyped,
 };
 use crate::{
     error::{Error, Result},
-    replica::scan::{Role, Scan, scan},
+    replica::scan::{Scan, scan},
 };
 
 /// A plan, with what applying and reporting it need.
@@ -31,22 +35,30 @@ use crate::{
 pub(crate) struct Planned {
     /// The plan.
     pub(crate) plan: Plan,
-    /// The right side as it was read; columns that it lacks are there as empty ones.
-    pub(crate) right: Scan,
+    /// Both sides as they were read; columns that a side lacks are there as empty ones.
+    pub(crate) sides: PerSide<Scan>,
     /// How the types were found.
     pub(crate) reasons: Vec<InferReason>,
-    /// For each column of the schema, its header on the right.
-    pub(crate) headers: Vec<Option<String>>,
-    /// The column that marks rows, if the right does not have it yet.
-    pub(crate) mark: Option<usize>,
+    /// For each column of the schema, its header on each side.
+    pub(crate) headers: PerSide<Vec<Option<String>>>,
+    /// Columns that the side does not have yet and gets when a change needs them.
+    pub(crate) optional: PerSide<Vec<usize>>,
     /// What was found on each side.
     pub(crate) findings: Vec<(SideName, Finding)>,
     /// Rows of the right that stay as they are.
     pub(crate) unchanged: u64,
     /// Rows set aside on both sides.
     pub(crate) set_aside: u64,
-    /// Positions in `plan.body().result.right`, new rows in the order of the source.
-    pub(crate) order: Vec<usize>,
+    /// Positions in the writes of each side, new rows in the order of the other side.
+    pub(crate) order: PerSide<Vec<usize>>,
+}
+
+impl Planned {
+    /// Returns the writes to a side, in the order in which they are to be made.
+    pub(crate) fn writes(&self, side: SideName) -> Vec<&Change> {
+        let writes = self.plan.body().result.writes(side);
+        self.order.get(side).iter().filter_map(|position| writes.get(*position)).collect()
+    }
 }
 
 /// Reads both sides and makes the plan.
@@ -56,109 +68,184 @@ pub(crate) struct Planned {
 pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Planned> {
     shell.progress.check()?;
     shell.progress.step(0, None, "reading both sides");
-    let (left, right) = tokio::join!(
-        scan(&shell.google, &shell.files, &definition.left, Role::Source),
-        scan(&shell.google, &shell.files, &definition.right, Role::Target),
+    let read = |side: SideName| {
+        let (source, role) = (definition.source(side), definition.role(side));
+        scan(&shell.google, &shell.files, source, role, side)
+    };
+    let (left, right, known) = tokio::join!(
+        read(SideName::Left),
+        read(SideName::Right),
+        Known::load(shell, definition)
     );
-    let (left, right) = (left?, right?);
+    let (sides, known) = (PerSide { left: left?, right: right? }, known?);
     shell.progress.step(0, None, "comparing");
     let definition = definition.clone();
+    let now = shell.clock.now();
     // A million rows take seconds: not on a thread that serves other calls.
-    tokio::task::spawn_blocking(move || compare(&definition, left, right))
-        .await
-        .map_err(|error| Error::internal(format!("the comparison failed: {error}")))?
+    tokio::task::spawn_blocking(move || {
+        let times = Times { now: Some(now), ..Times::default() };
+        compare(&definition, sides, &known, &times)
+    })
+    .await
+    .map_err(|error| Error::internal(format!("the comparison failed: {error}")))?
 }
 
-fn compare(definition: &Definition, left: Scan, mut right: Scan) -> Result<Planned> {
-    check_headers(&left.snapshot, "left")?;
-    check_headers(&right.snapshot, "right")?;
-    let columns = columns(definition, &left.snapshot)?;
-    let fresh = right.snapshot.headers().is_empty();
-    check_key(definition, &columns, &right.snapshot, fresh)?;
+fn compare(
+    definition: &Definition,
+    mut sides: PerSide<Scan>,
+    known: &Known,
+    times: &Times,
+) -> Result<Planned> {
+    for side in SideName::BOTH {
+        check_headers(&sides.get(side).snapshot, side)?;
+    }
+    let columns = columns(definition, &sides, &known_columns(definition, known))?;
+    check_key(definition, &columns, &sides)?;
+    let (schema, reasons) = schema(definition, &columns, &sides, known.schema.as_ref());
+    let settled = settle(definition, &columns, schema);
 
-    let (schema, reasons) = schema(definition, &columns, &left, &right.snapshot);
-    let mut headers: Vec<Option<String>> =
-        columns.iter().map(|column| Some(column.right.clone())).collect();
-    let (policy, schema, mark) = policy(definition, &columns, schema, &mut headers);
-    let mark = mark.filter(|column| {
-        let header = headers.get(*column).and_then(Option::as_ref);
-        header.is_some_and(|header| !right.snapshot.headers().contains(header))
-    });
-    right.snapshot = widened(&right.snapshot, headers.iter().flatten());
-
-    let mapping = |pairs: Vec<(String, String)>| -> Vec<Mapping> {
-        pairs.into_iter().map(|(column, source)| Mapping::new(column, source)).collect()
-    };
-    let left_map = mapping(columns.iter().map(|c| (c.name.clone(), c.left.clone())).collect());
-    let right_map = mapping(
-        schema
-            .columns
-            .iter()
-            .zip(&headers)
-            .filter_map(|(column, header)| Some((column.name.clone(), header.clone()?)))
-            .collect(),
-    );
-    let seen = |error: &dyn std::fmt::Display, side: &str| {
-        Error::invalid(error.to_string()).context(side.to_owned()).next("correct columns and key")
-    };
-    let left_view = left.snapshot.view(&schema, &left_map).map_err(|e| seen(&e, "left"))?;
-    let right_view = right.snapshot.view(&schema, &right_map).map_err(|e| seen(&e, "right"))?;
-    let terms = Terms::new(&schema, &policy)
+    let (missing, optional) = absent(&sides, &settled, known);
+    for side in SideName::BOTH {
+        let headers = settled.headers.get(side).iter().flatten();
+        let scan = sides.get_mut(side);
+        scan.snapshot = widened(&scan.snapshot, headers);
+    }
+    let mut terms = Terms::new(&settled.schema, &settled.policy)
         .map_err(|error| Error::invalid(error.to_string()).next("correct the arguments"))?;
-    let times = Times::default();
-    let mut reconciler = Reconciler::new(&terms, &times);
-    let key_findings = feed_views(&mut reconciler, None, &left_view, &right_view);
+    for side in SideName::BOTH {
+        for column in missing.get(side) {
+            // A column that is gone has no opinion: it must not look like a column of blanks.
+            terms = terms.lacking(side, *column);
+        }
+    }
+    let left = view(&sides.left.snapshot, &settled, SideName::Left)?;
+    let right = view(&sides.right.snapshot, &settled, SideName::Right)?;
+    let empty = nothing(&settled.schema);
+    let learned = match (definition.has_base(), known.version) {
+        (false, _) => None,
+        (true, None) => Some(&empty),
+        (true, Some(_)) => Some(&known.snapshot),
+    };
+    let base = learned
+        .map(|snapshot| base_view(snapshot, &settled.schema))
+        .transpose()?;
+    let mut reconciler = Reconciler::new(&terms, times);
+    if definition.has_base() {
+        reconciler = reconciler.tombstones(&known.tombstones);
+    }
+    let found = feed_views(&mut reconciler, base.as_ref(), &left, &right);
     let result = reconciler.finish();
 
-    let aside =
-        PerSide { left: set_aside(&key_findings.left), right: set_aside(&key_findings.right) };
+    let aside = PerSide { left: set_aside(&found.left), right: set_aside(&found.right) };
+    let name = |column: &usize| Some(settled.schema.columns.get(*column)?.name.clone());
+    let seen = |side: SideName, view: &View<'_>| SideSeen {
+        rows: view.len(),
+        set_aside: *aside.get(side),
+        missing: missing.get(side).iter().filter_map(name).collect(),
+        retyped: known.schema.as_ref().map(|_| retyped(view)).unwrap_or_default(),
+    };
+    let seen = Seen {
+        base_rows: known.snapshot.len(),
+        sides: PerSide { left: seen(SideName::Left, &left), right: seen(SideName::Right, &right) },
+    };
+    let halts = safety::check(&result, &seen, &settled.policy);
+    let order = PerSide { left: order(&result.left, &right), right: order(&result.right, &left) };
+    let changed = result.right.iter().filter(|change| change.row.is_some()).count();
+    let unchanged = right.len().saturating_sub(aside.right).saturating_sub(changed);
+    let content = PerSide {
+        left: sides.left.snapshot.content_hash(),
+        right: sides.right.snapshot.content_hash(),
+    };
     let mut findings: Vec<(SideName, Finding)> = Vec::new();
-    for (side, snapshot, keys) in [
-        (SideName::Left, &left.snapshot, key_findings.left),
-        (SideName::Right, &right.snapshot, key_findings.right),
-    ] {
-        let own = snapshot.findings().iter().cloned();
+    for (side, keys) in [(SideName::Left, found.left), (SideName::Right, found.right)] {
+        let own = sides.get(side).snapshot.findings().iter().cloned();
         findings.extend(own.chain(keys).map(|finding| (side, finding)));
     }
-    let halts = safety::check(
-        &result,
-        &Seen {
-            base_rows: 0,
-            sides: PerSide {
-                left: SideSeen {
-                    rows: left.snapshot.len(),
-                    set_aside: aside.left,
-                    ..SideSeen::default()
-                },
-                right: SideSeen {
-                    rows: right.snapshot.len(),
-                    set_aside: aside.right,
-                    ..SideSeen::default()
-                },
-            },
-        },
-        &policy,
-    );
-    let order = order(&result.right, &left_view);
-    let changed = result.right.iter().filter(|change| change.row.is_some()).count();
-    let unchanged = right.snapshot.len().saturating_sub(aside.right).saturating_sub(changed);
-    let unchanged = u64::try_from(unchanged).unwrap_or(u64::MAX);
-    let content =
-        PerSide { left: left.snapshot.content_hash(), right: right.snapshot.content_hash() };
     let plan = Plan::new(Body {
         basis: Basis {
-            dataset: format!("{} {}", definition.name, fingerprint(definition)?),
+            dataset: format!("{} {}", definition.name, definition.fingerprint()?),
             dataset_version: 1,
-            base_version: None,
+            base_version: known.version,
             content,
-            schema: schema.clone(),
+            schema: settled.schema,
         },
         result,
         findings: findings.iter().map(|(_, finding)| finding.clone()).collect(),
         halts,
     });
-    let set_aside = u64::try_from(aside.left + aside.right).unwrap_or(u64::MAX);
-    Ok(Planned { plan, right, reasons, headers, mark, findings, unchanged, set_aside, order })
+    Ok(Planned {
+        plan,
+        sides,
+        reasons,
+        headers: settled.headers,
+        optional,
+        findings,
+        unchanged: u64::try_from(unchanged).unwrap_or(u64::MAX),
+        set_aside: u64::try_from(aside.left + aside.right).unwrap_or(u64::MAX),
+        order,
+    })
+}
+
+/// Returns the columns of base that are mapped ones, not columns in which a side marks its rows.
+fn known_columns(definition: &Definition, known: &Known) -> Vec<String> {
+    let marks: Vec<String> = match &definition.deletes {
+        Disappeared::Mark { column, .. } => {
+            SideName::BOTH.iter().flat_map(|side| mark_names(column, *side)).collect()
+        }
+        Disappeared::Delete | Disappeared::Ignore => Vec::new(),
+    };
+    let mut names = known.columns();
+    names.retain(|name| !marks.contains(name));
+    names
+}
+
+/// Returns the columns that each side should have and lost, and those that it gets when they are needed.
+fn absent(
+    sides: &PerSide<Scan>,
+    settled: &Settled,
+    known: &Known,
+) -> (PerSide<Vec<usize>>, PerSide<Vec<usize>>) {
+    let learned = known.columns();
+    let mut missing: PerSide<Vec<usize>> = PerSide::default();
+    let mut optional: PerSide<Vec<usize>> = PerSide::default();
+    for side in SideName::BOTH {
+        let there = sides.get(side).snapshot.headers();
+        let columns = settled.schema.columns.iter().zip(settled.headers.get(side)).enumerate();
+        for (index, (column, header)) in columns {
+            let Some(header) = header.as_ref().filter(|header| !there.contains(header)) else {
+                continue;
+            };
+            if *settled.marks.get(side) == Some(index) {
+                optional.get_mut(side).push(index);
+            } else if learned.contains(&column.name) && !there.is_empty() && !there.contains(header)
+            {
+                missing.get_mut(side).push(index);
+            }
+        }
+    }
+    (missing, optional)
+}
+
+fn view<'a>(snapshot: &'a Snapshot, settled: &'a Settled, side: SideName) -> Result<View<'a>> {
+    let columns = settled.schema.columns.iter().zip(settled.headers.get(side));
+    let mapping: Vec<Mapping> = columns
+        .filter_map(|(column, header)| Some(Mapping::new(&column.name, header.as_ref()?)))
+        .collect();
+    snapshot.view(&settled.schema, &mapping).map_err(|error| {
+        Error::invalid(error.to_string()).context(side.as_str()).next("correct columns and key")
+    })
+}
+
+fn base_view<'a>(snapshot: &'a Snapshot, schema: &'a Schema) -> Result<View<'a>> {
+    snapshot.view_by_name(schema).map_err(|error| {
+        Error::invalid(format!("what both sides last agreed on does not fit: {error}"))
+            .next("the key of a dataset cannot change: give the dataset another name")
+    })
+}
+
+/// Returns a snapshot without rows that has every column of the schema.
+fn nothing(schema: &Schema) -> Snapshot {
+    SnapshotBuilder::new(schema.columns.iter().map(|column| column.name.clone())).finish()
 }
 
 /// Returns how many rows a side has that cannot be told apart.
@@ -172,15 +259,15 @@ fn set_aside(findings: &[Finding]) -> usize {
 }
 
 /// Returns the positions of the changes with the new rows in the order of the source, after all others.
-fn order(changes: &[Change], left: &View<'_>) -> Vec<usize> {
+fn order(changes: &[Change], source: &View<'_>) -> Vec<usize> {
     let mut inserted: HashMap<&Key, usize> = changes
         .iter()
         .filter(|change| change.kind == ChangeKind::Insert)
         .map(|change| (&change.key, usize::MAX))
         .collect();
     if !inserted.is_empty() {
-        for row in 0..left.len() {
-            if let Some(place) = inserted.get_mut(&left.key(row)) {
+        for row in 0..source.len() {
+            if let Some(place) = inserted.get_mut(&source.key(row)) {
                 *place = row;
             }
         }
@@ -192,9 +279,3 @@ fn order(changes: &[Change], left: &View<'_>) -> Vec<usize> {
     order
 }
 
-/// Returns a hash of everything that decides what a plan says, so that a plan id names its arguments too.
-fn fingerprint(definition: &Definition) -> Result<String> {
-    let json = serde_json::to_vec(definition)
-        .map_err(|error| Error::internal("the definition has no JSON form").with_source(error))?;
-    Ok(blake3::hash(&json).to_hex().to_string())
-}

@@ -23,12 +23,15 @@ mod append_rows;
 mod cell;
 mod context;
 mod create_file;
+mod dataset;
 mod describe_spreadsheet;
 mod filter;
 mod find_files;
 mod read_sheet;
+mod rollback_sync;
 mod schema;
-mod sync_dataset;
+pub(crate) mod sync_dataset;
+mod sync_history;
 mod update_cells;
 
 pub use context::Context;
@@ -147,7 +150,9 @@ pub fn all() -> Vec<Registered> {
         Registered::of::<describe_spreadsheet::DescribeSpreadsheet>(),
         Registered::of::<find_files::FindFiles>(),
         Registered::of::<read_sheet::ReadSheet>(),
+        Registered::of::<rollback_sync::RollbackSync>(),
         Registered::of::<sync_dataset::SyncDataset>(),
+        Registered::of::<sync_history::SyncHistory>(),
         Registered::of::<update_cells::UpdateCells>(),
     ];
     tools.sort_by_key(|tool| tool.name);

@@ -1,20 +1,19 @@
 //! `syncDataset`: makes one replica agree with another, by plan and apply.
 
-use std::collections::BTreeMap;
-
-use lockstep_engine::schema::ColumnType;
+use lockstep_engine::{dataset::Safety, safety::HaltReason};
 use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::{Context, Tool, cell::CellOut};
+use super::{
+    Context, Tool,
+    dataset::{ColumnArg, DirectionArg, PolicyArg, SideArg},
+};
 use crate::{
-    error::{Error, Result},
-    replica::Source,
+    error::{Error, Result, did_you_mean},
+    replica::{Source, apply::Guard},
     sync::{
-        Shell,
-        definition::{ColumnDef, Definition, Disappeared},
+        definition::{Definition, Disappeared},
         report::Report,
         run,
     },
@@ -22,70 +21,6 @@ use crate::{
 
 /// See [`Tool`].
 pub(crate) struct SyncDataset;
-
-/// One side: exactly one of file, spreadsheetId and records.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct SideArg {
-    /// Path of a CSV or TSV file in the allowed folder.
-    file: Option<String>,
-    /// Of the file, e.g. windows-1252; default UTF-8.
-    encoding: Option<String>,
-    /// Id or URL; with sheet.
-    spreadsheet_id: Option<String>,
-    /// Sheet title; default the first sheet.
-    sheet: Option<String>,
-    /// Row of the header, from 1; default the first row that is not blank.
-    header_row: Option<u32>,
-    /// Rows given here, as {column: value} (left only).
-    #[schemars(with = "Option<Vec<BTreeMap<String, CellOut>>>")]
-    records: Option<Vec<serde_json::Map<String, Value>>>,
-}
-
-/// The type of a column.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum TypeArg {
-    Text,
-    Number,
-    Bool,
-    Date,
-    Time,
-    DateTime,
-    List,
-}
-
-impl From<TypeArg> for ColumnType {
-    fn from(ty: TypeArg) -> Self {
-        match ty {
-            TypeArg::Text => Self::Text,
-            TypeArg::Number => Self::Number,
-            TypeArg::Bool => Self::Bool,
-            TypeArg::Date => Self::Date,
-            TypeArg::Time => Self::Time,
-            TypeArg::DateTime => Self::DateTime,
-            TypeArg::List => Self::List,
-        }
-    }
-}
-
-/// A column that is kept in step.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct ColumnArg {
-    /// Name in reports.
-    name: String,
-    /// Header on the left; default name.
-    left: Option<String>,
-    /// Header on the right; default name.
-    right: Option<String>,
-    /// Default: inferred over both sides.
-    #[serde(rename = "type")]
-    ty: Option<TypeArg>,
-    /// Texts that mean blank, e.g. "NA".
-    #[serde(default)]
-    nulls: Vec<String>,
-}
 
 /// What happens to rows that are only on the right.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
@@ -106,30 +41,46 @@ pub(crate) enum ModeArg {
     Apply,
 }
 
+/// How rows that others move during the write are found.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum GuardArg {
+    #[default]
+    ReadBack,
+    Anchor,
+}
+
 /// The arguments.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Args {
-    /// The dataset's name, for reports.
-    name: Option<String>,
-    /// The source; it is only read.
-    left: SideArg,
+    /// The dataset is saved under it; a saved one needs nothing else.
+    pub(super) name: Option<String>,
+    /// The source, or one of two equals.
+    left: Option<SideArg>,
     /// The target; it is made to agree with left.
-    right: SideArg,
+    right: Option<SideArg>,
     /// Names of the columns that identify a row.
+    #[serde(default)]
     key: Vec<String>,
-    /// Default: every column of left, under the same header on the right. Other columns of the right are left alone.
+    /// Default: every column of left, under the same header on the right. Other columns are left alone.
     columns: Option<Vec<ColumnArg>>,
+    /// Default leftToRight; both: changes of either side flow, from what both last agreed on.
+    direction: Option<DirectionArg>,
+    policy: Option<PolicyArg>,
     /// Texts that mean blank in every column, e.g. "NA".
     #[serde(default)]
     nulls: Vec<String>,
-    /// Rows only on the right: mark (default) sets markColumn, delete removes them, ignore leaves them.
+    /// Rows whose partner is gone (one-way: only on the right): mark (default) sets markColumn, delete removes them,
+    /// ignore leaves them.
     #[serde(default)]
     deletes: DeletesArg,
     /// Default "status".
     mark_column: Option<String>,
     /// Default "inactive".
     mark_value: Option<String>,
+    /// readBack (default): checked and repaired at once; anchor: rows are tagged first, at most 500, 3 more calls.
+    guard: Option<GuardArg>,
     /// Default plan: show, write nothing.
     #[serde(default)]
     mode: ModeArg,
@@ -152,50 +103,27 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-impl SideArg {
-    fn source(self, side: &str) -> Result<Source> {
-        let given = [self.file.is_some(), self.spreadsheet_id.is_some(), self.records.is_some()];
-        let count = given.iter().filter(|given| **given).count();
-        if count != 1 {
-            return Err(Error::invalid(format!(
-                "argument {side}: {count} of file, spreadsheetId and records are given, one is needed"
-            ))
-            .next("give {\"file\": \"data.csv\"} or {\"spreadsheetId\": …, \"sheet\": …} or {\"records\": [{…}]}"));
-        }
-        if self.spreadsheet_id.is_none() && (self.sheet.is_some() || self.header_row.is_some()) {
-            return Err(Error::invalid(format!(
-                "argument {side}: sheet and headerRow go with spreadsheetId"
-            ))
-            .next("leave them out"));
-        }
-        if self.file.is_none() && self.encoding.is_some() {
-            return Err(Error::invalid(format!("argument {side}: encoding goes with file"))
-                .next("leave it out"));
-        }
-        Ok(match (self.file, self.spreadsheet_id, self.records) {
-            (Some(path), _, _) => Source::File { path, encoding: self.encoding },
-            (_, Some(spreadsheet), _) => {
-                Source::Sheet { spreadsheet, sheet: self.sheet, header_row: self.header_row }
-            }
-            (_, _, records) => Source::Records { records: records.unwrap_or_default() },
-        })
-    }
-}
-
 impl Args {
-    fn definition(self) -> Result<Definition> {
-        let right = self.right.source("right")?;
-        if matches!(right, Source::Records { .. }) {
-            return Err(Error::invalid("argument right: records can only be read")
-                .next("name a spreadsheetId or a file to write to"));
-        }
-        let column = |column: ColumnArg| ColumnDef {
-            left: column.left.unwrap_or_else(|| column.name.clone()),
-            right: column.right.unwrap_or_else(|| column.name.clone()),
-            name: column.name,
-            ty: column.ty.map(ColumnType::from),
-            nulls: column.nulls,
+    /// Returns the dataset that the arguments define in full.
+    ///
+    /// # Errors
+    /// Arguments that contradict each other, or are not enough.
+    pub(crate) fn definition(self) -> Result<Definition> {
+        let (Some(left), Some(right)) = (self.left, self.right) else {
+            return Err(Error::invalid("arguments left and right: both are needed")
+                .next("give both sides, or only the name of a saved dataset"));
         };
+        let (left, right) = (left.source("left")?, right.source("right")?);
+        let direction = self.direction.unwrap_or_default();
+        for (name, source, written) in [
+            ("left", &left, direction != DirectionArg::LeftToRight),
+            ("right", &right, direction != DirectionArg::RightToLeft),
+        ] {
+            if written && matches!(source, Source::Records { .. }) {
+                return Err(Error::invalid(format!("argument {name}: records can only be read"))
+                    .next("name a spreadsheetId or a file to write to"));
+            }
+        }
         let deletes = match self.deletes {
             DeletesArg::Mark => Disappeared::Mark {
                 column: self.mark_column.unwrap_or_else(|| "status".into()),
@@ -215,26 +143,65 @@ impl Args {
                 }
             }
         };
+        let columns = self.columns.unwrap_or_default();
+        let mut policy = self.policy.unwrap_or_default().policy(direction, &columns);
+        policy.safety.max_change_percent = self.max_change_percent;
+        policy.safety.max_delete_percent =
+            self.max_delete_percent.unwrap_or(Safety::default().max_delete_percent);
+        let name = match self.name {
+            Some(name) => name,
+            None => Definition::default_name(&left, &right, &self.key)?,
+        };
         Ok(Definition {
-            name: self.name.unwrap_or_else(|| "dataset".into()),
-            left: self.left.source("left")?,
+            name,
+            left,
             right,
             key: self.key,
-            columns: self.columns.map(|columns| columns.into_iter().map(column).collect()),
+            columns: (!columns.is_empty())
+                .then(|| columns.into_iter().map(ColumnArg::definition).collect()),
             nulls: self.nulls,
             deletes,
-            max_delete_percent: self.max_delete_percent,
-            max_change_percent: self.max_change_percent,
+            policy,
+            guard: match self.guard.unwrap_or_default() {
+                GuardArg::ReadBack => Guard::ReadBack,
+                GuardArg::Anchor => Guard::Anchor,
+            },
             overrides: self.overrides,
         })
+    }
+}
+
+/// Reads a dataset of the configuration, which is written like the arguments.
+///
+/// # Errors
+/// What is wrong with it, with its path.
+pub(crate) fn declared(name: &str, value: serde_json::Value) -> Result<Definition> {
+    let serde_json::Value::Object(arguments) = value else {
+        return Err(Error::invalid("it is no table").next("give left, right and key"));
+    };
+    let mut args: Args = super::parse(arguments)?;
+    args.name = Some(name.to_owned());
+    args.definition()
+}
+
+/// Checks that each override names a halt.
+fn check_overrides(overrides: &[String]) -> Result<()> {
+    let known = || HaltReason::ALL.iter().map(|reason| reason.as_str());
+    match overrides.iter().find(|name| !known().any(|known| known == **name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::invalid(format!(
+            "argument override: there is no halt \"{name}\".{}",
+            did_you_mean(name, known())
+        ))
+        .next(format!("the halts are {}", known().collect::<Vec<_>>().join(", ")))),
     }
 }
 
 impl Tool for SyncDataset {
     const NAME: &'static str = "syncDataset";
     const TITLE: &'static str = "Sync a dataset";
-    const DESCRIPTION: &'static str = "Makes the right side agree with the left (one-way), by key: a CSV/TSV file or \
-records to a sheet, or a sheet to a file. Compares server-side; no rows pass through you. First call without \
+    const DESCRIPTION: &'static str = "Makes two sides agree, by key: sheets, CSV/TSV files, records; one-way or both ways \
+(direction). Compares server-side; no rows pass through you. First call without \
 mode: returns a plan (counts, a sample, planId) and writes nothing. Then call again with the same arguments, \
 mode \"apply\" and that planId. Safe to repeat: what already agrees is not written. For a handful of cells use \
 updateCells, for new rows alone appendRows.";
@@ -259,12 +226,9 @@ updateCells, for new rows alone appendRows.";
             )
             .next("add mode: \"apply\" to apply the plan, or leave planId out to make a new one"));
         }
-        let definition = args.definition()?;
-        let shell = Shell {
-            google: context.google.clone(),
-            files: context.files.clone(),
-            progress: context.progress.clone(),
-        };
+        check_overrides(&args.overrides)?;
+        let definition = definition(context, args).await?;
+        let shell = context.shell(Self::NAME);
         let sample = usize::try_from(sample).unwrap_or(20);
         if apply {
             run::apply(&shell, &definition, plan_id.as_deref(), sample).await
@@ -272,4 +236,23 @@ updateCells, for new rows alone appendRows.";
             run::plan(&shell, &definition, sample).await
         }
     }
+}
+
+/// Returns the dataset that the arguments define, or the saved one that they name.
+async fn definition(context: &Context, args: Args) -> Result<Definition> {
+    let named = args.name.clone().filter(|_| args.left.is_none() && args.right.is_none());
+    let Some(name) = named else { return args.definition() };
+    if !args.key.is_empty() || args.columns.is_some() || args.direction.is_some() || args.policy.is_some() {
+        return Err(Error::invalid(
+            "a saved dataset is named, and parts of a definition are given beside it",
+        )
+        .next("give only name (with mode, planId, override, sample), or left, right and all of the rest"));
+    }
+    let overrides = args.overrides;
+    let mut definition = match context.declared.get(&name) {
+        Some(declared) => declared.clone(),
+        None => run::saved(&context.shell("syncDataset"), &name).await?,
+    };
+    definition.overrides = overrides;
+    Ok(definition)
 }

@@ -27,6 +27,16 @@ pub enum HaltReason {
 }
 
 impl HaltReason {
+    /// Every reason.
+    pub const ALL: [HaltReason; 6] = [
+        HaltReason::Emptied,
+        HaltReason::TooManyDeletes,
+        HaltReason::TooManyChanges,
+        HaltReason::ColumnMissing,
+        HaltReason::TypeChanged,
+        HaltReason::DuplicateKeys,
+    ];
+
     /// Returns the name to give in `override`.
     pub fn as_str(self) -> &'static str {
         match self {

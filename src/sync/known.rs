@@ -1,0 +1,70 @@
+//! What both sides last agreed on, as a snapshot that the engine compares with.
+
+use std::collections::BTreeSet;
+
+use lockstep_engine::{
+    cell::Cell,
+    key::Key,
+    schema::Schema,
+    snapshot::{Snapshot, SnapshotBuilder},
+    value::Value,
+};
+
+use super::{Shell, definition::Definition};
+use crate::{error::Result, store::base::Base};
+
+/// Base and the tombstones of a dataset; empty before the first run and for one-way datasets.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The version of base.
+    pub(super) version: Option<u64>,
+    /// The columns and types that base was learned with.
+    pub(super) schema: Option<Schema>,
+    /// The rows; no headers where there is no base.
+    pub(super) snapshot: Snapshot,
+    /// Keys that base forgot because they were deleted.
+    pub(super) tombstones: BTreeSet<Key>,
+}
+
+impl Known {
+    /// Loads what is known of a dataset.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub(super) async fn load(shell: &Shell, definition: &Definition) -> Result<Self> {
+        if !definition.has_base() {
+            return Ok(Self::default());
+        }
+        let tombstones = shell.store.tombstones(&definition.name).await?;
+        let Some(base) = shell.store.base(&definition.name).await? else {
+            return Ok(Self { tombstones, ..Self::default() });
+        };
+        let version = Some(base.version);
+        let schema = Some(base.schema.clone());
+        Ok(Self { version, schema, snapshot: snapshot(&base), tombstones })
+    }
+
+    /// Returns the names of the columns that base has.
+    pub(super) fn columns(&self) -> Vec<String> {
+        let columns = self.schema.iter().flat_map(|schema| &schema.columns);
+        columns.map(|column| column.name.clone()).collect()
+    }
+}
+
+/// Returns base's rows with its columns as headers, each value in the text that its column reads back.
+fn snapshot(base: &Base) -> Snapshot {
+    let names = base.schema.columns.iter().map(|column| column.name.clone());
+    let mut builder = SnapshotBuilder::new(names);
+    for row in &base.rows {
+        let texts: Vec<Option<String>> =
+            row.iter().map(|value| (!value.is_null()).then(|| value.to_string())).collect();
+        let cells = row.iter().zip(&texts).map(|(value, text)| match (value, text) {
+            (Value::Bool(value), _) => Cell::Bool(*value),
+            (Value::Number(_), Some(text)) => Cell::Number(text),
+            (_, Some(text)) => Cell::Text(text),
+            (_, None) => Cell::Null,
+        });
+        builder.push(cells);
+    }
+    builder.finish()
+}

@@ -1,0 +1,173 @@
+//! A plan as people read it: a Markdown page, and a CSV with every change.
+
+use std::fmt::Write as _;
+
+use lockstep_engine::{
+    dataset::SideName,
+    plan::Plan,
+    reconcile::{Change, ChangeKind},
+    value::{Row, Value},
+};
+
+use super::describe::{kind, shown};
+use crate::error::{Error, Result};
+
+/// How many changes of a side the Markdown page shows.
+const SHOWN: usize = 50;
+
+/// Returns a plan as a Markdown page; every change is in [`csv`].
+pub(crate) fn markdown(plan: &Plan) -> String {
+    let body = plan.body();
+    let dataset = body.basis.dataset.rsplit_once(' ').map_or("", |(name, _)| name);
+    let mut page = format!("# Plan {} of {}\n", plan.id(), plain(dataset));
+    for halt in &body.halts {
+        let _ = write!(page, "\n**Halted** on the {} side: {}\n", halt.side, plain(&halt.message));
+    }
+    for side in SideName::BOTH {
+        let writes = body.result.writes(side);
+        if writes.is_empty() {
+            continue;
+        }
+        let _ = write!(page, "\n## {} rows to write on the {side}\n\n", writes.len());
+        page.push_str("| what | key | column | before | after |\n|---|---|---|---|---|\n");
+        for change in writes.iter().take(SHOWN) {
+            for [what, key, column, before, after] in lines(plan, change, shown) {
+                let cells = [what, key, column, before, after].map(|text| plain(&text));
+                let _ = writeln!(page, "| {} |", cells.join(" | "));
+            }
+        }
+        if writes.len() > SHOWN {
+            let _ = write!(page, "\nand {} more rows: see the CSV.\n", writes.len() - SHOWN);
+        }
+    }
+    if plan.is_quiet() {
+        page.push_str("\nNothing to write: both sides agree.\n");
+    }
+    if !body.result.conflicts.is_empty() {
+        let _ = write!(page, "\n## {} conflicts\n\n", body.result.conflicts.len());
+        for conflict in body.result.conflicts.iter().take(SHOWN) {
+            let (key, reason) = (plain(&conflict.key.to_string()), plain(&conflict.reason));
+            let _ = writeln!(page, "- {key}: {reason}");
+        }
+    }
+    page
+}
+
+/// Returns every change of a plan as CSV: side, kind, key, column, before, after; one line for each cell.
+///
+/// # Errors
+/// Never in practice: memory is the only thing that is written to.
+pub(crate) fn csv(plan: &Plan) -> Result<String> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::internal(format!("the plan cannot be written as CSV: {error}"))
+    };
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    writer
+        .write_record(["side", "kind", "key", "column", "before", "after"])
+        .map_err(|error| failed(&error))?;
+    let whole = |value: &Value| if value.is_null() { String::new() } else { value.to_string() };
+    for side in SideName::BOTH {
+        for change in plan.body().result.writes(side) {
+            for [what, key, column, before, after] in lines(plan, change, whole) {
+                let record = [side.as_str(), &what, &key, &column, &before, &after];
+                writer.write_record(record).map_err(|error| failed(&error))?;
+            }
+        }
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
+    String::from_utf8(bytes).map_err(|error| failed(&error))
+}
+
+/// Returns a line for each cell of a change; for a deleted row each cell that it had.
+fn lines(plan: &Plan, change: &Change, show: impl Fn(&Value) -> String) -> Vec<[String; 5]> {
+    let columns = &plan.body().basis.schema.columns;
+    let all: Vec<usize> = (0..columns.len()).collect();
+    let cells = if change.kind == ChangeKind::Delete { &all } else { &change.cells };
+    let value = |row: &Option<Row>, at: usize| {
+        show(row.as_ref().and_then(|row| row.get(at)).unwrap_or(&Value::Null))
+    };
+    let line = |at: &usize| {
+        let name = columns.get(*at)?.name.clone();
+        let (before, after) = (value(&change.before, *at), value(&change.after, *at));
+        Some([kind(change.kind).to_owned(), change.key.to_string(), name, before, after])
+    };
+    cells.iter().filter_map(line).collect()
+}
+
+/// Returns text that Markdown shows as it is, on one line.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => plain.push(' '),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' => {
+                plain.push('\\');
+                plain.push(c);
+            }
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_engine::{
+        dataset::PerSide,
+        key::Key,
+        plan::{Basis, Body},
+        reconcile::Reconciled,
+        schema::{Column, ColumnType, Schema},
+    };
+
+    use super::*;
+
+    fn plan() -> Plan {
+        let row = |text: &str| Some(vec![Value::from("k"), Value::text(text)].into_boxed_slice());
+        let change = |kind, before, after, cells| Change {
+            key: Key::of("k"),
+            kind,
+            before,
+            after,
+            cells,
+            row: None,
+        };
+        Plan::new(Body {
+            basis: Basis {
+                dataset: "prices 0123".into(),
+                dataset_version: 1,
+                base_version: None,
+                content: PerSide { left: "l".into(), right: "r".into() },
+                schema: Schema::new(
+                    vec![Column::new("id", ColumnType::Text), Column::new("no|te", ColumnType::Text)],
+                    vec![0],
+                ),
+            },
+            result: Reconciled {
+                left: vec![change(ChangeKind::Delete, row("gone"), None, vec![])],
+                right: vec![change(ChangeKind::Update, row("a\nb"), row("*c*,\"d\""), vec![1])],
+                ..Reconciled::default()
+            },
+            findings: vec![],
+            halts: vec![],
+        })
+    }
+
+    #[test]
+    fn the_csv_has_every_cell_exactly() {
+        assert_eq!(
+            csv(&plan()).unwrap(),
+            "side,kind,key,column,before,after\n\
+             left,delete,k,id,k,\n\
+             left,delete,k,no|te,gone,\n\
+             right,update,k,no|te,\"a\nb\",\"*c*,\"\"d\"\"\"\n"
+        );
+    }
+
+    #[test]
+    fn cell_text_cannot_break_the_table() {
+        let page = markdown(&plan());
+        assert!(page.starts_with("# Plan ") && page.contains(" of prices\n"), "{page}");
+        assert!(page.contains("| update | k | no\\|te | a b | \\*c\\*,\"d\" |"), "{page}");
+    }
+}

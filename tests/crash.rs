@@ -1,0 +1,195 @@
+//! The crash matrix: a real process is killed with SIGKILL at every step of a run, and the rerun ends as if it had not.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+
+use crate::{
+    support::lockstep,
+    two_way::{Pair, STOCK},
+};
+
+/// The steps of a run, and how often each can be passed in one run.
+const POINTS: &[(&str, u32)] = &[
+    ("begun", 1),
+    ("sending", 3),
+    ("sent", 3),
+    ("marked", 3),
+    ("closing", 1),
+    ("closed", 1),
+];
+
+/// Returns how many kills there are: a tenth unless the whole is asked for (`tests/run --full`).
+fn kills() -> u32 {
+    if std::env::var_os("LOCKSTEP_FULL").is_some() { 1_000 } else { 100 }
+}
+
+/// What a record should be: its name and its quantity.
+type Model = BTreeMap<String, (String, i64)>;
+
+fn child(pair: &Pair, arguments: &Value, halt: Option<&str>) -> Child {
+    let mut command: Command = lockstep(pair.house.data());
+    command
+        .args(["--root", pair.house.folder.path().to_str().unwrap(), "--allow-write", "call", "syncDataset"])
+        .arg(arguments.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    if let Some(point) = halt {
+        command.env("LOCKSTEP_HALT_AT", point);
+    }
+    command.spawn().unwrap()
+}
+
+/// Runs a child until it halts at the point, and kills it there; false if it never came there.
+fn kill_at(pair: &Pair, arguments: &Value, point: &str) -> bool {
+    let mut child = child(pair, arguments, Some(point));
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let halted = stderr.lines().map_while(Result::ok).any(|line| line.starts_with("halted at"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    halted
+}
+
+/// Kills a child after a while, wherever it is.
+fn kill_after(pair: &Pair, arguments: &Value, after: Duration) {
+    let mut child = child(pair, arguments, None);
+    std::thread::sleep(after);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn parse(cell: &Value) -> String {
+    cell.as_str().map_or_else(|| cell.to_string(), str::to_owned)
+}
+
+/// Returns the rows of both sides; panics on a doubled key.
+async fn state(pair: &Pair) -> [Model; 2] {
+    let mut file = Model::new();
+    for line in pair.read_file().lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let row = (cells[1].to_owned(), cells[2].parse().unwrap());
+        assert!(file.insert(cells[0].to_owned(), row).is_none(), "doubled in the file: {line}");
+    }
+    let mut sheet = Model::new();
+    for row in pair.sheet().await.iter().skip(1).filter(|row| !row[0].is_null()) {
+        let cells = (parse(&row[1]), row[2].as_i64().unwrap());
+        assert!(sheet.insert(parse(&row[0]), cells).is_none(), "doubled on the sheet: {row}");
+    }
+    [file, sheet]
+}
+
+/// Changes both sides, never the same record, and tells the model what must come of it.
+async fn edit(pair: &Pair, model: &mut Model, random: &mut StdRng, round: u32) {
+    let mut file = model.clone();
+    for (index, (key, row)) in model.clone().into_iter().enumerate() {
+        match (index % 2 == 0, random.random_range(0..6)) {
+            (true, 0) => {
+                file.insert(key.clone(), (row.0.clone(), i64::from(round)));
+                model.insert(key, (row.0, i64::from(round)));
+            }
+            (true, 1) if file.len() > 6 => {
+                file.remove(&key);
+                model.remove(&key);
+            }
+            _ => {}
+        }
+    }
+    for new in 0..random.random_range(1..4) {
+        let key = format!("F{round}-{new}");
+        file.insert(key.clone(), (format!("file {round}"), new));
+        model.insert(key, (format!("file {round}"), new));
+    }
+    let mut csv = String::from("sku,name,qty\n");
+    for (key, (name, qty)) in &file {
+        csv.push_str(&format!("{key},{name},{qty}\n"));
+    }
+    let rows = pair.sheet().await;
+    let known: Vec<String> = rows.iter().map(|row| parse(&row[0])).collect();
+    let untouched = |key: &str, model: &Model| {
+        let before = rows.iter().find(|row| parse(&row[0]) == key).unwrap();
+        model.get(key).is_some_and(|(name, qty)| {
+            *name == parse(&before[1]) && Some(*qty) == before[2].as_i64()
+        })
+    };
+    for (index, key) in known.iter().enumerate().skip(1) {
+        if random.random_range(0..5) == 0 && untouched(key, model) {
+            let name = format!("sheet {round}");
+            pair.set(&format!("B{}", index + 1), json!([[name]])).await;
+            model.get_mut(key).unwrap().0 = name;
+        }
+    }
+    let key = format!("S{round}");
+    pair.set(&format!("A{}", rows.len() + 1), json!([[key, "new", round]])).await;
+    model.insert(key, ("new".into(), i64::from(round)));
+    pair.file(&csv);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_is_finished_by_the_next_one_and_nothing_is_lost_or_doubled() {
+    let pair = Pair::in_step(STOCK).await;
+    let mut model: Model = state(&pair).await[0].clone();
+    let arguments = pair.dataset(json!({"mode": "apply", "deletes": "delete", "maxDeletePercent": 100}));
+    let mut random = StdRng::seed_from_u64(20_261_122);
+    let matrix: Vec<String> = POINTS
+        .iter()
+        .flat_map(|(name, times)| (1..=*times).map(move |time| format!("{name}:{time}")))
+        .collect();
+    let (mut killed, mut round) = (0, 0);
+    let mut at: BTreeMap<String, u32> = BTreeMap::new();
+    while killed < kills() {
+        round += 1;
+        edit(&pair, &mut model, &mut random, round).await;
+        let turn = usize::try_from(round).unwrap() % (matrix.len() + 2);
+        match matrix.get(turn) {
+            Some(point) => {
+                if kill_at(&pair, &arguments, point) {
+                    killed += 1;
+                    *at.entry(point.clone()).or_default() += 1;
+                }
+            }
+            None => {
+                let after = Duration::from_millis(random.random_range(20..250));
+                kill_after(&pair, &arguments, after);
+                killed += 1;
+                *at.entry("any time".into()).or_default() += 1;
+            }
+        }
+        if round % 3 == 0 && kill_at(&pair, &arguments, "settled:1") {
+            killed += 1;
+            *at.entry("settled:1".into()).or_default() += 1;
+        }
+        let report = pair.house.ok("syncDataset", arguments.clone()).await;
+        assert!(["applied", "inStep"].contains(&report["state"].as_str().unwrap()), "{report:#}");
+        let [file, sheet] = state(&pair).await;
+        assert_eq!(file, model, "the file after round {round}, {:?}", matrix.get(turn));
+        assert_eq!(sheet, model, "the sheet after round {round}, {:?}", matrix.get(turn));
+        let again = pair.house.ok("syncDataset", arguments.clone()).await;
+        assert_eq!(again["state"], "inStep", "round {round}: {again:#}");
+    }
+    println!("killed {killed} times in {round} rounds: 0 lost, 0 doubled; at {at:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_on_one_dataset_take_turns() {
+    let pair = Pair::in_step(STOCK).await;
+    pair.file("sku,name,qty\nA,Apple,11\nB,Beet,20\nC,Corn,30\n");
+    let arguments = pair.dataset(json!({"mode": "apply"}));
+    let mut other = child(&pair, &arguments, Some("sending:1"));
+    let stderr = BufReader::new(other.stderr.take().unwrap());
+    assert!(stderr.lines().map_while(Result::ok).any(|line| line.starts_with("halted at")));
+    let error = pair.house.err("syncDataset", arguments.clone()).await;
+    assert!(error.contains(&format!("process {}", other.id())), "{error}");
+    assert!(error.contains("until 20") && error.contains("may succeed later"), "{error}");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let report = pair.house.ok("syncDataset", arguments).await;
+    assert_eq!(report["state"], "applied", "{report:#}");
+    assert!(report["next"].as_str().unwrap().contains("had been interrupted"), "{report:#}");
+}
