@@ -1,0 +1,271 @@
+//! One line for each row that a run wrote: append-only, and chained by BLAKE3.
+//!
+//! The chain covers everything a line says, the content by digests that are salted with a random number of the line.
+//! `forget` erases that number with the content: the chain still holds, and what is left of the row cannot be guessed.
+
+use jiff::Timestamp;
+use lockstep_engine::dataset::SideName;
+use lockstep_engine::key::Key;
+use lockstep_engine::reconcile::ChangeKind;
+use lockstep_engine::value::{Row, Value};
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use super::batches::ActionRow;
+use super::codec::{bytes, count, damaged, from_word, json as text, key_digest, micros, parse};
+use super::codec::{stored, time, word};
+use super::journal::{Action, BatchState};
+use super::runs::RunRow;
+use super::verify::{self, Chained};
+use super::{Conn, Db, ROWS_PER_INSERT, Store};
+use crate::error::Result;
+
+/// One line of the audit.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AuditLine {
+    /// Its number, from 1 without gaps.
+    pub(crate) seq: u64,
+    /// When the run was closed.
+    pub(crate) at: Timestamp,
+    /// Who asked for the run, and by which call.
+    pub(crate) caller: String,
+    /// The run.
+    pub(crate) run: String,
+    /// The dataset.
+    pub(crate) dataset: String,
+    /// The side that was written.
+    pub(crate) side: SideName,
+    /// What kind of write.
+    pub(crate) kind: ChangeKind,
+    /// The names of the columns that were written.
+    pub(crate) columns: Vec<String>,
+    /// The key and the values, sensitive ones as digests; `None` when it was erased.
+    pub(crate) payload: Option<Json>,
+    /// The line's hash, in hexadecimal digits.
+    pub(crate) hash: String,
+}
+
+/// A line as it stands in its table.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct LineRow {
+    #[sqlx(flatten)]
+    pub(super) chained: Chained,
+    pub(super) hash: Vec<u8>,
+    pub(super) key_index: Option<Vec<u8>>,
+    pub(super) salt: Option<Vec<u8>>,
+    pub(super) payload: Option<String>,
+}
+
+impl Store {
+    /// Returns up to `limit` lines after the given number.
+    ///
+    /// # Errors
+    /// When the stored values are damaged.
+    pub(crate) async fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditLine>> {
+        let lines = page(&mut *self.reads.acquire().await?, stored(after)?, limit).await?;
+        lines.into_iter().map(read).collect()
+    }
+}
+
+/// Reads lines as they stand.
+pub(super) async fn page(conn: &mut Conn, after: i64, limit: u32) -> Result<Vec<LineRow>> {
+    Ok(sqlx::query_as(
+        "SELECT seq, at, caller, run, dataset, side, kind, columns, key_digest, before_digest,
+             after_digest, payload_digest, hash, key_index, salt, payload
+         FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?)
+}
+
+fn read(line: LineRow) -> Result<AuditLine> {
+    Ok(AuditLine {
+        seq: count(line.chained.seq)?,
+        at: time(line.chained.at)?,
+        caller: line.chained.caller,
+        run: line.chained.run,
+        dataset: line.chained.dataset,
+        side: from_word(line.chained.side)?,
+        kind: from_word(line.chained.kind)?,
+        columns: parse(&line.chained.columns)?,
+        payload: line.payload.as_deref().map(parse).transpose()?,
+        hash: verify::hex(&line.hash),
+    })
+}
+
+/// The last line's number and hash.
+type Head = (i64, Vec<u8>);
+
+/// Returns the end of the chain.
+pub(super) async fn head(conn: &mut Conn) -> Result<Head> {
+    let found: Option<Head> = sqlx::query_as("SELECT seq, hash FROM audit_head WHERE id = 1")
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.unwrap_or_else(|| (0, verify::START.to_vec())))
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct Written {
+    number: i64,
+    side: String,
+    #[sqlx(flatten)]
+    action: ActionRow,
+}
+
+/// Appends a line for each row of the run's applied batches.
+pub(super) async fn append(
+    conn: &mut Conn,
+    run: &RunRow,
+    dataset: &str,
+    at: Timestamp,
+) -> Result<()> {
+    let (columns, sensitive): (Vec<String>, Vec<usize>) =
+        (parse(&run.columns)?, parse(&run.sensitive)?);
+    let (mut seq, mut hash) = head(conn).await?;
+    let mut after = 0i64;
+    loop {
+        let written: Vec<Written> = sqlx::query_as(
+            "SELECT a.number, b.side, a.kind, a.cells, a.key_values, a.before_image, a.after_image
+             FROM actions a JOIN batches b ON b.run = a.run AND b.seq = a.seq
+             WHERE a.run = ? AND a.number > ? AND b.state = ? ORDER BY a.number LIMIT ?",
+        )
+        .bind(run.number)
+        .bind(after)
+        .bind(word(&BatchState::Applied)?)
+        .bind(ROWS_PER_INSERT as i64)
+        .fetch_all(&mut *conn)
+        .await?;
+        let Some(last) = written.last() else { break };
+        after = last.number;
+        let mut lines = Vec::with_capacity(written.len());
+        for Written { side, action, .. } in written {
+            seq += 1;
+            let frame = Frame { run, dataset, at, columns: &columns, sensitive: &sensitive };
+            let line = frame.line(seq, side, &action.read()?, &hash)?;
+            hash.clone_from(&line.hash);
+            lines.push(line);
+        }
+        insert(conn, lines).await?;
+    }
+    sqlx::query(
+        "INSERT INTO audit_head (id, seq, hash) VALUES (1, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
+    )
+    .bind(seq)
+    .bind(hash)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn insert(conn: &mut Conn, lines: Vec<LineRow>) -> Result<()> {
+    let mut query = sqlx::QueryBuilder::<Db>::new(
+        "INSERT INTO audit (seq, at, caller, run, dataset, side, kind, columns, key_digest,
+             before_digest, after_digest, payload_digest, hash, key_index, salt, payload) ",
+    );
+    query.push_values(lines, |mut row, line| {
+        let chained = line.chained;
+        row.push_bind(chained.seq)
+            .push_bind(chained.at)
+            .push_bind(chained.caller)
+            .push_bind(chained.run)
+            .push_bind(chained.dataset)
+            .push_bind(chained.side)
+            .push_bind(chained.kind)
+            .push_bind(chained.columns)
+            .push_bind(chained.key_digest)
+            .push_bind(chained.before_digest)
+            .push_bind(chained.after_digest)
+            .push_bind(chained.payload_digest)
+            .push_bind(line.hash)
+            .push_bind(line.key_index)
+            .push_bind(line.salt)
+            .push_bind(line.payload);
+    });
+    query.build().execute(conn).await?;
+    Ok(())
+}
+
+/// What all lines of a run have in common.
+struct Frame<'a> {
+    run: &'a RunRow,
+    dataset: &'a str,
+    at: Timestamp,
+    columns: &'a [String],
+    sensitive: &'a [usize],
+}
+
+impl Frame<'_> {
+    fn line(&self, seq: i64, side: String, action: &Action, before: &[u8]) -> Result<LineRow> {
+        let salt = Uuid::new_v4().as_bytes().to_vec();
+        let key_index = key_digest(&action.key);
+        let payload = text(&self.payload(action, &salt)?)?;
+        let names: Vec<&String> =
+            action.cells.iter().filter_map(|cell| self.columns.get(*cell)).collect();
+        let image =
+            |row: &Option<Row>| row.as_deref().map(|row| verify::salted(&salt, &[&bytes(row)]));
+        let chained = Chained {
+            seq,
+            at: micros(self.at),
+            caller: self.run.caller.clone(),
+            run: self.run.id.clone(),
+            dataset: self.dataset.to_owned(),
+            side,
+            kind: word(&action.kind)?,
+            columns: text(&names)?,
+            key_digest: verify::salted(&salt, &[&bytes(action.key.as_values())]),
+            before_digest: image(&action.before),
+            after_digest: image(&action.after),
+            payload_digest: verify::salted(&salt, &[&key_index, payload.as_bytes()]),
+        };
+        Ok(LineRow {
+            hash: chained.hash(before),
+            chained,
+            key_index: Some(key_index),
+            salt: Some(salt),
+            payload: Some(payload),
+        })
+    }
+
+    /// Shows the key, and the cells that were written (of rows that came or went: those that are not null).
+    fn payload(&self, action: &Action, salt: &[u8]) -> Result<Json> {
+        let show = |row: &Option<Row>| -> Result<Json> {
+            let Some(row) = row else { return Ok(Json::Null) };
+            let mut shown = Map::new();
+            for (column, (name, value)) in self.columns.iter().zip(row.iter()).enumerate() {
+                let whole = !matches!((&action.before, &action.after), (Some(_), Some(_)));
+                if if whole { !value.is_null() } else { action.cells.contains(&column) } {
+                    let hidden = self.sensitive.contains(&column);
+                    shown.insert(name.clone(), show_value(value, hidden, salt)?);
+                }
+            }
+            Ok(Json::Object(shown))
+        };
+        let key: Result<Vec<Json>> = action
+            .key
+            .as_values()
+            .iter()
+            .map(|part| show_value(part, self.is_sensitive(part, action), salt))
+            .collect();
+        Ok(json!({ "key": key?, "before": show(&action.before)?, "after": show(&action.after)? }))
+    }
+
+    /// Returns whether a part of the key is the value of a sensitive column, whatever was done to its letter case.
+    fn is_sensitive(&self, part: &Value, action: &Action) -> bool {
+        let folded = |value: &Value| Key::normalised([value.clone()], true);
+        let rows = [&action.before, &action.after].into_iter().flatten();
+        let mut cells = rows.flat_map(|row| self.sensitive.iter().filter_map(|at| row.get(*at)));
+        !self.sensitive.is_empty() && cells.any(|cell| folded(cell) == folded(part))
+    }
+}
+
+fn show_value(value: &Value, hidden: bool, salt: &[u8]) -> Result<Json> {
+    if hidden {
+        let digest = verify::salted(salt, &[&bytes(std::slice::from_ref(value))]);
+        return Ok(json!({ "digest": verify::hex(&digest) }));
+    }
+    serde_json::to_value(value)
+        .map_err(|error| damaged("a value has no JSON form").with_source(error))
+}

@@ -1,0 +1,159 @@
+//! Copies of the whole store, made while it serves, and put back.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use sqlx::{ConnectOptions as _, Connection as _};
+use tempfile::NamedTempFile;
+
+use super::open::{Content, check_version, identify, options};
+use super::{Conn, Store, codec::damaged, fault};
+use crate::error::{Error, Kind, Result};
+
+/// How far fences jump at a restore: more than were given since any backup that is still of use.
+const FENCE_JUMP: i64 = 1_000_000;
+
+impl Store {
+    /// Writes a copy of the store as it is at this moment; others read and write meanwhile.
+    ///
+    /// The copy appears under its name only when it is complete and on disk.
+    ///
+    /// # Errors
+    /// A file of that name, or one that cannot be written.
+    pub(crate) async fn backup(&self, to: &Path) -> Result<()> {
+        let context = |error: Error| error.context(format!("backup to {}", to.display()));
+        let mut conn = self.reads.acquire().await.map_err(|error| context(error.into()))?;
+        let copy = copy(&mut conn, to).await.map_err(context)?;
+        copy.persist_noclobber(to).map_err(|error| context(unwritable(error.error)))?;
+        sync_folder(to).map_err(context)
+    }
+}
+
+/// Puts a backup in the place of the store at `to`, which no process may have open.
+///
+/// The backup is checked as a whole first. Leases are not restored: their fences rise above all that were given.
+///
+/// # Errors
+/// A backup that is none, is damaged or of a newer version; a store in place without `force`, or one that is in use.
+pub(crate) async fn restore(from: &Path, to: &Path, force: bool) -> Result<()> {
+    let context =
+        |error: Error| error.context(format!("restore {} to {}", from.display(), to.display()));
+    replace(from, to, force).await.map_err(context)
+}
+
+async fn replace(from: &Path, to: &Path, force: bool) -> Result<()> {
+    let exists = to.exists();
+    if exists && !force {
+        return Err(Error::invalid("there is a file already; nothing was changed")
+            .next("name another file, or force the restore to lose what is in this one"));
+    }
+    if !from.is_file() {
+        return Err(Error::not_found("there is no backup file of that name"));
+    }
+    let mut conn = options(from).read_only(true).connect().await?;
+    let copied = match check(&mut conn).await {
+        Ok(()) => copy(&mut conn, to).await,
+        Err(error) => Err(error),
+    };
+    conn.close().await?;
+    let copied = copied?;
+    let mut conn = options(copied.path()).connect().await?;
+    sqlx::query("UPDATE leases SET holder = NULL, until = 0, fence = fence + ?")
+        .bind(FENCE_JUMP)
+        .execute(&mut conn)
+        .await?;
+    conn.close().await?;
+    copied.as_file().sync_all().map_err(unwritable)?;
+    if exists {
+        retire(to).await?;
+    }
+    copied.persist(to).map_err(|error| unwritable(error.error))?;
+    sync_folder(to)
+}
+
+/// Makes sure that a file is a whole store that this version can read.
+async fn check(conn: &mut Conn) -> Result<()> {
+    if identify(conn).await? == Content::Nothing {
+        return Err(fault::no_store("it is empty"));
+    }
+    check_version(conn).await?;
+    let found: Vec<String> =
+        sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_all(&mut *conn).await?;
+    if found != ["ok"] {
+        return Err(damaged(&found.join("; ")));
+    }
+    let broken = sqlx::query("PRAGMA foreign_key_check").fetch_optional(conn).await?;
+    if broken.is_some() { Err(damaged("rows refer to rows that are missing")) } else { Ok(()) }
+}
+
+/// Writes a copy beside `to`, under a name of its own, readable by its owner alone, and on disk.
+async fn copy(conn: &mut Conn, to: &Path) -> Result<NamedTempFile> {
+    let folder = folder(to);
+    let target = tempfile::Builder::new()
+        .prefix(".lockstep-")
+        .suffix(".tmp")
+        .tempfile_in(&folder)
+        .map_err(unwritable)?;
+    let name = target.path().to_str().ok_or_else(|| {
+        Error::invalid("the folder's name is not valid Unicode")
+            .next("name a file in another folder")
+    })?;
+    // Reads one moment of the store, like any reader; an empty file is an allowed target.
+    sqlx::query("VACUUM INTO ?").bind(name.to_owned()).execute(conn).await?;
+    target.as_file().sync_all().map_err(unwritable)?;
+    Ok(target)
+}
+
+/// Makes sure that nobody uses the store that is to be replaced, and takes its log away.
+async fn retire(path: &Path) -> Result<()> {
+    let mut conn = options(path).connect().await?;
+    // Leaving the write-ahead log takes that no other connection is open; it also folds the log into the file.
+    let left = sqlx::query("PRAGMA journal_mode = DELETE").execute(&mut conn).await;
+    conn.close().await?;
+    match left.map_err(Error::from) {
+        Err(error) if error.kind() == Kind::Unavailable => {
+            Err(Error::new(Kind::Unavailable, "a process has the store open; nothing was changed")
+                .next("stop every Lockstep that uses this store, then restore")
+                .with_source(error))
+        }
+        // What is damaged, or no database at all, is what a restore is for.
+        _ => ["-wal", "-shm", "-journal"].iter().try_for_each(|suffix| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            match fs::remove_file(PathBuf::from(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(unwritable(error))
+                }
+                _ => Ok(()),
+            }
+        }),
+    }
+}
+
+fn folder(of: &Path) -> PathBuf {
+    match of.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Makes a rename durable.
+fn sync_folder(of: &Path) -> Result<()> {
+    File::open(folder(of)).and_then(|folder| folder.sync_all()).map_err(unwritable)
+}
+
+fn unwritable(error: std::io::Error) -> Error {
+    let said = error.to_string();
+    let refused = match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::invalid("there is a file of that name already; it was left alone")
+                .next("name another file")
+        }
+        std::io::ErrorKind::StorageFull => {
+            Error::new(Kind::Unavailable, "the disk is full").next("free space, then repeat")
+        }
+        _ => Error::new(Kind::PermissionDenied, format!("the file cannot be written: {said}"))
+            .next("name a file in a folder that exists and that you may write"),
+    };
+    refused.with_source(error)
+}

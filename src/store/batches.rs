@@ -1,0 +1,162 @@
+//! How far the batches of a run came.
+
+use lockstep_engine::reconcile::BaseChange;
+
+use super::codec::{damaged, from_word, key, parse, row, word};
+use super::journal::{Action, Batch, BatchState};
+use super::lease::{self, Lease};
+use super::runs::open_run;
+use super::segment::{Packed, unpack_moves};
+use super::{Conn, Store};
+use crate::error::{Error, Kind, Result};
+
+impl Store {
+    /// Takes note of how far a batch came; `Applied` and `Void` are final.
+    ///
+    /// # Errors
+    /// [`Kind::Changed`] when the lease is no longer current, the run is closed, or the batch was settled otherwise.
+    pub(crate) async fn mark_batch(
+        &self,
+        lease: &Lease,
+        run: &str,
+        seq: u32,
+        state: BatchState,
+        note: Option<&str>,
+    ) -> Result<()> {
+        let mut tx = self.write().await?;
+        lease::check(&mut tx, lease).await?;
+        let number = open_run(&mut tx, &lease.dataset, run).await?.number;
+        let found: Option<String> =
+            sqlx::query_scalar("SELECT state FROM batches WHERE run = ? AND seq = ?")
+                .bind(number)
+                .bind(seq)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let before: BatchState = match found {
+            Some(state) => from_word(state)?,
+            None => return Err(Error::not_found(format!("the run {run} has no batch {seq}"))),
+        };
+        if matches!(before, BatchState::Applied | BatchState::Void) && before != state {
+            return Err(Error::new(
+                Kind::Changed,
+                format!(
+                    "batch {seq} of the run {run} is {} and cannot become {}",
+                    word(&before)?,
+                    word(&state)?
+                ),
+            ));
+        }
+        sqlx::query("UPDATE batches SET state = ?, note = ? WHERE run = ? AND seq = ?")
+            .bind(word(&state)?)
+            .bind(note)
+            .bind(number)
+            .bind(seq)
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Marks every batch that is still intended as void, for one reason; returns how many.
+    ///
+    /// Only for batches that were never sent, or are proven not applied.
+    ///
+    /// # Errors
+    /// [`Kind::Changed`] when the lease is no longer current or the run is closed.
+    pub(crate) async fn void_intended(&self, lease: &Lease, run: &str, note: &str) -> Result<u64> {
+        let mut tx = self.write().await?;
+        lease::check(&mut tx, lease).await?;
+        let number = open_run(&mut tx, &lease.dataset, run).await?.number;
+        let done =
+            sqlx::query("UPDATE batches SET state = ?, note = ? WHERE run = ? AND state = ?")
+                .bind(word(&BatchState::Void)?)
+                .bind(note)
+                .bind(number)
+                .bind(word(&BatchState::Intended)?)
+                .execute(&mut *tx)
+                .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Returns the batches of a run with their actions, by number; none once retention has dropped them.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    pub(crate) async fn batches(&self, run: &str) -> Result<Vec<Batch>> {
+        let mut tx = self.read().await?;
+        let found: Vec<(i64, u32, String, String, Option<String>, String)> = sqlx::query_as(
+            "SELECT b.run, b.seq, b.side, b.state, b.note, b.place
+             FROM batches b JOIN runs r ON r.number = b.run WHERE r.id = ? ORDER BY b.seq",
+        )
+        .bind(run)
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut batches = Vec::with_capacity(found.len());
+        for (number, seq, side, state, note, place) in found {
+            batches.push(Batch {
+                seq,
+                side: from_word(side)?,
+                place: parse(&place)?,
+                actions: actions(&mut tx, number, seq).await?,
+                state: from_word(state)?,
+                note,
+            });
+        }
+        Ok(batches)
+    }
+
+    /// Returns the moves of base that an open run intends; none of a closed one.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    pub(crate) async fn intended_base(&self, run: &str) -> Result<Vec<BaseChange>> {
+        let pieces: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT i.digest, i.data FROM intended_base i JOIN runs r ON r.number = i.run
+             WHERE r.id = ? ORDER BY i.position",
+        )
+        .bind(run)
+        .fetch_all(&self.reads)
+        .await?;
+        let mut moves = Vec::new();
+        for (digest, data) in pieces {
+            unpack_moves(&Packed { digest, data }, &mut moves)?;
+        }
+        Ok(moves)
+    }
+}
+
+async fn actions(conn: &mut Conn, run: i64, seq: u32) -> Result<Vec<Action>> {
+    let found: Vec<ActionRow> = sqlx::query_as(
+        "SELECT kind, cells, key_values, before_image, after_image FROM actions
+         WHERE run = ? AND seq = ? ORDER BY number",
+    )
+    .bind(run)
+    .bind(seq)
+    .fetch_all(conn)
+    .await?;
+    found.into_iter().map(ActionRow::read).collect()
+}
+
+/// An action as it stands in its table.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct ActionRow {
+    kind: String,
+    cells: String,
+    key_values: Vec<u8>,
+    before_image: Option<Vec<u8>>,
+    after_image: Option<Vec<u8>>,
+}
+
+impl ActionRow {
+    /// Reads the action.
+    pub(super) fn read(self) -> Result<Action> {
+        let action = Action {
+            key: key(&self.key_values)?,
+            kind: from_word(self.kind)?,
+            before: self.before_image.as_deref().map(row).transpose()?,
+            after: self.after_image.as_deref().map(row).transpose()?,
+            cells: parse(&self.cells)?,
+        };
+        if action.key.is_blank() { Err(damaged("an action has no key")) } else { Ok(action) }
+    }
+}

@@ -1,0 +1,100 @@
+//! Definitions of datasets, by name.
+
+use jiff::Timestamp;
+use serde_json::Value as Json;
+
+use super::codec::{count, json, micros, parse, time};
+use super::{Conn, Store};
+use crate::error::{Error, Result};
+
+/// A dataset's definition as it was last saved.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Dataset {
+    /// The name.
+    pub(crate) name: String,
+    /// How many different definitions it has had in a row, from 1.
+    pub(crate) version: u64,
+    /// The definition; opaque here.
+    pub(crate) definition: Json,
+    /// The version of its base; `None` before the first run.
+    pub(crate) base_version: Option<u64>,
+    /// When the definition last changed.
+    pub(crate) updated: Timestamp,
+}
+
+const SELECT: &str = "SELECT d.name, d.version, d.definition, d.updated, h.version
+     FROM datasets d LEFT JOIN base_heads h ON h.dataset = d.name";
+
+type Found = (String, i64, String, i64, Option<i64>);
+
+impl Store {
+    /// Saves a definition: the same one keeps the version, another one adds 1.
+    ///
+    /// # Errors
+    /// A blank name.
+    pub(crate) async fn save_dataset(
+        &self,
+        name: &str,
+        definition: &Json,
+        now: Timestamp,
+    ) -> Result<Dataset> {
+        if name.trim().is_empty() {
+            return Err(Error::invalid("a dataset needs a name").next("give it a short name"));
+        }
+        let mut tx = self.write().await?;
+        let before = find(&mut tx, name).await?;
+        if let Some(before) = before.as_ref().filter(|before| before.definition == *definition) {
+            return Ok(before.clone());
+        }
+        sqlx::query(
+            "INSERT INTO datasets (name, version, definition, updated) VALUES (?, 1, ?, ?)
+             ON CONFLICT (name) DO UPDATE SET version = datasets.version + 1,
+                 definition = excluded.definition, updated = excluded.updated",
+        )
+        .bind(name)
+        .bind(json(definition)?)
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        let saved = find(&mut tx, name).await?;
+        tx.commit().await?;
+        saved.ok_or_else(|| Error::internal(format!("the dataset '{name}' was not saved")))
+    }
+
+    /// Returns a dataset by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn dataset(&self, name: &str) -> Result<Option<Dataset>> {
+        find(&mut *self.reads.acquire().await?, name).await
+    }
+
+    /// Returns up to `limit` datasets whose name comes after `after`, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn datasets(&self, after: Option<&str>, limit: u32) -> Result<Vec<Dataset>> {
+        let mut query = sqlx::QueryBuilder::new(SELECT);
+        query.push(" WHERE d.name > ").push_bind(after.unwrap_or_default().to_owned());
+        query.push(" ORDER BY d.name LIMIT ").push_bind(limit);
+        let found: Vec<Found> = query.build_query_as().fetch_all(&self.reads).await?;
+        found.into_iter().map(dataset).collect()
+    }
+}
+
+async fn find(conn: &mut Conn, name: &str) -> Result<Option<Dataset>> {
+    let mut query = sqlx::QueryBuilder::new(SELECT);
+    query.push(" WHERE d.name = ").push_bind(name.to_owned());
+    let found: Option<Found> = query.build_query_as().fetch_optional(conn).await?;
+    found.map(dataset).transpose()
+}
+
+fn dataset((name, version, definition, updated, base): Found) -> Result<Dataset> {
+    Ok(Dataset {
+        name,
+        version: count(version)?,
+        definition: parse(&definition)?,
+        base_version: base.map(count).transpose()?,
+        updated: time(updated)?,
+    })
+}

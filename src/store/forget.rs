@@ -1,0 +1,259 @@
+//! Erases one record everywhere: in what is agreed, what was done, what is planned, and what was noted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lockstep_engine::findings::Finding;
+use lockstep_engine::key::Key;
+use lockstep_engine::plan::Body;
+
+use super::base::work;
+use super::codec::{self, damaged, json, key_digest, stored};
+use super::fold::{pack_delta, unpack_delta, without};
+use super::segment::{Packed, unpack};
+use super::{Conn, Store};
+use crate::error::{Error, Kind, Result};
+
+/// What was erased of one record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Forgotten {
+    /// Versions of base that named it.
+    pub(crate) bases: u64,
+    /// Writes in the journal, with their images.
+    pub(crate) actions: u64,
+    /// Plans that named it, or quoted cells of rows that they do not name.
+    pub(crate) plans: u64,
+    /// Marks of its deletion.
+    pub(crate) tombstones: u64,
+    /// Lines of the audit that lost their content; the lines stay, and the chain holds.
+    pub(crate) audit_payloads: u64,
+}
+
+impl Store {
+    /// Erases a key's data from a dataset's bases, journal, plans, tombstones and audit.
+    ///
+    /// What is erased is overwritten on disk. Backups made before, and the replicas themselves, are not touched.
+    ///
+    /// # Errors
+    /// [`Kind::Changed`] while a run of the dataset is open: closing it would bring the record back.
+    pub(crate) async fn forget(&self, dataset: &str, key: &Key) -> Result<Forgotten> {
+        let mut tx = self.write().await?;
+        let open: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM runs WHERE dataset = ? AND state = 'applying'",
+        )
+        .bind(dataset)
+        .fetch_one(&mut *tx)
+        .await?;
+        if open > 0 {
+            return Err(Error::new(
+                Kind::Changed,
+                format!("a run of the dataset '{dataset}' is open; nothing was erased"),
+            )
+            .next(
+                "let it end, or run the dataset once so that it is recovered, then forget again",
+            ));
+        }
+        let forgotten = Forgotten {
+            bases: bases(&mut tx, dataset, key).await?,
+            actions: actions(&mut tx, dataset, key).await?,
+            plans: plans(&mut tx, dataset, key).await?,
+            tombstones: tombstones(&mut tx, dataset, key).await?,
+            audit_payloads: payloads(&mut tx, dataset, key).await?,
+        };
+        notes(&mut tx, dataset, key).await?;
+        tx.commit().await?;
+        self.clear_log().await?;
+        Ok(forgotten)
+    }
+
+    /// Folds the write-ahead log into the file and empties it, so that nothing erased is left there.
+    async fn clear_log(&self) -> Result<()> {
+        let (busy, _, _): (i64, i64, i64) =
+            sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writes).await?;
+        if busy != 0 {
+            // A reader keeps it; the log is overwritten when it ends and the store is next written or closed.
+            tracing::warn!("the store's log is in use and could not be emptied at once");
+        }
+        Ok(())
+    }
+}
+
+async fn bases(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
+    let mut erased = in_deltas(conn, dataset, key).await?;
+    let parts: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT p.version, s.id, s.last_key
+         FROM base_parts p JOIN base_segments s ON s.id = p.segment
+         WHERE p.dataset = ? ORDER BY p.version, p.position",
+    )
+    .bind(dataset)
+    .fetch_all(&mut *conn)
+    .await?;
+    // In each version only the first segment that reaches so far can have the key; versions share segments.
+    let mut candidates: BTreeMap<i64, i64> = BTreeMap::new();
+    for (version, id, last) in parts {
+        if !candidates.contains_key(&version) && *codec::row(&last)? >= *key.as_values() {
+            candidates.insert(version, id);
+        }
+    }
+    let mut found = BTreeSet::new();
+    for id in candidates.values().copied().collect::<BTreeSet<i64>>() {
+        if rewrite(conn, id, key).await? {
+            found.insert(id);
+        }
+    }
+    let versions = candidates.into_iter().filter(|(_, id)| found.contains(id));
+    erased.extend(versions.map(|(version, _)| version));
+    Ok(erased.len() as u64)
+}
+
+/// Takes a key out of the deltas; returns the versions that had it there.
+async fn in_deltas(conn: &mut Conn, dataset: &str, key: &Key) -> Result<BTreeSet<i64>> {
+    let versions: Vec<(i64, Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("SELECT version, delta_digest, delta FROM base_versions WHERE dataset = ?")
+            .bind(dataset)
+            .fetch_all(&mut *conn)
+            .await?;
+    let mut erased = BTreeSet::new();
+    for (version, digest, data) in versions {
+        let mut delta = unpack_delta(&Packed { digest, data })?;
+        if delta.remove(key.as_values()).is_none() {
+            continue;
+        }
+        let packed = pack_delta(&delta)?;
+        sqlx::query(
+            "UPDATE base_versions SET delta_digest = ?, delta = ?
+             WHERE dataset = ? AND version = ?",
+        )
+        .bind(packed.digest)
+        .bind(packed.data)
+        .bind(dataset)
+        .bind(version)
+        .execute(&mut *conn)
+        .await?;
+        erased.insert(version);
+    }
+    Ok(erased)
+}
+
+/// Takes a key out of a segment; returns whether it was there.
+async fn rewrite(conn: &mut Conn, id: i64, key: &Key) -> Result<bool> {
+    let (digest, data): (Vec<u8>, Vec<u8>) =
+        sqlx::query_as("SELECT digest, data FROM base_segments WHERE id = ?")
+            .bind(id)
+            .fetch_one(&mut *conn)
+            .await?;
+    let values = key.as_values().to_vec();
+    match work(move || without(&Packed { digest, data }, &values)).await? {
+        None => return Ok(false),
+        Some(None) => {
+            sqlx::query("DELETE FROM base_parts WHERE segment = ?")
+                .bind(id)
+                .execute(&mut *conn)
+                .await?;
+            sqlx::query("DELETE FROM base_segments WHERE id = ?").bind(id).execute(conn).await?;
+        }
+        Some(Some(built)) => {
+            sqlx::query(
+                "UPDATE base_segments SET entries = ?, last_key = ?, digest = ?, data = ?
+                 WHERE id = ?",
+            )
+            .bind(stored(built.entries)?)
+            .bind(codec::bytes(&built.last))
+            .bind(built.packed.digest)
+            .bind(built.packed.data)
+            .bind(id)
+            .execute(conn)
+            .await?;
+        }
+    }
+    Ok(true)
+}
+
+async fn actions(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
+    let done = sqlx::query(
+        "DELETE FROM actions
+         WHERE key_digest = ? AND run IN (SELECT number FROM runs WHERE dataset = ?)",
+    )
+    .bind(key_digest(key))
+    .bind(dataset)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn plans(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
+    let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM plans WHERE dataset = ?")
+        .bind(dataset)
+        .fetch_all(&mut *conn)
+        .await?;
+    let mut erased = 0;
+    for id in ids {
+        let (digest, data): (Vec<u8>, Vec<u8>) =
+            sqlx::query_as("SELECT body_digest, body FROM plans WHERE id = ?")
+                .bind(&id)
+                .fetch_one(&mut *conn)
+                .await?;
+        let sought = json(key)?;
+        if work(move || names(&Packed { digest, data }, &sought)).await? {
+            sqlx::query("DELETE FROM plans WHERE id = ?").bind(id).execute(&mut *conn).await?;
+            erased += 1;
+        }
+    }
+    Ok(erased)
+}
+
+/// Returns whether a plan names a key anywhere, or quotes a cell of a row that it does not name.
+fn names(packed: &Packed, key: &str) -> Result<bool> {
+    let body = unpack(packed)?;
+    let text = std::str::from_utf8(&body).map_err(|_| damaged("a plan is no text"))?;
+    if text.contains(key) {
+        return Ok(true);
+    }
+    let body: Body = codec::parse(text)?;
+    Ok(body.findings.iter().any(|finding| matches!(finding, Finding::NotOfType { .. })))
+}
+
+async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
+    let done = sqlx::query("DELETE FROM tombstones WHERE dataset = ? AND key_digest = ?")
+        .bind(dataset)
+        .bind(key_digest(key))
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+async fn payloads(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
+    let done = sqlx::query(
+        "UPDATE audit SET key_index = NULL, salt = NULL, payload = NULL
+         WHERE key_index = ? AND dataset = ?",
+    )
+    .bind(key_digest(key))
+    .bind(dataset)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Blanks messages that quote a part of the key.
+async fn notes(conn: &mut Conn, dataset: &str, key: &Key) -> Result<()> {
+    for part in key.as_values() {
+        let part = part.to_string().to_lowercase();
+        sqlx::query(
+            "UPDATE runs SET error = '(erased)'
+             WHERE dataset = ? AND REPLACE(LOWER(error), ?, '') <> LOWER(error)",
+        )
+        .bind(dataset)
+        .bind(&part)
+        .execute(&mut *conn)
+        .await?;
+        sqlx::query(
+            "UPDATE batches SET note = '(erased)'
+             WHERE run IN (SELECT number FROM runs WHERE dataset = ?)
+                 AND REPLACE(LOWER(note), ?, '') <> LOWER(note)",
+        )
+        .bind(dataset)
+        .bind(&part)
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}

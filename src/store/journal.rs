@@ -1,0 +1,236 @@
+//! Intent, made durable before the first effect.
+
+use jiff::Timestamp;
+use lockstep_engine::dataset::SideName;
+use lockstep_engine::key::Key;
+use lockstep_engine::reconcile::{BaseChange, ChangeKind};
+use lockstep_engine::value::Row;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::base::work;
+use super::codec::{bytes, json, key_digest, micros, stored, word};
+use super::lease::{self, Lease};
+use super::segment::pack_moves;
+use super::{Conn, Db, ROWS_PER_INSERT, Store};
+use crate::error::{Error, Kind, Result};
+
+/// What a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum RunKind {
+    /// It brings two sides together.
+    Sync,
+    /// It takes another run back.
+    Rollback,
+}
+
+/// How far a run came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum RunState {
+    /// It is under way, or its process ended before it was closed.
+    Applying,
+    /// Everything was applied.
+    Applied,
+    /// Some batches were applied, the rest not.
+    Partial,
+    /// Nothing was applied.
+    Failed,
+}
+
+/// How far a batch came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum BatchState {
+    /// It may have been sent, and it may have been applied.
+    Intended,
+    /// It was applied.
+    Applied,
+    /// It is proven not applied, and never will be.
+    Void,
+    /// It was refused.
+    Failed,
+}
+
+/// A run that is about to begin.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NewRun {
+    /// Its name.
+    pub(crate) id: String,
+    /// The dataset.
+    pub(crate) dataset: String,
+    /// The plan that it applies.
+    pub(crate) plan_id: String,
+    /// What it is.
+    pub(crate) kind: RunKind,
+    /// The run that a rollback takes back.
+    pub(crate) undoes: Option<String>,
+    /// Who asked for it, and by which call.
+    pub(crate) caller: String,
+    /// When it began.
+    pub(crate) started: Timestamp,
+    /// The names of the columns that its rows are aligned with.
+    pub(crate) columns: Vec<String>,
+    /// The columns whose values the audit must not show.
+    pub(crate) sensitive: Vec<usize>,
+}
+
+/// One write to one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Action {
+    /// The key.
+    pub(crate) key: Key,
+    /// What kind of write.
+    pub(crate) kind: ChangeKind,
+    /// The row as it was; `None` before an insert.
+    pub(crate) before: Option<Row>,
+    /// The row as it shall be; `None` after a deletion.
+    pub(crate) after: Option<Row>,
+    /// The columns that are written, ascending.
+    pub(crate) cells: Vec<usize>,
+}
+
+/// Writes to one side that are applied together or not at all.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Batch {
+    /// Its number within the run.
+    pub(crate) seq: u32,
+    /// The side that is written.
+    pub(crate) side: SideName,
+    /// What settling it needs; opaque here. It must not hold cell values: `forget` does not look into it.
+    pub(crate) place: Json,
+    /// The writes.
+    pub(crate) actions: Vec<Action>,
+    /// How far it came.
+    pub(crate) state: BatchState,
+    /// Why it came no further.
+    pub(crate) note: Option<String>,
+}
+
+impl Store {
+    /// Makes a run's intent durable: the run, its batches with their actions, and the moves of base.
+    ///
+    /// # Errors
+    /// [`Kind::Changed`] when the lease is no longer current; rows that do not fit the columns; a name that is taken.
+    pub(crate) async fn begin(
+        &self,
+        lease: &Lease,
+        run: &NewRun,
+        batches: &[Batch],
+        base: &[BaseChange],
+    ) -> Result<()> {
+        if run.dataset != lease.dataset {
+            return Err(Error::internal(format!(
+                "the lease is of the dataset '{}', the run of '{}'",
+                lease.dataset, run.dataset
+            )));
+        }
+        let images = batches.iter().flat_map(|batch| &batch.actions);
+        let images = images.flat_map(|action| [action.before.as_deref(), action.after.as_deref()]);
+        let moved =
+            base.iter().flat_map(|change| [change.before.as_deref(), change.after.as_deref()]);
+        check_width(run.columns.len(), images.chain(moved).flatten().map(<[_]>::len))?;
+        let moves = base.to_vec();
+        let moves = work(move || pack_moves(&moves)).await?;
+
+        let mut tx = self.write().await?;
+        lease::check(&mut tx, lease).await?;
+        let number = insert_run(&mut tx, lease, run).await?;
+        insert_batches(&mut tx, number, batches).await?;
+        for (position, piece) in (0i64..).zip(moves) {
+            sqlx::query(
+                "INSERT INTO intended_base (run, position, digest, data) VALUES (?, ?, ?, ?)",
+            )
+            .bind(number)
+            .bind(position)
+            .bind(piece.digest)
+            .bind(piece.data)
+            .execute(&mut *tx)
+            .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Refuses rows that do not have a value for each column.
+pub(super) fn check_width(columns: usize, rows: impl IntoIterator<Item = usize>) -> Result<()> {
+    match rows.into_iter().find(|width| *width != columns) {
+        None => Ok(()),
+        Some(width) => Err(Error::internal(format!(
+            "a row has {width} values for {columns} columns; nothing was stored"
+        ))),
+    }
+}
+
+async fn insert_run(conn: &mut Conn, lease: &Lease, run: &NewRun) -> Result<i64> {
+    let taken: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM runs WHERE id = ?")
+        .bind(&run.id)
+        .fetch_one(&mut *conn)
+        .await?;
+    if taken > 0 {
+        return Err(Error::new(Kind::Changed, format!("the run {} has begun already", run.id)));
+    }
+    Ok(sqlx::query_scalar(
+        "INSERT INTO runs (id, dataset, plan, kind, undoes, state, caller, started, fence, columns,
+             sensitive, counts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'null') RETURNING number",
+    )
+    .bind(&run.id)
+    .bind(&run.dataset)
+    .bind(&run.plan_id)
+    .bind(word(&run.kind)?)
+    .bind(&run.undoes)
+    .bind(word(&RunState::Applying)?)
+    .bind(&run.caller)
+    .bind(micros(run.started))
+    .bind(stored(lease.fence)?)
+    .bind(json(&run.columns)?)
+    .bind(json(&run.sensitive)?)
+    .fetch_one(conn)
+    .await?)
+}
+
+async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<()> {
+    for batch in batches {
+        sqlx::query(
+            "INSERT INTO batches (run, seq, side, state, note, place) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(run)
+        .bind(batch.seq)
+        .bind(word(&batch.side)?)
+        .bind(word(&batch.state)?)
+        .bind(&batch.note)
+        .bind(json(&batch.place)?)
+        .execute(&mut *conn)
+        .await?;
+    }
+    // Numbered in the order of the batches' own numbers, whatever order they came in.
+    let mut sorted: Vec<&Batch> = batches.iter().collect();
+    sorted.sort_by_key(|batch| batch.seq);
+    let actions = sorted.iter().flat_map(|batch| batch.actions.iter().map(|one| (batch.seq, one)));
+    let mut numbered = (1i64..).zip(actions).peekable();
+    while numbered.peek().is_some() {
+        let mut chunk = Vec::with_capacity(ROWS_PER_INSERT);
+        for (number, (seq, action)) in numbered.by_ref().take(ROWS_PER_INSERT) {
+            chunk.push((number, seq, action, word(&action.kind)?, json(&action.cells)?));
+        }
+        let mut query = sqlx::QueryBuilder::<Db>::new(
+            "INSERT INTO actions (run, number, seq, kind, cells, key_digest, key_values,
+                 before_image, after_image) ",
+        );
+        query.push_values(chunk, |mut row, (number, seq, action, kind, cells)| {
+            row.push_bind(run)
+                .push_bind(number)
+                .push_bind(seq)
+                .push_bind(kind)
+                .push_bind(cells)
+                .push_bind(key_digest(&action.key))
+                .push_bind(bytes(action.key.as_values()))
+                .push_bind(action.before.as_deref().map(bytes))
+                .push_bind(action.after.as_deref().map(bytes));
+        });
+        query.build().execute(&mut *conn).await?;
+    }
+    Ok(())
+}

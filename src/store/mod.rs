@@ -1,0 +1,98 @@
+//! The store: everything Lockstep remembers, in one SQLite file that several processes may share.
+//!
+//! - [`datasets`]: definitions. [`base`]: what both sides last agreed on ([`segment`], [`fold`]: its form).
+//! - [`plans`]: content-addressed and expiring. [`lease`]: who may run a dataset.
+//! - [`journal`]: intent made durable before effects. [`runs`]: the one transaction that closes a run.
+//! - [`tombstones`], [`history`], [`audit`] ([`verify`]): what was.
+//! - [`quota`]: calls of all processes. [`backup`], [`forget`], [`retain`]: care.
+//!
+//! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
+//! clock: every time is handed in, and kept in whole microseconds. The SQL is plain, so that PostgreSQL can follow;
+//! what only SQLite knows is here, in [`open`], [`fault`] and [`backup`].
+
+mod audit;
+mod backup;
+mod base;
+mod batches;
+mod codec;
+mod datasets;
+mod fault;
+mod fold;
+mod forget;
+mod history;
+mod journal;
+mod lease;
+mod open;
+mod plans;
+mod quota;
+mod retain;
+mod runs;
+mod segment;
+mod tombstones;
+mod verify;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::{Pool, Sqlite, SqliteConnection, Transaction};
+
+pub(crate) use self::audit::AuditLine;
+pub(crate) use self::backup::restore;
+pub(crate) use self::base::Base;
+pub(crate) use self::datasets::Dataset;
+pub(crate) use self::forget::Forgotten;
+pub(crate) use self::history::ChangeRecord;
+pub(crate) use self::journal::{Action, Batch, BatchState, NewRun, RunKind, RunState};
+pub(crate) use self::lease::{Acquired, Lease};
+pub(crate) use self::plans::{PlanLookup, StoredPlan};
+pub(crate) use self::retain::Retained;
+pub(crate) use self::runs::{Outcome, Run};
+pub(crate) use self::tombstones::Tombstone;
+pub(crate) use self::verify::AuditVerdict;
+use crate::error::Result;
+
+/// The database that the statements are written for.
+type Db = Sqlite;
+
+/// One connection to it, mostly inside a transaction.
+type Conn = SqliteConnection;
+
+/// How many rows one INSERT statement carries; with 16 columns well below SQLite's bound of 32,766 parameters.
+const ROWS_PER_INSERT: usize = 500;
+
+/// An open store; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    path: Arc<Path>,
+    writes: Pool<Db>,
+    reads: Pool<Db>,
+}
+
+impl Store {
+    /// Returns the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits for what is under way and closes the file; other handles of this store are closed with it.
+    pub async fn close(&self) {
+        // The readers cannot fold the log into the file; the writer, closing last, does.
+        self.reads.close().await;
+        self.writes.close().await;
+    }
+
+    /// Starts a write transaction: nobody else writes until it ends.
+    async fn write(&self) -> Result<Transaction<'static, Db>> {
+        Ok(self.writes.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Starts a read transaction: all its statements see the store at one moment.
+    async fn read(&self) -> Result<Transaction<'static, Db>> {
+        Ok(self.reads.begin().await?)
+    }
+}

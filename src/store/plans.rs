@@ -1,0 +1,147 @@
+//! Plans, by the hash of what they say, for a day.
+
+use jiff::{SignedDuration, Timestamp};
+use lockstep_engine::plan::Plan;
+use serde_json::Value as Json;
+
+use super::Store;
+use super::base::work;
+use super::codec::{damaged, json, micros, parse, time};
+use super::segment::{Packed, pack, unpack};
+use crate::error::{Error, Kind, Result};
+
+/// How long a plan may be applied.
+const LIFE: SignedDuration = SignedDuration::from_hours(24);
+
+/// The fewest digits that name a plan.
+const FEWEST_DIGITS: usize = 8;
+
+/// A plan with what it was computed for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoredPlan {
+    /// The plan, its content proven to be the one it is named for.
+    pub(crate) plan: Plan,
+    /// The definition of the dataset it was computed for; opaque here.
+    pub(crate) definition: Json,
+    /// When it was first stored.
+    pub(crate) created: Timestamp,
+    /// From when on it must not be applied.
+    pub(crate) expires: Timestamp,
+}
+
+/// What a name of a plan leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum PlanLookup {
+    /// The plan.
+    Found(Box<StoredPlan>),
+    /// A plan that is too old to be applied.
+    Expired {
+        /// Its whole name.
+        id: String,
+        /// Since when.
+        expired: Timestamp,
+    },
+    /// No plan.
+    Unknown,
+    /// Several plans: more digits are needed.
+    Many,
+}
+
+impl Store {
+    /// Stores a plan for 24 hours; storing it again renews the time and takes over the definition.
+    ///
+    /// # Errors
+    /// A plan larger than the store can hold.
+    pub(crate) async fn put_plan(
+        &self,
+        plan: &Plan,
+        definition: &Json,
+        now: Timestamp,
+    ) -> Result<()> {
+        let expires = now
+            .checked_add(LIFE)
+            .map_err(|error| Error::invalid("the time is out of range").with_source(error))?;
+        let body = serde_json::to_vec(plan.body())
+            .map_err(|error| Error::internal("the plan has no JSON form").with_source(error))?;
+        let body = work(move || pack(&body)).await?;
+        let definition = json(definition)?;
+        let mut tx = self.write().await?;
+        sqlx::query(
+            "INSERT INTO plans (id, dataset, created, expires, definition, body_digest, body)
+             VALUES (?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (id) DO UPDATE SET expires = excluded.expires,
+                 definition = excluded.definition",
+        )
+        .bind(plan.id())
+        .bind(&plan.body().basis.dataset)
+        .bind(micros(now))
+        .bind(micros(expires))
+        .bind(definition)
+        .bind(body.digest)
+        .bind(body.data)
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Finds a plan by its name's first 8 to 64 digits.
+    ///
+    /// # Errors
+    /// A name that is none, and a plan whose stored content is not the one it is named for.
+    pub(crate) async fn plan(&self, id_prefix: &str, now: Timestamp) -> Result<PlanLookup> {
+        let prefix = id_prefix.trim().to_ascii_lowercase();
+        if !(FEWEST_DIGITS..=64).contains(&prefix.len())
+            || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
+            return Err(Error::invalid(format!("'{id_prefix}' is no plan id")).next(
+                "give the planId as syncDataset returned it: at least 8 hexadecimal digits",
+            ));
+        }
+        let mut tx = self.read().await?;
+        let names: Vec<(String, i64)> = sqlx::query_as(
+            // 'g' comes after every hexadecimal digit.
+            "SELECT id, expires FROM plans WHERE id >= ? AND id < ? ORDER BY id LIMIT 2",
+        )
+        .bind(&prefix)
+        .bind(format!("{prefix}g"))
+        .fetch_all(&mut *tx)
+        .await?;
+        let (id, expires) = match names.as_slice() {
+            [] => return Ok(PlanLookup::Unknown),
+            [one] => one.clone(),
+            _ => return Ok(PlanLookup::Many),
+        };
+        let expires = time(expires)?;
+        if expires <= now {
+            return Ok(PlanLookup::Expired { id, expired: expires });
+        }
+        let (created, definition, digest, data): (i64, String, Vec<u8>, Vec<u8>) =
+            sqlx::query_as("SELECT created, definition, body_digest, body FROM plans WHERE id = ?")
+                .bind(&id)
+                .fetch_one(&mut *tx)
+                .await?;
+        let plan = work(move || read(id, &Packed { digest, data })).await?;
+        Ok(PlanLookup::Found(Box::new(StoredPlan {
+            plan,
+            definition: parse(&definition)?,
+            created: time(created)?,
+            expires,
+        })))
+    }
+}
+
+/// Reads a plan back and proves that its content has the name it is stored under.
+fn read(id: String, packed: &Packed) -> Result<Plan> {
+    let plan = Plan::new(
+        serde_json::from_slice(&unpack(packed)?)
+            .map_err(|error| damaged("a plan does not parse").with_source(error))?,
+    );
+    if plan.id() == id {
+        return Ok(plan);
+    }
+    Err(Error::new(
+        Kind::StalePlan,
+        format!("the stored plan {id} was changed after it was made: it hashes to {}", plan.id()),
+    )
+    .next("plan again; and find out who writes to the store file"))
+}

@@ -1,0 +1,241 @@
+//! Runs, and the one transaction that closes one.
+
+use jiff::Timestamp;
+use lockstep_engine::reconcile::BaseChange;
+use serde_json::Value as Json;
+
+use super::base::{Advance, advance};
+use super::codec::{count, from_word, json, micros, parse, stored, time, word};
+use super::journal::{BatchState, RunKind, RunState, check_width};
+use super::lease::{self, Lease};
+use super::{Conn, Db, Store, audit, tombstones};
+use crate::error::{Error, Kind, Result};
+
+/// A run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Run {
+    /// Its name.
+    pub(crate) id: String,
+    /// The dataset.
+    pub(crate) dataset: String,
+    /// The plan that it applied.
+    pub(crate) plan_id: String,
+    /// What it is.
+    pub(crate) kind: RunKind,
+    /// The run that it took back.
+    pub(crate) undoes: Option<String>,
+    /// The run that took it back.
+    pub(crate) undone_by: Option<String>,
+    /// How far it came.
+    pub(crate) state: RunState,
+    /// Who asked for it, and by which call.
+    pub(crate) caller: String,
+    /// When it began.
+    pub(crate) started: Timestamp,
+    /// When it was closed.
+    pub(crate) finished: Option<Timestamp>,
+    /// The fence of the lease it began under.
+    pub(crate) fence: u64,
+    /// The version of base that it made.
+    pub(crate) base_version: Option<u64>,
+    /// The names of the columns that its rows are aligned with.
+    pub(crate) columns: Vec<String>,
+    /// The columns whose values must not be shown.
+    pub(crate) sensitive: Vec<usize>,
+    /// What its caller counted; null while it is open.
+    pub(crate) counts: Json,
+    /// What went wrong.
+    pub(crate) error: Option<String>,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Outcome {
+    /// How far it came; not `Applying`.
+    pub(crate) state: RunState,
+    /// The moves of base that both sides confirmed.
+    pub(crate) base: Vec<BaseChange>,
+    /// The columns that these, and the new base, are aligned with.
+    pub(crate) columns: Vec<String>,
+    /// Counts for the history; opaque here.
+    pub(crate) counts: Json,
+    /// What went wrong.
+    pub(crate) error: Option<String>,
+    /// When.
+    pub(crate) finished: Timestamp,
+}
+
+/// A run as it stands in its table.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct RunRow {
+    pub(super) number: i64,
+    pub(super) id: String,
+    dataset: String,
+    plan: String,
+    kind: String,
+    undoes: Option<String>,
+    undone_by: Option<String>,
+    state: String,
+    pub(super) caller: String,
+    started: i64,
+    finished: Option<i64>,
+    fence: i64,
+    base_version: Option<i64>,
+    pub(super) columns: String,
+    pub(super) sensitive: String,
+    counts: String,
+    error: Option<String>,
+}
+
+/// Starts a query of runs; a condition follows.
+pub(super) fn select() -> sqlx::QueryBuilder<Db> {
+    sqlx::QueryBuilder::new(
+        "SELECT number, id, dataset, plan, kind, undoes, undone_by, state, caller, started,
+             finished, fence, base_version, columns, sensitive, counts, error FROM runs",
+    )
+}
+
+impl RunRow {
+    /// Reads the run.
+    pub(super) fn read(self) -> Result<Run> {
+        Ok(Run {
+            id: self.id,
+            dataset: self.dataset,
+            plan_id: self.plan,
+            kind: from_word(self.kind)?,
+            undoes: self.undoes,
+            undone_by: self.undone_by,
+            state: from_word(self.state)?,
+            caller: self.caller,
+            started: time(self.started)?,
+            finished: self.finished.map(time).transpose()?,
+            fence: count(self.fence)?,
+            base_version: self.base_version.map(count).transpose()?,
+            columns: parse(&self.columns)?,
+            sensitive: parse(&self.sensitive)?,
+            counts: parse(&self.counts)?,
+            error: self.error,
+        })
+    }
+}
+
+/// Returns a run of a dataset that is still open.
+///
+/// # Errors
+/// [`Kind::Changed`] when it is closed, [`Kind::NotFound`] when the dataset has no such run.
+pub(super) async fn open_run(conn: &mut Conn, dataset: &str, run: &str) -> Result<RunRow> {
+    let mut query = select();
+    query.push(" WHERE id = ").push_bind(run.to_owned());
+    let found: Option<RunRow> = query.build_query_as().fetch_optional(conn).await?;
+    let Some(row) = found.filter(|row| row.dataset == dataset) else {
+        return Err(Error::not_found(format!("the dataset '{dataset}' has no run {run}")));
+    };
+    if from_word::<RunState>(row.state.clone())? != RunState::Applying {
+        return Err(Error::new(
+            Kind::Changed,
+            format!("the run {run} is closed: it is {}; nothing was stored", row.state),
+        ));
+    }
+    Ok(row)
+}
+
+impl Store {
+    /// Closes a run, all in one transaction: base moves, tombstones and audit follow what was applied.
+    ///
+    /// Returns the new version of base, if it moved. A base whose columns are no longer the outcome's is rewritten, also
+    /// when no row moves, unless the run failed.
+    ///
+    /// # Errors
+    /// [`Kind::Changed`] when the lease is no longer current or the run is closed; a batch that is still intended.
+    pub(crate) async fn finish(
+        &self,
+        lease: &Lease,
+        run: &str,
+        outcome: &Outcome,
+    ) -> Result<Option<u64>> {
+        if outcome.state == RunState::Applying {
+            return Err(Error::internal("a run cannot be closed as one that is under way"));
+        }
+        let rows =
+            outcome.base.iter().flat_map(|one| [one.before.as_deref(), one.after.as_deref()]);
+        check_width(outcome.columns.len(), rows.flatten().map(<[_]>::len))?;
+
+        let mut tx = self.write().await?;
+        lease::check(&mut tx, lease).await?;
+        let row = open_run(&mut tx, &lease.dataset, run).await?;
+        check_settled(&mut tx, &row).await?;
+        let moves = outcome.state != RunState::Failed || !outcome.base.is_empty();
+        let advance_to = Advance {
+            dataset: &lease.dataset,
+            run,
+            at: outcome.finished,
+            columns: &outcome.columns,
+            moves: &outcome.base,
+        };
+        let version = if moves { advance(&mut tx, &advance_to).await? } else { None };
+        tombstones::follow(&mut tx, &advance_to).await?;
+        audit::append(&mut tx, &row, &lease.dataset, outcome.finished).await?;
+        close(&mut tx, &row, version, outcome).await?;
+        tx.commit().await?;
+        Ok(version)
+    }
+}
+
+async fn check_settled(conn: &mut Conn, run: &RunRow) -> Result<()> {
+    let open: Option<i64> =
+        sqlx::query_scalar("SELECT MIN(seq) FROM batches WHERE run = ? AND state = ?")
+            .bind(run.number)
+            .bind(word(&BatchState::Intended)?)
+            .fetch_one(conn)
+            .await?;
+    match open {
+        None => Ok(()),
+        Some(seq) => Err(Error::internal(format!(
+            "batch {seq} of the run {} is not settled; the run stays open",
+            run.id
+        ))
+        .next(
+            "settle every batch by its marker, or mark those never sent as void, and close again",
+        )),
+    }
+}
+
+async fn close(
+    conn: &mut Conn,
+    run: &RunRow,
+    version: Option<u64>,
+    outcome: &Outcome,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE runs SET state = ?, finished = ?, counts = ?, error = ?, base_version = ?
+         WHERE number = ?",
+    )
+    .bind(word(&outcome.state)?)
+    .bind(micros(outcome.finished))
+    .bind(json(&outcome.counts)?)
+    .bind(&outcome.error)
+    .bind(version.map(stored).transpose()?)
+    .bind(run.number)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("DELETE FROM intended_base WHERE run = ?")
+        .bind(run.number)
+        .execute(&mut *conn)
+        .await?;
+    let Some(undone) = run.undoes.as_deref().filter(|_| outcome.state != RunState::Failed) else {
+        return Ok(());
+    };
+    sqlx::query("UPDATE runs SET undone_by = ? WHERE id = ?")
+        .bind(&run.id)
+        .bind(undone)
+        .execute(&mut *conn)
+        .await?;
+    if outcome.state == RunState::Applied {
+        // Taking a rollback back puts what it had undone in force again.
+        sqlx::query("UPDATE runs SET undone_by = NULL WHERE undone_by = ?")
+            .bind(undone)
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}

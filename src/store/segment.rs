@@ -1,0 +1,115 @@
+//! Entries of a base as bytes: keys and rows one after the other, compressed, a digest beside them.
+//!
+//! A field is its length as a little-endian `u32` and the canonical bytes of a row; the length of an absent one is
+//! `u32::MAX`. A segment and a delta have two fields an entry (key, row), intended moves of base three (key, before,
+//! after). The format is stable: stores outlive processes.
+
+use lockstep_engine::canonical::write_row;
+use lockstep_engine::key::Key;
+use lockstep_engine::reconcile::BaseChange;
+use lockstep_engine::value::{Row, Value};
+
+use super::codec::{self, damaged};
+use crate::error::{Error, Result};
+
+const ABSENT: u32 = u32::MAX;
+
+/// How hard zstd tries; more saves little on rows and costs much.
+const LEVEL: i32 = 3;
+
+/// About how many bytes a segment has before compression.
+pub(super) const TARGET: usize = 4 << 20;
+
+/// Compressed bytes and their digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Packed {
+    /// BLAKE3 of `data`.
+    pub(super) digest: Vec<u8>,
+    /// The zstd frame.
+    pub(super) data: Vec<u8>,
+}
+
+/// Compresses bytes.
+pub(super) fn pack(bytes: &[u8]) -> Result<Packed> {
+    let data = zstd::bulk::compress(bytes, LEVEL)
+        .map_err(|error| Error::internal("rows cannot be compressed").with_source(error))?;
+    Ok(Packed { digest: blake3::hash(&data).as_bytes().to_vec(), data })
+}
+
+/// Checks the digest and expands the bytes.
+pub(super) fn unpack(packed: &Packed) -> Result<Vec<u8>> {
+    if blake3::hash(&packed.data).as_bytes().as_slice() != packed.digest.as_slice() {
+        return Err(damaged("compressed rows do not have the digest they were stored with"));
+    }
+    zstd::stream::decode_all(packed.data.as_slice())
+        .map_err(|error| damaged("compressed rows cannot be expanded").with_source(error))
+}
+
+/// Appends a field.
+pub(super) fn put(values: Option<&[Value]>, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&ABSENT.to_le_bytes());
+    if let Some(values) = values {
+        write_row(values, out);
+        let length = out.len().saturating_sub(start + 4) as u32;
+        if let Some(slot) = out.get_mut(start..start + 4) {
+            slot.copy_from_slice(&length.to_le_bytes());
+        }
+    }
+}
+
+/// Takes the next field's bytes.
+pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<&'a [u8]>> {
+    let cut = || damaged("compressed rows end in the middle");
+    let (word, rest) = bytes.split_first_chunk::<4>().ok_or_else(cut)?;
+    *bytes = rest;
+    let length = u32::from_le_bytes(*word);
+    if length == ABSENT {
+        return Ok(None);
+    }
+    let length = usize::try_from(length).map_err(|_| cut())?;
+    let (field, rest) = bytes.split_at_checked(length).ok_or_else(cut)?;
+    *bytes = rest;
+    Ok(Some(field))
+}
+
+/// Takes the next field as a row.
+pub(super) fn take_row(bytes: &mut &[u8]) -> Result<Option<Row>> {
+    take(bytes)?.map(codec::row).transpose()
+}
+
+/// Takes the next field as the values of a key.
+pub(super) fn take_key(bytes: &mut &[u8]) -> Result<Box<[Value]>> {
+    take_row(bytes)?.ok_or_else(|| damaged("an entry has no key"))
+}
+
+/// Packs intended moves of base, in pieces of a bounded size.
+pub(super) fn pack_moves(moves: &[BaseChange]) -> Result<Vec<Packed>> {
+    let mut pieces = Vec::new();
+    let mut bytes = Vec::new();
+    for change in moves {
+        put(Some(change.key.as_values()), &mut bytes);
+        put(change.before.as_deref(), &mut bytes);
+        put(change.after.as_deref(), &mut bytes);
+        if bytes.len() >= TARGET {
+            pieces.push(pack(&bytes)?);
+            bytes.clear();
+        }
+    }
+    if !bytes.is_empty() {
+        pieces.push(pack(&bytes)?);
+    }
+    Ok(pieces)
+}
+
+/// Reads a piece of intended moves back.
+pub(super) fn unpack_moves(packed: &Packed, moves: &mut Vec<BaseChange>) -> Result<()> {
+    let bytes = unpack(packed)?;
+    let mut rest = bytes.as_slice();
+    while !rest.is_empty() {
+        let key = Key::normalised(take_key(&mut rest)?, false);
+        let (before, after) = (take_row(&mut rest)?, take_row(&mut rest)?);
+        moves.push(BaseChange { key, before, after });
+    }
+    Ok(())
+}

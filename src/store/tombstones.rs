@@ -1,0 +1,103 @@
+//! Kept marks of rows that both sides deleted.
+
+use std::collections::{BTreeSet, HashSet};
+
+use jiff::Timestamp;
+use lockstep_engine::key::Key;
+use lockstep_engine::value::Row;
+
+use super::base::Advance;
+use super::codec::{bytes, json, key, key_digest, micros, parse, row, time};
+use super::{Conn, Store};
+use crate::error::Result;
+
+/// A row that base had and forgot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tombstone {
+    /// The names of the columns that the row is aligned with.
+    pub(crate) columns: Vec<String>,
+    /// The row as base last had it.
+    pub(crate) row: Option<Row>,
+    /// The run that closed with the deletion.
+    pub(crate) run: String,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+impl Store {
+    /// Returns the keys that base had and forgot.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    pub(crate) async fn tombstones(&self, dataset: &str) -> Result<BTreeSet<Key>> {
+        let found: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT key_values FROM tombstones WHERE dataset = ?")
+                .bind(dataset)
+                .fetch_all(&self.reads)
+                .await?;
+        found.iter().map(|values| key(values)).collect()
+    }
+
+    /// Returns what is kept of one deleted row.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    pub(crate) async fn tombstone(&self, dataset: &str, key: &Key) -> Result<Option<Tombstone>> {
+        let found: Option<(String, Option<Vec<u8>>, String, i64)> = sqlx::query_as(
+            "SELECT columns, image, run, at FROM tombstones WHERE dataset = ? AND key_digest = ?",
+        )
+        .bind(dataset)
+        .bind(key_digest(key))
+        .fetch_optional(&self.reads)
+        .await?;
+        let read = |(columns, image, run, at): (String, Option<Vec<u8>>, String, i64)| {
+            Ok(Tombstone {
+                columns: parse(&columns)?,
+                row: image.as_deref().map(row).transpose()?,
+                run,
+                at: time(at)?,
+            })
+        };
+        found.map(read).transpose()
+    }
+}
+
+/// Sets a tombstone for each row that base forgets, and takes away those of rows that came back.
+pub(super) async fn follow(conn: &mut Conn, to: &Advance<'_>) -> Result<()> {
+    let known: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT key_digest FROM tombstones WHERE dataset = ?")
+            .bind(to.dataset)
+            .fetch_all(&mut *conn)
+            .await?;
+    let known: HashSet<Vec<u8>> = known.into_iter().collect();
+    let columns = json(&to.columns)?;
+    for change in to.moves {
+        if change.after.is_some() && known.is_empty() {
+            continue;
+        }
+        let digest = key_digest(&change.key);
+        if known.contains(&digest) {
+            sqlx::query("DELETE FROM tombstones WHERE dataset = ? AND key_digest = ?")
+                .bind(to.dataset)
+                .bind(&digest)
+                .execute(&mut *conn)
+                .await?;
+        }
+        if change.after.is_none() {
+            sqlx::query(
+                "INSERT INTO tombstones (dataset, key_digest, run, at, columns, key_values, image)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(to.dataset)
+            .bind(digest)
+            .bind(to.run)
+            .bind(micros(to.at))
+            .bind(&columns)
+            .bind(bytes(change.key.as_values()))
+            .bind(change.before.as_deref().map(bytes))
+            .execute(&mut *conn)
+            .await?;
+        }
+    }
+    Ok(())
+}
