@@ -31,7 +31,7 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
 
 pub(super) async fn restore(operator: &Operator, args: RestoreArgs) -> Result<ExitCode> {
     let path = store_path(&operator.config()?)?;
-    store::backup::restore(&args.file, &path, args.force).await?;
+    store::restore(&args.file, &path, args.force).await?;
     print(&format!("{} is in the place of {}", args.file.display(), path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

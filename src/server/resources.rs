@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
-    store::plans::PlanLookup,
+    store::PlanLookup,
     sync::render,
     tools::Context,
 };

@@ -6,15 +6,10 @@ use lockstep_engine::{key::Key, reconcile::ChangeKind, value::{Row, Value}};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Shell, describe::{kind, shown}};
+use super::{Shell, describe::{kind, shown}, saved};
 use crate::{
     error::{Error, Result},
-    store::{
-        Store,
-        history::ChangeRecord,
-        journal::BatchState,
-        runs::{Run, RunKind, RunState},
-    },
+    store::{BatchState, ChangeRecord, Run, RunKind, RunState, Store},
 };
 
 /// One run.
@@ -136,13 +131,12 @@ pub(crate) async fn life(
 /// # Errors
 /// A dataset without runs, and more or fewer parts than key columns.
 pub(crate) async fn key_of(store: &Store, dataset: &str, parts: &[String]) -> Result<Key> {
-    let runs = store.runs(Some(dataset), None, 1).await?;
-    let Some(run) = runs.first() else {
+    let Some(schema) = saved::schema(store, dataset).await? else {
         return Err(Error::not_found(format!("the dataset \"{dataset}\" has no runs"))
             .next("call syncHistory without dataset to see which have"));
     };
     let columns: Vec<_> =
-        run.schema.key.iter().filter_map(|at| run.schema.columns.get(*at)).collect();
+        schema.key.iter().filter_map(|at| schema.columns.get(*at)).collect();
     if columns.len() != parts.len() {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         return Err(Error::invalid(format!(
@@ -153,7 +147,7 @@ pub(crate) async fn key_of(store: &Store, dataset: &str, parts: &[String]) -> Re
         .next("give one value for each key column"));
     }
     let values = columns.iter().zip(parts).map(|(column, part)| column.read(part));
-    Ok(Key::normalised(values, run.schema.fold_key_case))
+    Ok(Key::normalised(values, schema.fold_key_case))
 }
 
 async fn find(shell: &Shell, id: &str) -> Result<Run> {

@@ -7,7 +7,7 @@ use lockstep_engine::{dataset::SideName, key::Key, reconcile::{BaseChange, Chang
 use crate::{
     error::{Error, Result},
     replica::apply::Prepared,
-    store::journal::{Action, Batch, BatchState},
+    store::{Action, Batch, BatchState},
 };
 
 /// Returns the journal's entries of the batches of one side.
@@ -16,7 +16,7 @@ pub(super) fn batches(
     prepared: &Prepared,
     changes: &[&Change],
     first: u32,
-    rest: impl Fn(&Change) -> Option<serde_json::Value>,
+    action: impl Fn(&Change) -> Action,
 ) -> Result<Vec<Batch>> {
     (first..)
         .zip(0..prepared.batches())
@@ -28,22 +28,11 @@ pub(super) fn batches(
                 .changes(batch)
                 .iter()
                 .filter_map(|position| changes.get(*position))
-                .map(|change| action(change, rest(change)))
+                .map(|change| action(change))
                 .collect();
             Ok(Batch { seq, side, place, actions, state: BatchState::Intended, note: None })
         })
         .collect()
-}
-
-fn action(change: &Change, rest: Option<serde_json::Value>) -> Action {
-    Action {
-        key: change.key.clone(),
-        kind: change.kind,
-        before: change.before.clone(),
-        after: change.after.clone(),
-        cells: change.cells.clone(),
-        rest,
-    }
 }
 
 /// Returns the moves of base whose writes, on both sides, were all confirmed.

@@ -10,15 +10,15 @@ use lockstep_engine::{
     value::Value,
 };
 
-use super::{Shell, definition::Definition};
-use crate::{error::Result, store::base::Base};
+use super::{Shell, definition::Definition, saved};
+use crate::{error::Result, store::Base};
 
 /// Base and the tombstones of a dataset; empty before the first run and for one-way datasets.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// The version of base.
     pub(super) version: Option<u64>,
-    /// The columns and types that base was learned with.
+    /// The types that base was learned with.
     pub(super) schema: Option<Schema>,
     /// The rows; no headers where there is no base.
     pub(super) snapshot: Snapshot,
@@ -39,22 +39,19 @@ impl Known {
         let Some(base) = shell.store.base(&definition.name).await? else {
             return Ok(Self { tombstones, ..Self::default() });
         };
-        let version = Some(base.version);
-        let schema = Some(base.schema.clone());
-        Ok(Self { version, schema, snapshot: snapshot(&base), tombstones })
+        let schema = saved::load(shell, &definition.name).await?.and_then(|saved| saved.schema);
+        Ok(Self { version: Some(base.version), schema, snapshot: snapshot(&base), tombstones })
     }
 
     /// Returns the names of the columns that base has.
     pub(super) fn columns(&self) -> Vec<String> {
-        let columns = self.schema.iter().flat_map(|schema| &schema.columns);
-        columns.map(|column| column.name.clone()).collect()
+        self.snapshot.headers().to_vec()
     }
 }
 
 /// Returns base's rows with its columns as headers, each value in the text that its column reads back.
 fn snapshot(base: &Base) -> Snapshot {
-    let names = base.schema.columns.iter().map(|column| column.name.clone());
-    let mut builder = SnapshotBuilder::new(names);
+    let mut builder = SnapshotBuilder::new(base.columns.iter().cloned());
     for row in &base.rows {
         let texts: Vec<Option<String>> =
             row.iter().map(|value| (!value.is_null()).then(|| value.to_string())).collect();

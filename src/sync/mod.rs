@@ -23,6 +23,7 @@ pub(crate) mod render;
 pub(crate) mod report;
 mod rest;
 mod retyped;
+pub(crate) mod saved;
 pub(crate) mod rollback;
 pub(crate) mod run;
 mod turn;

@@ -5,15 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Shell, journal::confirmed, turn};
+use super::{Shell, journal::confirmed, rest, turn};
 use crate::{
     error::{Error, Kind, Result},
     replica::apply::{Place, Settled, settle},
-    store::{
-        journal::{Batch, BatchState},
-        lease::Lease,
-        runs::{Outcome, Run, RunState},
-    },
+    store::{Batch, BatchState, Lease, Outcome, Run, RunState},
 };
 
 /// Settles the open runs of the lease's dataset; returns how many there were.
@@ -60,11 +56,12 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
         }
         super::halt::point("settled").await;
     }
-    let base = shell.store.intended_base(&run.id).await?;
+    let intended = shell.store.intended_base(&run.id).await?;
+    let (columns, base) = rest::narrow(&run.columns, intended);
     let outcome = Outcome {
         state: state_of(&batches),
         base: confirmed(base, &batches, &BTreeSet::new()),
-        schema: run.schema.clone(),
+        columns,
         counts: run.counts.clone(),
         error: Some(format!(
             "interrupted, and settled afterwards: {} of {} batches had been written{}",

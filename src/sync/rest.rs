@@ -1,113 +1,179 @@
 //! The columns of a row that no dataset maps: kept when a row is deleted, so that taking it back brings all of it.
+//!
+//! The journal's rows have a column more for each of them, after those of the schema.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use lockstep_engine::{
     cell::Cell,
-    dataset::SideName,
+    dataset::{PerSide, SideName},
+    reconcile::{BaseChange, Change, ChangeKind},
     schema::{Column, ColumnType, Schema},
-    snapshot::Snapshot,
     value::{Row, Value},
 };
-use serde_json::Value as Json;
 
-use crate::store::journal::Action;
+use super::prepare::Planned;
+use crate::store::Action;
 
-/// Stands before the name of an unmapped column of the left in the schema of a rollback.
-const LEFT: &str = "left \u{1f}";
-/// Stands before the name of an unmapped column of the right.
-const RIGHT: &str = "right \u{1f}";
-
+/// Returns what stands before the name of a side's unmapped column.
 fn prefix(side: SideName) -> &'static str {
     match side {
-        SideName::Left => LEFT,
-        SideName::Right => RIGHT,
+        SideName::Left => "left: \u{1f}",
+        SideName::Right => "right: \u{1f}",
     }
 }
 
-/// Returns the header on a side of an unmapped column by its name in the schema.
+/// Returns the header on a side of an unmapped column, by its name in the journal.
 pub(super) fn header(name: &str, side: SideName) -> Option<&str> {
     name.strip_prefix(prefix(side))
 }
 
-/// Returns the cells of a row that stand under none of the mapped headers.
-pub(super) fn of_row(snapshot: &Snapshot, row: usize, mapped: &[Option<String>]) -> Option<Json> {
-    let cells: serde_json::Map<String, Json> = snapshot
-        .headers()
-        .iter()
-        .zip(snapshot.row(row))
-        .filter(|(header, _)| !mapped.iter().flatten().any(|known| known == *header))
-        .filter_map(|(header, cell)| Some((header.clone(), json(&cell)?)))
-        .collect();
-    (!cells.is_empty()).then_some(Json::Object(cells))
+/// The columns of a run's journal.
+pub(super) struct Wide {
+    /// The names: those of the schema, then those that nobody mapped.
+    pub(super) columns: Vec<String>,
+    /// How many are the schema's.
+    own: usize,
 }
 
-fn json(cell: &Cell<'_>) -> Option<Json> {
-    Some(match cell {
-        Cell::Null => return None,
-        Cell::Bool(value) => Json::Bool(*value),
-        Cell::Float(value) => serde_json::json!({ "number": value.to_string() }),
-        Cell::Number(text) => serde_json::json!({ "number": text }),
-        Cell::Text(text) => Json::String((*text).to_owned()),
+impl Wide {
+    /// Returns the columns that the journal of a plan needs.
+    pub(super) fn of(planned: &Planned) -> Self {
+        let schema = &planned.plan.body().basis.schema;
+        let mut columns: Vec<String> =
+            schema.columns.iter().map(|column| column.name.clone()).collect();
+        let own = columns.len();
+        let mut rest = BTreeSet::new();
+        for side in SideName::BOTH {
+            let headers = planned.sides.get(side).snapshot.headers();
+            for change in deletes(planned, side) {
+                let cells = unmapped(planned, side, change);
+                let named = cells.filter(|(_, value)| !value.is_null());
+                rest.extend(named.filter_map(|(at, _)| Some(format!("{}{}", prefix(side), headers.get(at)?))));
+            }
+        }
+        columns.extend(rest);
+        Self { columns, own }
+    }
+
+    /// Returns what the journal keeps of a change.
+    pub(super) fn action(&self, planned: &Planned, side: SideName, change: &Change) -> Action {
+        let mut before = change.before.as_ref().map(|row| self.pad(row));
+        if let Some(row) = before.as_mut().filter(|_| change.kind == ChangeKind::Delete) {
+            let headers = planned.sides.get(side).snapshot.headers();
+            for (at, value) in unmapped(planned, side, change) {
+                let name = headers.get(at).map(|header| format!("{}{header}", prefix(side)));
+                let slot = self.columns.iter().skip(self.own).position(|known| Some(known) == name.as_ref());
+                if let Some(slot) = slot.and_then(|slot| row.get_mut(self.own + slot)) {
+                    *slot = value;
+                }
+            }
+        }
+        Action {
+            key: change.key.clone(),
+            kind: change.kind,
+            before,
+            after: change.after.as_ref().map(|row| self.pad(row)),
+            cells: change.cells.clone(),
+        }
+    }
+
+    /// Returns the moves of base in the journal's columns.
+    pub(super) fn moves(&self, base: &[BaseChange]) -> Vec<BaseChange> {
+        let pad = |row: &Option<Row>| row.as_ref().map(|row| self.pad(row));
+        let wide = |change: &BaseChange| BaseChange {
+            key: change.key.clone(),
+            before: pad(&change.before),
+            after: pad(&change.after),
+        };
+        base.iter().map(wide).collect()
+    }
+
+    fn pad(&self, row: &Row) -> Row {
+        let mut row = row.to_vec();
+        row.resize(self.columns.len(), Value::Null);
+        row.into()
+    }
+}
+
+/// Cuts moves of base in a journal's columns back to those of a schema; returns its names too.
+pub(super) fn narrow(columns: &[String], mut base: Vec<BaseChange>) -> (Vec<String>, Vec<BaseChange>) {
+    let own = |name: &&String| SideName::BOTH.iter().all(|side| header(name, *side).is_none());
+    let names: Vec<String> = columns.iter().take_while(own).cloned().collect();
+    let cut = |row: Option<Row>| row.map(|row| row.iter().take(names.len()).cloned().collect());
+    for change in &mut base {
+        change.before = cut(change.before.take());
+        change.after = cut(change.after.take());
+    }
+    (names, base)
+}
+
+/// Returns the schema of a journal's columns: the saved one's, and for the others what their values are.
+pub(super) fn schema(columns: &[String], saved: &Schema, images: &PerSide<Vec<Action>>) -> Schema {
+    let known = |name: &String| saved.columns.iter().find(|column| column.name == *name).cloned();
+    let guess = |at: usize| {
+        let actions = images.left.iter().chain(&images.right);
+        let rows = actions.flat_map(|action| [action.before.as_ref(), action.after.as_ref()]);
+        let mut kinds: Vec<ColumnType> =
+            rows.flatten().filter_map(|row| kind(row.get(at)?)).collect();
+        kinds.dedup();
+        match kinds.as_slice() {
+            [only] => *only,
+            _ => ColumnType::Text,
+        }
+    };
+    let all = columns
+        .iter()
+        .enumerate()
+        .map(|(at, name)| known(name).unwrap_or_else(|| Column::new(name, guess(at))))
+        .collect();
+    let key = saved.key.iter().filter_map(|at| saved.columns.get(*at));
+    let key = key.filter_map(|column| columns.iter().position(|name| *name == column.name));
+    Schema { fold_key_case: saved.fold_key_case, ..Schema::new(all, key.collect()) }
+}
+
+fn kind(value: &Value) -> Option<ColumnType> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(_) => ColumnType::Bool,
+        Value::Number(_) => ColumnType::Number,
+        Value::Text(_) => ColumnType::Text,
+        Value::Date(_) => ColumnType::Date,
+        Value::Time(_) => ColumnType::Time,
+        Value::DateTime(_) => ColumnType::DateTime,
+        Value::List(_) => ColumnType::List,
     })
 }
 
-fn value(json: &Json) -> Value {
-    match json {
-        Json::Bool(value) => Value::Bool(*value),
-        Json::String(text) => Value::text(text.as_str()),
-        Json::Object(number) => {
-            let text = number.get("number").and_then(Json::as_str).unwrap_or_default();
-            text.parse().map(Value::Number).unwrap_or_else(|_| Value::text(text))
-        }
-        _ => Value::Null,
-    }
+fn deletes(planned: &Planned, side: SideName) -> impl Iterator<Item = &Change> {
+    let writes = planned.plan.body().result.writes(side);
+    writes.iter().filter(|change| change.kind == ChangeKind::Delete)
 }
 
-/// Adds a column for each unmapped one that a deleted row of the side had.
-pub(super) fn extend(schema: &mut Schema, actions: &[Action], side: SideName) {
-    let mut kinds: BTreeMap<&str, Option<ColumnType>> = BTreeMap::new();
-    for (header, kept) in actions.iter().filter_map(|a| a.rest.as_ref()?.as_object()).flatten() {
-        let kind = match kept {
-            Json::Bool(_) => ColumnType::Bool,
-            Json::Object(_) => ColumnType::Number,
-            _ => ColumnType::Text,
-        };
-        let known = kinds.entry(header).or_insert(Some(kind));
-        // Values of several kinds under one header: text holds them all.
-        *known = known.filter(|known| *known == kind);
-    }
-    for (header, kind) in kinds {
-        let name = format!("{}{header}", prefix(side));
-        schema.columns.push(Column::new(name, kind.unwrap_or(ColumnType::Text)));
-    }
+/// Returns the cells of a change's row that stand under none of the mapped headers, by their place in the snapshot.
+fn unmapped<'a>(
+    planned: &'a Planned,
+    side: SideName,
+    change: &Change,
+) -> impl Iterator<Item = (usize, Value)> + 'a {
+    let snapshot = &planned.sides.get(side).snapshot;
+    let mapped = planned.headers.get(side);
+    let cells = change.row.into_iter().flat_map(|row| snapshot.row(row).enumerate());
+    cells
+        .filter(move |(at, _)| {
+            let header = snapshot.headers().get(*at);
+            !mapped.iter().flatten().any(|known| Some(known) == header)
+        })
+        .map(|(at, cell)| (at, value(&cell)))
 }
 
-/// Fills the unmapped columns of rows from what was kept of them.
-pub(super) struct Rest {
-    columns: BTreeMap<String, usize>,
-    width: usize,
-}
-
-impl Rest {
-    /// Looks the unmapped columns of a side up in a schema.
-    pub(super) fn of(schema: &Schema, side: SideName) -> Self {
-        let columns = schema.columns.iter().enumerate();
-        let columns = columns
-            .filter_map(|(at, column)| Some((header(&column.name, side)?.to_owned(), at)))
-            .collect();
-        Self { columns, width: schema.columns.len() }
-    }
-
-    /// Returns the row in the width of the schema, with what was kept of its unmapped columns.
-    pub(super) fn widen(&self, row: &Row, action: &Action) -> Row {
-        let mut row = row.to_vec();
-        row.resize(self.width, Value::Null);
-        for (header, kept) in action.rest.as_ref().and_then(Json::as_object).into_iter().flatten() {
-            if let Some(slot) = self.columns.get(header).and_then(|at| row.get_mut(*at)) {
-                *slot = value(kept);
-            }
-        }
-        row.into()
+fn value(cell: &Cell<'_>) -> Value {
+    let number = |text: &str| text.parse().map_or_else(|_| Value::text(text), Value::Number);
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Bool(value) => Value::Bool(*value),
+        Cell::Float(value) => number(&value.to_string()),
+        Cell::Number(text) => number(text),
+        Cell::Text(text) => Value::text(*text),
     }
 }

@@ -15,7 +15,7 @@ use lockstep_engine::{
     table::Table,
     terms::Terms,
     times::Times,
-    value::{Row, Value},
+    value::Row,
 };
 
 use super::{
@@ -26,8 +26,7 @@ use super::{
     policy::mark_names,
     prepare::Planned,
     report::{Report, State},
-    rest::{self, Rest},
-    turn,
+    rest, saved, turn,
     write::{Job, Stopped, write},
 };
 use crate::{
@@ -36,11 +35,7 @@ use crate::{
         apply::Guard,
         scan::{Role, Scan, scan},
     },
-    store::{
-        journal::{Action, BatchState},
-        lease::Lease,
-        runs::{Run, RunKind, RunState},
-    },
+    store::{Action, Base, BatchState, Run, RunKind, RunState},
 };
 
 /// What is to be taken back.
@@ -83,8 +78,7 @@ pub(crate) async fn apply(
         if planned.plan.is_quiet() {
             return Ok(report(shell, &run.dataset, &planned, State::InStep, sample, &done));
         }
-        let (base, schema) = base_moves(shell, &run, &planned, lease).await?;
-        let schema = schema.as_ref().unwrap_or(&planned.plan.body().basis.schema);
+        let (base, base_columns) = base_moves(shell, &run, &planned).await?;
         let job = Job {
             dataset: &run.dataset,
             guard,
@@ -92,7 +86,7 @@ pub(crate) async fn apply(
             undoes: Some(run.id.clone()),
             planned: &planned,
             base: &base,
-            base_schema: schema,
+            base_columns,
         };
         match write(shell, &job, lease).await {
             Ok(written) => {
@@ -130,19 +124,16 @@ async fn prepare(
 ) -> Result<(Run, Planned, Guard)> {
     let run = find(shell, &undo.run).await?;
     check(&run)?;
-    let definition = definition(shell, &run).await?;
+    let (definition, saved) = definition(shell, &run).await?;
     shell.progress.step(0, None, "reading what the run wrote and what is there now");
     let images = images(shell, &run, undo.keys.as_ref()).await?;
     let mut result = Reconciled::default();
-    let mut schema = run.schema.clone();
+    let schema = rest::schema(&run.columns, &saved, &images);
     let mut sides: PerSide<Scan> = PerSide::default();
     let mut headers: PerSide<Vec<Option<String>>> = PerSide::default();
     for side in SideName::BOTH {
-        rest::extend(&mut schema, images.get(side), side);
-    }
-    for side in SideName::BOTH {
         let actions = images.get(side);
-        let names = own_headers(&definition, &run.schema, &schema, side);
+        let names = own_headers(&definition, &schema, side);
         if actions.is_empty() {
             headers.get_mut(side).resize(schema.columns.len(), None);
             continue;
@@ -183,14 +174,14 @@ async fn prepare(
     Ok((run, planned, definition.guard))
 }
 
-async fn definition(shell: &Shell, run: &Run) -> Result<Definition> {
-    let saved = shell.store.dataset(&run.dataset).await?.ok_or_else(|| {
+/// Returns the dataset of a run, and the types that its last run found.
+async fn definition(shell: &Shell, run: &Run) -> Result<(Definition, Schema)> {
+    let gone = || {
         Error::not_found(format!("the dataset \"{}\" of run {} is gone", run.dataset, run.id))
             .next("without its definition nobody knows which replicas the run wrote to")
-    })?;
-    serde_json::from_value(saved.definition).map_err(|error| {
-        Error::internal(format!("the saved definition of \"{}\" does not read: {error}", run.dataset))
-    })
+    };
+    let saved = saved::load(shell, &run.dataset).await?.ok_or_else(gone)?;
+    Ok((saved.definition, saved.schema.ok_or_else(gone)?))
 }
 
 fn check(run: &Run) -> Result<()> {
@@ -243,7 +234,6 @@ async fn images(
 /// Returns each column's header on a side: the run's columns by the definition, the others by their own name.
 fn own_headers(
     definition: &Definition,
-    run: &Schema,
     schema: &Schema,
     side: SideName,
 ) -> Vec<Option<String>> {
@@ -252,7 +242,7 @@ fn own_headers(
         Disappeared::Delete | Disappeared::Ignore => None,
     };
     let own = |column: &Column| -> Option<String> {
-        if run.position(&column.name).is_none() {
+        if SideName::BOTH.iter().any(|side| rest::header(&column.name, *side).is_some()) {
             return rest::header(&column.name, side).map(str::to_owned);
         }
         let mapped = definition.columns.iter().flatten().find(|known| known.name == column.name);
@@ -301,12 +291,8 @@ fn take_back(
             .next("the columns that the run wrote must be there to take it back")
     })?;
     let keys: BTreeSet<&Key> = actions.iter().map(|action| &action.key).collect();
-    let rest = Rest::of(schema, side);
-    let wide = |row: &Option<Row>, action: &Action| {
-        row.as_ref().map(|row| rest.widen(row, action))
-    };
-    let before = Table::from_rows(schema, actions.iter().filter_map(|a| wide(&a.before, a)));
-    let after = Table::from_rows(schema, actions.iter().filter_map(|a| wide(&a.after, a)));
+    let before = Table::from_rows(schema, actions.iter().filter_map(|a| a.before.clone()));
+    let after = Table::from_rows(schema, actions.iter().filter_map(|a| a.after.clone()));
     let places: Vec<usize> = (0..view.len()).filter(|row| keys.contains(&view.key(*row))).collect();
     let there = Table::from_rows(schema, places.iter().map(|row| view.row(*row)));
     let times = Times::default();
@@ -334,68 +320,90 @@ fn merge(all: &mut Reconciled, one: Reconciled, side: SideName) {
     all.withheld.extend(one.withheld);
 }
 
-/// Returns the moves of base that go with the way back: what the run taught it is forgotten where it was undone.
+/// Returns the moves of base that go with the way back, and base's columns: what the run taught it is forgotten where
+/// it was undone.
 async fn base_moves(
     shell: &Shell,
     run: &Run,
     planned: &Planned,
-    lease: &Lease,
-) -> Result<(Vec<BaseChange>, Option<Schema>)> {
-    let Some(base) = shell.store.base(&lease.dataset).await? else { return Ok((Vec::new(), None)) };
-    let schema = &base.schema;
-    let planned_schema = &planned.plan.body().basis.schema;
-    let align = |row: &Row, from: &Schema| -> Row {
-        let value = |column: &Column| {
-            from.position(&column.name).and_then(|at| row.get(at)).cloned().unwrap_or(Value::Null)
-        };
-        schema.columns.iter().map(value).collect()
+) -> Result<(Vec<BaseChange>, Vec<String>)> {
+    let schema = &planned.plan.body().basis.schema;
+    let now = by_key(shell.store.base(&run.dataset).await?, schema);
+    let (taught, before) = match run.base_version {
+        None => (Known::default(), Known::default()),
+        Some(version) => {
+            let earlier = match version.checked_sub(1) {
+                None | Some(0) => None,
+                Some(earlier) => shell.store.base_at(&run.dataset, earlier).await?,
+            };
+            let taught = shell.store.base_at(&run.dataset, version).await?;
+            (by_key(taught, schema), by_key(earlier, schema))
+        }
     };
-    let known: BTreeMap<Key, Row> = base
-        .rows
-        .iter()
-        .map(|row| (schema.key_of(row), row.clone()))
-        .collect();
-    let taught: BTreeMap<Key, (Option<Row>, Option<Row>)> = shell
-        .store
-        .intended_base(&run.id)
-        .await?
-        .into_iter()
-        .map(|change| {
-            let row = |row: Option<Row>| row.map(|row| align(&row, &run.schema));
-            (change.key, (row(change.before), row(change.after)))
-        })
-        .collect();
     let held: BTreeSet<&Key> =
         planned.plan.body().result.conflicts.iter().map(|conflict| &conflict.key).collect();
     let mut moves: BTreeMap<Key, BaseChange> = BTreeMap::new();
     for side in SideName::BOTH {
         for change in planned.writes(side) {
-            let Some((before, after)) = taught.get(&change.key) else { continue };
-            let now = known.get(&change.key);
-            if now != after.as_ref() {
-                // The run did not get to teach this, or a later one taught more.
+            let (was, taught, now_row) =
+                (before.row(&change.key), taught.row(&change.key), now.row(&change.key));
+            if was == taught || taught != now_row {
+                // The run did not teach this, or a later one taught more.
                 continue;
             }
-            let back = match (before, now) {
-                (Some(before), Some(now)) if held.contains(&change.key) => {
-                    let mut row = now.to_vec();
-                    let names = change.cells.iter().filter_map(|at| planned_schema.columns.get(*at));
-                    for column in names.filter_map(|column| schema.position(&column.name)) {
-                        if let (Some(slot), Some(value)) = (row.get_mut(column), before.get(column)) {
-                            *slot = value.clone();
-                        }
-                    }
-                    Some(row.into_boxed_slice())
+            let back = match (was, now_row) {
+                (Some(was), Some(row)) if held.contains(&change.key) => {
+                    Some(now.with(row, was, &change.cells, schema))
                 }
-                (before, _) => before.clone(),
+                (was, _) => was.cloned(),
             };
-            let entry = moves.entry(change.key.clone()).or_insert_with(|| BaseChange {
+            let entry = BaseChange {
                 key: change.key.clone(),
-                before: now.cloned(),
-                after: now.cloned(),
-            });
-            entry.after = back;
+                before: now_row.cloned(),
+                after: back,
+            };
+            moves.insert(change.key.clone(), entry);
         }
     }
-    Ok((moves.into_values().collect(), Some(base.schema)))
+    Ok((moves.into_values().collect(), now.columns))
+}
+
+/// A version of base by key.
+#[derive(Default)]
+struct Known {
+    columns: Vec<String>,
+    rows: BTreeMap<Key, Row>,
+}
+
+impl Known {
+    fn row(&self, key: &Key) -> Option<&Row> {
+        self.rows.get(key)
+    }
+
+    /// Returns a row with some cells of another.
+    fn with(&self, row: &Row, other: &Row, cells: &[usize], schema: &Schema) -> Row {
+        let mut row = row.clone();
+        for name in cells.iter().filter_map(|at| Some(&schema.columns.get(*at)?.name)) {
+            let at = self.columns.iter().position(|known| known == name);
+            if let Some((slot, value)) = at.and_then(|at| Some((row.get_mut(at)?, other.get(at)?))) {
+                *slot = value.clone();
+            }
+        }
+        row
+    }
+}
+
+fn by_key(base: Option<Base>, schema: &Schema) -> Known {
+    let Some(base) = base else { return Known::default() };
+    let key: Vec<usize> = schema
+        .key
+        .iter()
+        .filter_map(|at| schema.columns.get(*at))
+        .filter_map(|column| base.columns.iter().position(|name| *name == column.name))
+        .collect();
+    let of = |row: &Row| {
+        let values = key.iter().filter_map(|at| row.get(*at)).cloned();
+        Key::normalised(values, schema.fold_key_case)
+    };
+    Known { rows: base.rows.iter().map(|row| (of(row), row.clone())).collect(), columns: base.columns }
 }

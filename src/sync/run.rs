@@ -1,6 +1,6 @@
 //! A run: prepare the plan, and, when asked, apply exactly that plan and tell what came of it.
 
-use lockstep_engine::safety::remaining;
+use lockstep_engine::{safety::remaining, schema::Schema};
 
 use super::{
     Shell,
@@ -8,14 +8,19 @@ use super::{
     prepare::{Planned, prepare},
     describe::{Done, report, short},
     report::{Report, State},
+    saved::{json, save},
     turn,
     write::{Job, Stopped, write},
 };
 use crate::{
-    error::{Error, Kind, Result, did_you_mean},
-    replica::Source,
-    store::{lease::Lease, plans::PlanLookup, runs::RunKind},
+    error::{Error, Kind, Result},
+    store::{Lease, PlanLookup, RunKind},
 };
+
+/// Returns the names of a schema's columns.
+pub(super) fn names(schema: &Schema) -> Vec<String> {
+    schema.columns.iter().map(|column| column.name.clone()).collect()
+}
 
 /// How often an apply without a plan id compares afresh when someone edits a side meanwhile.
 const ATTEMPTS: u32 = 3;
@@ -25,7 +30,7 @@ const ATTEMPTS: u32 = 3;
 /// # Errors
 /// See [`prepare`].
 pub(crate) async fn plan(shell: &Shell, definition: &Definition, sample: usize) -> Result<Report> {
-    save(shell, definition).await?;
+    save(shell, definition, None).await?;
     let planned = prepare(shell, definition).await?;
     let state = state_before(&planned, definition);
     keep_plan(shell, definition, &planned).await?;
@@ -42,7 +47,7 @@ pub(crate) async fn apply(
     plan_id: Option<&str>,
     sample: usize,
 ) -> Result<Report> {
-    save(shell, definition).await?;
+    save(shell, definition, None).await?;
     turn::with(shell, &definition.name, async |lease, recovered| {
         apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await
     })
@@ -70,6 +75,7 @@ async fn apply_in_turn(
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
         keep_plan(shell, definition, &planned).await?;
+        save(shell, definition, Some(&planned.plan.body().basis.schema)).await?;
         let base = if definition.has_base() { planned.plan.body().result.base.as_slice() } else { &[] };
         let job = Job {
             dataset: &definition.name,
@@ -78,7 +84,7 @@ async fn apply_in_turn(
             undoes: None,
             planned: &planned,
             base,
-            base_schema: &planned.plan.body().basis.schema,
+            base_columns: names(&planned.plan.body().basis.schema),
         };
         match write(shell, &job, lease).await {
             Ok(done) => {
@@ -102,65 +108,8 @@ async fn apply_in_turn(
     }
 }
 
-/// Returns the dataset that was saved under a name.
-///
-/// # Errors
-/// A name that no dataset has, or one whose rows come with each call.
-pub(crate) async fn saved(shell: &Shell, name: &str) -> Result<Definition> {
-    let Some(saved) = shell.store.dataset(name).await? else {
-        let known = shell.store.datasets(None, 1_000).await?;
-        let names = known.iter().map(|dataset| dataset.name.as_str());
-        return Err(Error::not_found(format!(
-            "there is no saved dataset \"{name}\".{}",
-            did_you_mean(name, names)
-        ))
-        .next("give left, right and key to define it"));
-    };
-    let definition: Definition = serde_json::from_value(saved.definition).map_err(|error| {
-        Error::internal(format!("the saved definition of \"{name}\" does not read: {error}"))
-    })?;
-    if matches!(definition.left, Source::Records { .. }) {
-        return Err(Error::invalid(format!(
-            "the dataset \"{name}\" takes its rows from the call, and none came"
-        ))
-        .next("give left with records, right and key again"));
-    }
-    Ok(definition)
-}
-
-/// Saves the definition under its name; rows that came with the call are not kept.
-async fn save(shell: &Shell, definition: &Definition) -> Result<()> {
-    let mut kept = definition.clone();
-    for source in [&mut kept.left, &mut kept.right] {
-        if let Source::Records { records } = source {
-            records.clear();
-        }
-    }
-    let saved = shell.store.dataset(&definition.name).await?;
-    let fresh = json(&kept)?;
-    if let Some(saved) = saved.filter(|saved| saved.base_version.is_some()) {
-        let same = ["left", "right", "key"].iter().all(|part| saved.definition.get(part) == fresh.get(part));
-        if !same {
-            return Err(Error::invalid(format!(
-                "the dataset \"{}\" is saved with another left, right or key, and what its sides last agreed on \
-                 belongs to those",
-                definition.name
-            ))
-            .next("give this dataset another name"));
-        }
-    }
-    shell.store.save_dataset(&definition.name, &fresh, shell.clock.now()).await?;
-    Ok(())
-}
-
 async fn keep_plan(shell: &Shell, definition: &Definition, planned: &Planned) -> Result<()> {
-    let json = json(definition)?;
-    shell.store.put_plan(&planned.plan, &json, shell.clock.now()).await
-}
-
-fn json(definition: &Definition) -> Result<serde_json::Value> {
-    serde_json::to_value(definition)
-        .map_err(|error| Error::internal("the definition has no JSON form").with_source(error))
+    shell.store.put_plan(&planned.plan, &json(definition)?, shell.clock.now()).await
 }
 
 async fn check_plan(shell: &Shell, named: &str, planned: &Planned) -> Result<()> {

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{Shell, recover::recover};
 use crate::{
     error::{Error, Kind, Result},
-    store::lease::{Acquired, Lease},
+    store::{Acquired, Lease},
 };
 
 /// How long a lease holds without being renewed: longer than any single call to a service takes.

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use lockstep_engine::{
     dataset::SideName,
     key::Key,
-    reconcile::{BaseChange, Change, ChangeKind},
-    schema::Schema,
+    reconcile::{BaseChange, Change},
 };
 
 use super::{
@@ -14,7 +13,7 @@ use super::{
     journal::{batches, confirmed},
     prepare::Planned,
     recover::state_of,
-    rest,
+    rest::Wide,
     describe::Done,
     turn,
 };
@@ -24,11 +23,7 @@ use crate::{
         apply::{self, Guard, Prepared, Repair, Writes},
         marker,
     },
-    store::{
-        journal::{Batch, BatchState},
-        lease::Lease,
-        runs::{NewRun, Outcome, RunKind},
-    },
+    store::{Batch, BatchState, Lease, NewRun, Outcome, RunKind},
 };
 
 /// What is to be written, and as what it is remembered.
@@ -42,7 +37,7 @@ pub(super) struct Job<'a> {
     /// The moves of base, to be made as far as their writes are confirmed.
     pub(super) base: &'a [BaseChange],
     /// The columns that those moves are aligned with.
-    pub(super) base_schema: &'a Schema,
+    pub(super) base_columns: Vec<String>,
 }
 
 /// What kept a run from its end; the run's id once its journal had begun.
@@ -66,6 +61,7 @@ pub(super) async fn write(shell: &Shell, job: &Job<'_>, lease: &mut Lease) -> Re
     let run = marker::run_id();
     let mut sides = Vec::new();
     let mut journal = Vec::new();
+    let wide = Wide::of(planned);
     for side in SideName::BOTH {
         let changes = planned.writes(side);
         if changes.is_empty() {
@@ -79,15 +75,11 @@ pub(super) async fn write(shell: &Shell, job: &Job<'_>, lease: &mut Lease) -> Re
         )
         .await?;
         let first = u32::try_from(journal.len()).unwrap_or(u32::MAX);
-        let kept = |change: &Change| {
-            // A deleted row takes its unmapped columns with it: they are kept for the way back.
-            let row = change.row.filter(|_| change.kind == ChangeKind::Delete)?;
-            rest::of_row(writes.snapshot, row, writes.headers)
-        };
-        journal.extend(batches(side, &prepared, &changes, first, kept)?);
+        let action = |change: &Change| wide.action(planned, side, change);
+        journal.extend(batches(side, &prepared, &changes, first, action)?);
         sides.push((side, prepared));
     }
-    begin(shell, job, lease, &run, &journal).await?;
+    begin(shell, job, lease, &run, &journal, wide).await?;
     halt::point("begun").await;
     let sent = send_all(shell, planned, lease, &run, &mut sides, &mut journal).await;
     settle(shell, job, lease, run, journal, sent).await
@@ -109,7 +101,9 @@ async fn begin(
     lease: &Lease,
     run: &str,
     journal: &[Batch],
+    wide: Wide,
 ) -> Result<()> {
+    let base = wide.moves(job.base);
     let new = NewRun {
         id: run.to_owned(),
         dataset: job.dataset.to_owned(),
@@ -118,10 +112,10 @@ async fn begin(
         undoes: job.undoes.clone(),
         caller: shell.caller.clone(),
         started: shell.clock.now(),
-        schema: job.planned.plan.body().basis.schema.clone(),
+        columns: wide.columns,
         sensitive: Vec::new(),
     };
-    shell.store.begin(lease, &new, journal, job.base).await
+    shell.store.begin(lease, &new, journal, &base).await
 }
 
 /// What came of the batches.
@@ -265,7 +259,7 @@ async fn close(
     let outcome = Outcome {
         state: state_of(journal),
         base: confirmed(job.base.to_vec(), journal, unconfirmed),
-        schema: job.base_schema.clone(),
+        columns: job.base_columns.clone(),
         counts,
         error,
         finished: shell.clock.now(),

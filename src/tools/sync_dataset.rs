@@ -15,7 +15,7 @@ use crate::{
     sync::{
         definition::{Definition, Disappeared},
         report::Report,
-        run,
+        run, saved,
     },
 };
 
@@ -251,7 +251,7 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
     let overrides = args.overrides;
     let mut definition = match context.declared.get(&name) {
         Some(declared) => declared.clone(),
-        None => run::saved(&context.shell("syncDataset"), &name).await?,
+        None => saved::definition(&context.shell(SyncDataset::NAME), &name).await?,
     };
     definition.overrides = overrides;
     Ok(definition)

@@ -1,0 +1,114 @@
+//! Datasets as the store keeps them: the definition, and the schema that the last run found.
+
+use lockstep_engine::schema::Schema;
+use serde::{Deserialize, Serialize};
+
+use super::{Shell, definition::Definition};
+use crate::{
+    error::{Error, Result, did_you_mean},
+    replica::Source,
+    store::Store,
+};
+
+/// A saved dataset.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Saved {
+    /// What the caller said; rows that came with the call are left out.
+    pub(super) definition: Definition,
+    /// The columns and types of the last run.
+    pub(super) schema: Option<Schema>,
+}
+
+/// Returns the dataset that was saved under a name.
+///
+/// # Errors
+/// A name that no dataset has, or one whose rows come with each call.
+pub(crate) async fn definition(shell: &Shell, name: &str) -> Result<Definition> {
+    let Some(saved) = load(shell, name).await? else {
+        let known = shell.store.datasets(None, 1_000).await?;
+        let names = known.iter().map(|dataset| dataset.name.as_str());
+        return Err(Error::not_found(format!(
+            "there is no saved dataset \"{name}\".{}",
+            did_you_mean(name, names)
+        ))
+        .next("give left, right and key to define it"));
+    };
+    if matches!(saved.definition.left, Source::Records { .. }) {
+        return Err(Error::invalid(format!(
+            "the dataset \"{name}\" takes its rows from the call, and none came"
+        ))
+        .next("give left with records, right and key again"));
+    }
+    Ok(saved.definition)
+}
+
+/// Returns the saved dataset of a name.
+///
+/// # Errors
+/// A saved dataset that does not read, which only another version of Lockstep can have written.
+pub(super) async fn load(shell: &Shell, name: &str) -> Result<Option<Saved>> {
+    read(&shell.store, name).await
+}
+
+/// Returns the schema that the last run of a dataset found.
+///
+/// # Errors
+/// See [`load`].
+pub(super) async fn schema(store: &Store, name: &str) -> Result<Option<Schema>> {
+    Ok(read(store, name).await?.and_then(|saved| saved.schema))
+}
+
+async fn read(store: &Store, name: &str) -> Result<Option<Saved>> {
+    let Some(dataset) = store.dataset(name).await? else { return Ok(None) };
+    serde_json::from_value(dataset.definition).map(Some).map_err(|error| {
+        Error::internal(format!("the saved dataset \"{name}\" does not read: {error}"))
+            .next("define it anew under another name")
+    })
+}
+
+/// Saves a definition under its name, and the schema where a run found one.
+///
+/// # Errors
+/// Other sides or another key than those that the dataset's base belongs to.
+pub(super) async fn save(
+    shell: &Shell,
+    definition: &Definition,
+    schema: Option<&Schema>,
+) -> Result<()> {
+    let mut kept = definition.clone();
+    for source in [&mut kept.left, &mut kept.right] {
+        if let Source::Records { records } = source {
+            records.clear();
+        }
+    }
+    let before = load(shell, &kept.name).await?;
+    if let Some(before) = &before
+        && !same_sides(&before.definition, &kept)?
+        && shell.store.base(&kept.name).await?.is_some()
+    {
+        return Err(Error::invalid(format!(
+            "the dataset \"{}\" is saved with another left, right or key, and what its sides last agreed on belongs \
+             to those",
+            kept.name
+        ))
+        .next("give this dataset another name"));
+    }
+    let schema = schema.cloned().or_else(|| before.and_then(|before| before.schema));
+    let json = json(&Saved { definition: kept, schema })?;
+    shell.store.save_dataset(&definition.name, &json, shell.clock.now()).await?;
+    Ok(())
+}
+
+fn same_sides(a: &Definition, b: &Definition) -> Result<bool> {
+    let sides = |definition: &Definition| json(&(&definition.left, &definition.right, &definition.key));
+    Ok(sides(a)? == sides(b)?)
+}
+
+/// Returns the JSON form of something that is kept.
+///
+/// # Errors
+/// Something without a JSON form, which is a defect.
+pub(super) fn json(what: &impl Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(what)
+        .map_err(|error| Error::internal("what is kept has no JSON form").with_source(error))
+}
