@@ -47,6 +47,8 @@ pub struct Config {
 pub struct StoreConfig {
     /// The SQLite file; `lockstep.db` in the user's data folder by default.
     pub path: Option<PathBuf>,
+    /// How many days the images of closed runs and earlier bases are kept, for rollback; 90 by default.
+    pub keep_days: Option<u16>,
 }
 
 /// The settings of the embedded workspace.

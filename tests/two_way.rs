@@ -151,7 +151,7 @@ async fn a_row_that_is_gone_from_one_side_is_marked_or_deleted_on_the_other() {
     let report = pair.apply(json!({"deletes": "delete", "maxDeletePercent": 50})).await;
     assert_eq!(report["counts"]["delete"], 1, "{report:#}");
     let rows = pair.sheet().await;
-    assert!(rows.iter().all(|row| row[0] != "C"), "{rows:?}");
+    assert!(rows.iter().all(|row| row[0] != "C"), "{rows:?} {report:#}");
 }
 
 #[tokio::test]

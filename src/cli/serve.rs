@@ -10,6 +10,9 @@ use crate::{
     server::{Server, stdio},
 };
 
+/// How many days the images of closed runs are kept where the configuration does not say.
+const KEEP_DAYS: u16 = 90;
+
 pub(super) async fn run(operator: &Operator) -> Result<ExitCode> {
     let app = operator.app().await?;
     let stop = CancellationToken::new();
@@ -20,8 +23,9 @@ pub(super) async fn run(operator: &Operator) -> Result<ExitCode> {
         signalled.cancel();
     });
     // In the background: a replica that cannot be reached must not keep clients waiting.
+    let keep = operator.config()?.store.keep_days.unwrap_or(KEEP_DAYS);
     let settling = app.context();
-    let settling = tokio::spawn(async move { settling.recover().await });
+    let settling = tokio::spawn(async move { settling.tidy(keep).await });
     let outcome = stdio::serve(Server::new(app.context()), stop).await;
     settling.abort();
     app.stop().await;

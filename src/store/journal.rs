@@ -205,26 +205,19 @@ async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<
         .execute(&mut *conn)
         .await?;
     }
-    // Numbered in the order of the batches' own numbers, whatever order they came in.
-    let mut sorted: Vec<&Batch> = batches.iter().collect();
-    sorted.sort_by_key(|batch| batch.seq);
-    let actions = sorted.iter().flat_map(|batch| batch.actions.iter().map(|one| (batch.seq, one)));
-    let mut numbered = (1i64..).zip(actions).peekable();
-    while numbered.peek().is_some() {
-        let mut chunk = Vec::with_capacity(ROWS_PER_INSERT);
-        for (number, (seq, action)) in numbered.by_ref().take(ROWS_PER_INSERT) {
-            chunk.push((number, seq, action, word(&action.kind)?, json(&action.cells)?));
-        }
+    let numbered = numbered(batches)?;
+    for chunk in numbered.chunks(ROWS_PER_INSERT) {
         let mut query = sqlx::QueryBuilder::<Db>::new(
             "INSERT INTO actions (run, number, seq, kind, cells, key_digest, key_values,
                  before_image, after_image) ",
         );
-        query.push_values(chunk, |mut row, (number, seq, action, kind, cells)| {
+        query.push_values(chunk, |mut row, one| {
+            let action = one.action;
             row.push_bind(run)
-                .push_bind(number)
-                .push_bind(seq)
-                .push_bind(kind)
-                .push_bind(cells)
+                .push_bind(one.number)
+                .push_bind(one.seq)
+                .push_bind(one.kind.clone())
+                .push_bind(one.cells.clone())
                 .push_bind(key_digest(&action.key))
                 .push_bind(bytes(action.key.as_values()))
                 .push_bind(action.before.as_deref().map(bytes))
@@ -233,4 +226,29 @@ async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<
         query.build().execute(&mut *conn).await?;
     }
     Ok(())
+}
+
+/// An action as it goes into its table.
+struct Numbered<'a> {
+    number: i64,
+    seq: u32,
+    kind: String,
+    cells: String,
+    action: &'a Action,
+}
+
+/// Numbers the actions in the order of the batches' own numbers, whatever order they came in.
+fn numbered(batches: &[Batch]) -> Result<Vec<Numbered<'_>>> {
+    let mut sorted: Vec<&Batch> = batches.iter().collect();
+    sorted.sort_by_key(|batch| batch.seq);
+    let mut all = Vec::new();
+    let mut number = 0;
+    for batch in sorted {
+        for action in &batch.actions {
+            number += 1;
+            let (kind, cells) = (word(&action.kind)?, json(&action.cells)?);
+            all.push(Numbered { number, seq: batch.seq, kind, cells, action });
+        }
+    }
+    Ok(all)
 }

@@ -100,10 +100,10 @@ impl Definition {
         self.policy.direction == Direction::Both
     }
 
-    /// Returns what a side is read for.
-    pub(crate) fn role(&self, side: SideName) -> Role {
+    /// Returns what a side is read for; `typed` says that the types of its columns are known from an earlier run.
+    pub(crate) fn role(&self, side: SideName, typed: bool) -> Role {
         match (self.has_base(), self.writes(side)) {
-            (true, _) => Role::Both,
+            (true, _) => Role::Both { side, typed },
             (false, true) => Role::Target,
             (false, false) => Role::Source,
         }

@@ -108,7 +108,11 @@ pub(crate) fn report(
 }
 
 fn listed(repaired: &[Repair]) -> Vec<String> {
-    let mut lines: Vec<String> = repaired.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    let mut lines: Vec<String> = repaired
+        .iter()
+        .take(MAX_LISTED)
+        .map(|repair| format!("row {} ({}): {}", repair.row, repair.key, repair.what))
+        .collect();
     if repaired.len() > MAX_LISTED {
         lines.push(format!("and {} more", repaired.len() - MAX_LISTED));
     }

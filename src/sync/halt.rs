@@ -38,10 +38,13 @@ mod debug {
         if point != name || PASSED.fetch_add(1, Ordering::SeqCst) + 1 != *times {
             return;
         }
-        let mut stderr = std::io::stderr().lock();
-        let _ = writeln!(stderr, "halted at {name}:{times}");
-        let _ = stderr.flush();
-        drop(stderr);
+        say(&format!("halted at {name}:{times}"));
         std::future::pending::<()>().await;
+    }
+
+    fn say(what: &str) {
+        let mut stderr = std::io::stderr().lock();
+        let _ = writeln!(stderr, "{what}");
+        let _ = stderr.flush();
     }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use lockstep_engine::{
     cell::Cell,
+    dataset::PerSide,
     key::Key,
     schema::Schema,
     snapshot::{Snapshot, SnapshotBuilder},
     value::Value,
 };
 
-use super::{Shell, definition::Definition, saved};
+use super::{Shell, definition::Definition, policy::Mark, saved};
 use crate::{error::Result, store::Base};
 
 /// Base and the tombstones of a dataset; empty before the first run and for one-way datasets.
@@ -22,6 +23,8 @@ pub(super) struct Known {
     pub(super) schema: Option<Schema>,
     /// The rows; no headers where there is no base.
     pub(super) snapshot: Snapshot,
+    /// The columns in which the sides marked their rows.
+    pub(super) marks: PerSide<Option<Mark>>,
     /// Keys that base forgot because they were deleted.
     pub(super) tombstones: BTreeSet<Key>,
 }
@@ -39,13 +42,17 @@ impl Known {
         let Some(base) = shell.store.base(&definition.name).await? else {
             return Ok(Self { tombstones, ..Self::default() });
         };
-        let schema = saved::load(shell, &definition.name).await?.and_then(|saved| saved.schema);
-        Ok(Self { version: Some(base.version), schema, snapshot: snapshot(&base), tombstones })
+        let saved = saved::load(shell, &definition.name).await?;
+        let (schema, marks) = saved.map(|saved| (saved.schema, saved.marks)).unwrap_or_default();
+        let version = Some(base.version);
+        Ok(Self { version, schema, snapshot: snapshot(&base), marks, tombstones })
     }
 
-    /// Returns the names of the columns that base has.
-    pub(super) fn columns(&self) -> Vec<String> {
-        self.snapshot.headers().to_vec()
+    /// Returns the columns of base that both sides have, without those in which a side marks its rows.
+    pub(super) fn mapped(&self) -> Vec<String> {
+        let marks = [&self.marks.left, &self.marks.right];
+        let own = |name: &String| marks.iter().any(|mark| mark.as_ref().is_some_and(|m| m.column == *name));
+        self.snapshot.headers().iter().filter(|name| !own(name)).cloned().collect()
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod definition;
 pub(crate) mod halt;
 pub(crate) mod history;
 pub mod holder;
+mod images;
 mod journal;
 mod known;
 mod policy;

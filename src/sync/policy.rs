@@ -1,11 +1,14 @@
 //! The engine's policy of a definition, and where each of its columns stands on each side.
 
 use lockstep_engine::{
-    dataset::{ColumnPolicy, DeletePolicy, Deletes, PerSide, Policy, SideName},
+    dataset::{ColumnPolicy, DeletePolicy, Deletes, Direction, PerSide, Policy, SideName},
     schema::{Column, ColumnType, Schema},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::definition::{ColumnDef, Definition, Disappeared};
+use crate::replica::scan::Scan;
 
 /// A policy, the schema that it is about, and the headers of each side.
 #[derive(Debug)]
@@ -14,25 +17,45 @@ pub(super) struct Settled {
     pub(super) schema: Schema,
     /// For each column of the schema, its header on the side, if the side has it.
     pub(super) headers: PerSide<Vec<Option<String>>>,
-    /// The column of the schema that marks rows of the side, where it is not a mapped one.
-    pub(super) marks: PerSide<Option<usize>>,
+    /// The column that marks rows of the side, where it is not a mapped one.
+    pub(super) marks: PerSide<Option<Mark>>,
 }
 
 /// Returns the engine's policy; a mark column that is not mapped joins the schema for its side alone.
-pub(super) fn settle(definition: &Definition, columns: &[ColumnDef], schema: Schema) -> Settled {
+///
+/// A column that holds formulas on a side flows from there alone: nothing is ever written over a formula.
+pub(super) fn settle(
+    definition: &Definition,
+    columns: &[ColumnDef],
+    schema: Schema,
+    sides: &PerSide<Scan>,
+) -> Settled {
     let headers = PerSide::from_fn(|side| {
         columns.iter().map(|column| Some(column.header(side).to_owned())).collect::<Vec<_>>()
     });
-    let policy = definition.policy.clone();
+    let mut policy = definition.policy.clone();
+    for column in columns.iter().filter(|column| !definition.key.contains(&column.name)) {
+        for (side, direction) in
+            [(SideName::Left, Direction::LeftToRight), (SideName::Right, Direction::RightToLeft)]
+        {
+            if sides.get(side).formulas.contains(column.header(side)) {
+                policy.columns.entry(column.name.clone()).or_default().direction = Some(direction);
+            }
+        }
+    }
     let mut settled = Settled { policy, schema, headers, marks: PerSide::default() };
     let deletes = PerSide::from_fn(|side| settled.deletes(definition, columns, side));
     settled.policy.deletes = DeletePolicy::new(deletes.left, deletes.right);
     settled
 }
 
-/// Returns the names that a mark column of a side can have in the schema, the plain one first.
-pub(super) fn mark_names(column: &str, side: SideName) -> [String; 3] {
-    [column.to_owned(), format!("{column} (mark)"), format!("{column} ({side} mark)")]
+/// A column in which a side marks its rows, where nobody mapped it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// Its name in the schema.
+    pub(super) column: String,
+    /// Its header on the side.
+    pub(super) header: String,
 }
 
 impl Settled {
@@ -56,10 +79,14 @@ impl Settled {
     }
 
     fn add_mark(&mut self, header: &str, side: SideName) -> String {
-        let names = mark_names(header, side);
-        let free = |name: &&String| self.schema.position(name).is_none();
-        let name = names.iter().find(free).or(names.last()).cloned().unwrap_or_default();
-        *self.marks.get_mut(side) = Some(self.schema.columns.len());
+        let taken = self.schema.position(header).is_some();
+        let name = match (self.policy.direction, taken) {
+            (Direction::Both, _) => format!("{header} ({side})"),
+            (_, true) => format!("{header} (mark)"),
+            (_, false) => header.to_owned(),
+        };
+        let mark = Mark { column: name.clone(), header: header.to_owned() };
+        *self.marks.get_mut(side) = Some(mark);
         self.schema.columns.push(Column::new(&name, ColumnType::Text));
         self.headers.get_mut(side).push(Some(header.to_owned()));
         self.headers.get_mut(side.other()).push(None);

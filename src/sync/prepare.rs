@@ -20,9 +20,9 @@ use lockstep_engine::{
 use super::{
     Shell,
     columns::{check_headers, check_key, columns, schema, widened},
-    definition::{Definition, Disappeared},
+    definition::Definition,
     known::Known,
-    policy::{Settled, mark_names, settle},
+    policy::{Mark, Settled, settle},
     retyped::retyped,
 };
 use crate::{
@@ -43,6 +43,8 @@ pub(crate) struct Planned {
     pub(crate) headers: PerSide<Vec<Option<String>>>,
     /// Columns that the side does not have yet and gets when a change needs them.
     pub(crate) optional: PerSide<Vec<usize>>,
+    /// The column in which each side marks its rows, where nobody mapped it.
+    pub(super) marks: PerSide<Option<Mark>>,
     /// What was found on each side.
     pub(crate) findings: Vec<(SideName, Finding)>,
     /// Rows of the right that stay as they are.
@@ -68,22 +70,20 @@ impl Planned {
 pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Planned> {
     shell.progress.check()?;
     shell.progress.step(0, None, "reading both sides");
+    let known = Known::load(shell, definition).await?;
     let read = |side: SideName| {
-        let (source, role) = (definition.source(side), definition.role(side));
-        scan(&shell.google, &shell.files, source, role, side)
+        let role = definition.role(side, known.schema.is_some());
+        scan(&shell.google, &shell.files, definition.source(side), role)
     };
-    let (left, right, known) = tokio::join!(
-        read(SideName::Left),
-        read(SideName::Right),
-        Known::load(shell, definition)
-    );
-    let (sides, known) = (PerSide { left: left?, right: right? }, known?);
+    let (left, right) = tokio::join!(read(SideName::Left), read(SideName::Right));
+    let sides = PerSide { left: left?, right: right? };
     shell.progress.step(0, None, "comparing");
     let definition = definition.clone();
     let now = shell.clock.now();
     // A million rows take seconds: not on a thread that serves other calls.
     tokio::task::spawn_blocking(move || {
-        let times = Times { now: Some(now), ..Times::default() };
+        let mut times = Times::default();
+        times.now = Some(now);
         compare(&definition, sides, &known, &times)
     })
     .await
@@ -99,10 +99,10 @@ fn compare(
     for side in SideName::BOTH {
         check_headers(&sides.get(side).snapshot, side)?;
     }
-    let columns = columns(definition, &sides, &known_columns(definition, known))?;
+    let columns = columns(definition, &sides, &known.mapped())?;
     check_key(definition, &columns, &sides)?;
     let (schema, reasons) = schema(definition, &columns, &sides, known.schema.as_ref());
-    let settled = settle(definition, &columns, schema);
+    let settled = settle(definition, &columns, schema, &sides);
 
     let (missing, optional) = absent(&sides, &settled, known);
     for side in SideName::BOTH {
@@ -179,24 +179,12 @@ fn compare(
         reasons,
         headers: settled.headers,
         optional,
+        marks: settled.marks,
         findings,
         unchanged: u64::try_from(unchanged).unwrap_or(u64::MAX),
         set_aside: u64::try_from(aside.left + aside.right).unwrap_or(u64::MAX),
         order,
     })
-}
-
-/// Returns the columns of base that are mapped ones, not columns in which a side marks its rows.
-fn known_columns(definition: &Definition, known: &Known) -> Vec<String> {
-    let marks: Vec<String> = match &definition.deletes {
-        Disappeared::Mark { column, .. } => {
-            SideName::BOTH.iter().flat_map(|side| mark_names(column, *side)).collect()
-        }
-        Disappeared::Delete | Disappeared::Ignore => Vec::new(),
-    };
-    let mut names = known.columns();
-    names.retain(|name| !marks.contains(name));
-    names
 }
 
 /// Returns the columns that each side should have and lost, and those that it gets when they are needed.
@@ -205,7 +193,7 @@ fn absent(
     settled: &Settled,
     known: &Known,
 ) -> (PerSide<Vec<usize>>, PerSide<Vec<usize>>) {
-    let learned = known.columns();
+    let learned = known.mapped();
     let mut missing: PerSide<Vec<usize>> = PerSide::default();
     let mut optional: PerSide<Vec<usize>> = PerSide::default();
     for side in SideName::BOTH {
@@ -215,7 +203,8 @@ fn absent(
             let Some(header) = header.as_ref().filter(|header| !there.contains(header)) else {
                 continue;
             };
-            if *settled.marks.get(side) == Some(index) {
+            let mark = settled.marks.get(side).as_ref();
+            if mark.is_some_and(|mark| mark.column == column.name) {
                 optional.get_mut(side).push(index);
             } else if learned.contains(&column.name) && !there.is_empty() && !there.contains(header)
             {

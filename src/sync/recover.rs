@@ -5,11 +5,27 @@
 
 use std::collections::BTreeSet;
 
-use super::{Shell, journal::confirmed, rest, turn};
+use lockstep_engine::{
+    dataset::{PerSide, SideName},
+    key::Key,
+};
+
+use super::{
+    Shell,
+    columns::widened,
+    images,
+    journal::confirmed,
+    rest,
+    saved,
+    turn,
+};
 use crate::{
     error::{Error, Kind, Result},
-    replica::apply::{Place, Settled, settle},
-    store::{Batch, BatchState, Lease, Outcome, Run, RunState},
+    replica::{
+        apply::{Place, Settled, settle},
+        scan::{Role, scan},
+    },
+    store::{Action, Batch, BatchState, Lease, Outcome, Run, RunState},
 };
 
 /// Settles the open runs of the lease's dataset; returns how many there were.
@@ -47,10 +63,14 @@ pub(crate) async fn recover_all(shell: &Shell) {
 async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
     let mut batches = shell.store.batches(&run.id).await?;
     let mut unsure = 0;
+    let mut proven: PerSide<Vec<Action>> = PerSide::default();
     for batch in &mut batches {
         if batch.state == BatchState::Intended {
             let (state, note) = settle_batch(shell, batch).await?;
             unsure += u32::from(state == BatchState::Failed);
+            if state == BatchState::Applied {
+                proven.get_mut(batch.side).extend(batch.actions.iter().cloned());
+            }
             shell.store.mark_batch(lease, &run.id, batch.seq, state, Some(note)).await?;
             batch.state = state;
         }
@@ -58,9 +78,10 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
     }
     let intended = shell.store.intended_base(&run.id).await?;
     let (columns, base) = rest::narrow(&run.columns, intended);
+    let unconfirmed = unlike(shell, run, &proven).await?;
     let outcome = Outcome {
         state: state_of(&batches),
-        base: confirmed(base, &batches, &BTreeSet::new()),
+        base: confirmed(base, &batches, &unconfirmed),
         columns,
         counts: run.counts.clone(),
         error: Some(format!(
@@ -73,6 +94,29 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
     };
     shell.store.finish(lease, &run.id, &outcome).await?;
     Ok(())
+}
+
+/// Returns the keys that a dead run wrote and that are not as it wrote them.
+///
+/// Its process could not check any more where its values came to rest, so a fresh read does.
+async fn unlike(shell: &Shell, run: &Run, proven: &PerSide<Vec<Action>>) -> Result<BTreeSet<Key>> {
+    let mut keys = BTreeSet::new();
+    let Some(saved) = saved::load(shell, &run.dataset).await? else { return Ok(keys) };
+    let Some(schema) = &saved.schema else { return Ok(keys) };
+    let schema = rest::schema(&run.columns, schema, proven);
+    for side in SideName::BOTH {
+        let actions = proven.get(side);
+        if actions.is_empty() {
+            continue;
+        }
+        let source = saved.definition.source(side);
+        let role = Role::Both { side, typed: true };
+        let mut now = scan(&shell.google, &shell.files, source, role).await?;
+        let headers = images::headers(&saved, &schema, side);
+        now.snapshot = widened(&now.snapshot, headers.iter().flatten());
+        keys.extend(images::unlike(&images::view(&now, &schema, &headers, side)?, actions));
+    }
+    Ok(keys)
 }
 
 async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<(BatchState, &'static str)> {

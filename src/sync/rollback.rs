@@ -10,8 +10,7 @@ use lockstep_engine::{
     key::Key,
     plan::{Basis, Body, Plan},
     reconcile::{BaseChange, Reconciled, Side, reconcile},
-    schema::{Column, Schema},
-    snapshot::Mapping,
+    schema::Schema,
     table::Table,
     terms::Terms,
     times::Times,
@@ -21,12 +20,13 @@ use lockstep_engine::{
 use super::{
     Shell,
     columns::widened,
-    definition::{Definition, Disappeared},
     describe::{Done, report, short},
-    policy::mark_names,
+    images,
     prepare::Planned,
     report::{Report, State},
-    rest, saved, turn,
+    rest,
+    saved::{self, Saved},
+    turn,
     write::{Job, Stopped, write},
 };
 use crate::{
@@ -124,22 +124,31 @@ async fn prepare(
 ) -> Result<(Run, Planned, Guard)> {
     let run = find(shell, &undo.run).await?;
     check(&run)?;
-    let (definition, saved) = definition(shell, &run).await?;
+    let (saved, types) = dataset(shell, &run).await?;
     shell.progress.step(0, None, "reading what the run wrote and what is there now");
-    let images = images(shell, &run, undo.keys.as_ref()).await?;
+    let images = written(shell, &run, undo.keys.as_ref()).await?;
     let mut result = Reconciled::default();
-    let schema = rest::schema(&run.columns, &saved, &images);
-    let mut sides: PerSide<Scan> = PerSide::default();
+    let schema = rest::schema(&run.columns, &types, &images);
+    let mut sides = PerSide { left: Scan::nothing(), right: Scan::nothing() };
     let mut headers: PerSide<Vec<Option<String>>> = PerSide::default();
+    let mut optional: PerSide<Vec<usize>> = PerSide::default();
     for side in SideName::BOTH {
         let actions = images.get(side);
-        let names = own_headers(&definition, &schema, side);
+        let names = images::headers(&saved, &schema, side);
         if actions.is_empty() {
             headers.get_mut(side).resize(schema.columns.len(), None);
             continue;
         }
-        let source = definition.source(side);
-        let mut now = scan(&shell.google, &shell.files, source, Role::Both, side).await?;
+        let source = saved.definition.source(side);
+        let role = Role::Both { side, typed: true };
+        let mut now = scan(&shell.google, &shell.files, source, role).await?;
+        // What the side does not have was never written there, or is written only where an image needs it.
+        *optional.get_mut(side) = (0..names.len())
+            .filter(|at| {
+                let header = names.get(*at).and_then(Option::as_ref);
+                header.is_some_and(|header| !now.snapshot.headers().contains(header))
+            })
+            .collect();
         now.snapshot = widened(&now.snapshot, names.iter().flatten());
         let undone = take_back(&schema, &names, actions, &now, side)?;
         merge(&mut result, undone, side);
@@ -165,23 +174,25 @@ async fn prepare(
         sides,
         reasons: Vec::new(),
         headers,
-        optional: PerSide::default(),
+        optional,
+        marks: PerSide::default(),
         findings: Vec::new(),
         unchanged: 0,
         set_aside: 0,
         order,
     };
-    Ok((run, planned, definition.guard))
+    Ok((run, planned, saved.definition.guard))
 }
 
 /// Returns the dataset of a run, and the types that its last run found.
-async fn definition(shell: &Shell, run: &Run) -> Result<(Definition, Schema)> {
+async fn dataset(shell: &Shell, run: &Run) -> Result<(Saved, Schema)> {
     let gone = || {
         Error::not_found(format!("the dataset \"{}\" of run {} is gone", run.dataset, run.id))
             .next("without its definition nobody knows which replicas the run wrote to")
     };
     let saved = saved::load(shell, &run.dataset).await?.ok_or_else(gone)?;
-    Ok((saved.definition, saved.schema.ok_or_else(gone)?))
+    let schema = saved.schema.clone().ok_or_else(gone)?;
+    Ok((saved, schema))
 }
 
 fn check(run: &Run) -> Result<()> {
@@ -197,7 +208,7 @@ fn check(run: &Run) -> Result<()> {
 }
 
 /// Returns what the run wrote, by side.
-async fn images(
+async fn written(
     shell: &Shell,
     run: &Run,
     keys: Option<&BTreeSet<String>>,
@@ -231,30 +242,6 @@ async fn images(
     Ok(images)
 }
 
-/// Returns each column's header on a side: the run's columns by the definition, the others by their own name.
-fn own_headers(
-    definition: &Definition,
-    schema: &Schema,
-    side: SideName,
-) -> Vec<Option<String>> {
-    let mark = match &definition.deletes {
-        Disappeared::Mark { column, .. } => Some(column),
-        Disappeared::Delete | Disappeared::Ignore => None,
-    };
-    let own = |column: &Column| -> Option<String> {
-        if SideName::BOTH.iter().any(|side| rest::header(&column.name, *side).is_some()) {
-            return rest::header(&column.name, side).map(str::to_owned);
-        }
-        let mapped = definition.columns.iter().flatten().find(|known| known.name == column.name);
-        if let Some(known) = mapped {
-            return Some(known.header(side).to_owned());
-        }
-        let marks = mark.filter(|mark| mark_names(mark, side).contains(&column.name));
-        Some(marks.cloned().unwrap_or_else(|| column.name.clone()))
-    };
-    schema.columns.iter().map(own).collect()
-}
-
 /// Compares what the run wrote on a side with what is there now, and returns the way back.
 fn take_back(
     schema: &Schema,
@@ -277,19 +264,7 @@ fn take_back(
             terms = terms.lacking(SideName::Left, column).lacking(SideName::Right, column);
         }
     }
-    let mapping: Vec<Mapping> = schema
-        .columns
-        .iter()
-        .zip(headers)
-        .filter_map(|(column, header)| {
-            Some(Mapping::new(&column.name, header.as_ref()?))
-        })
-        .collect();
-    let view = now.snapshot.view(schema, &mapping).map_err(|error| {
-        Error::invalid(error.to_string())
-            .context(side.as_str())
-            .next("the columns that the run wrote must be there to take it back")
-    })?;
+    let view = images::view(now, schema, headers, side)?;
     let keys: BTreeSet<&Key> = actions.iter().map(|action| &action.key).collect();
     let before = Table::from_rows(schema, actions.iter().filter_map(|a| a.before.clone()));
     let after = Table::from_rows(schema, actions.iter().filter_map(|a| a.after.clone()));

@@ -75,7 +75,7 @@ async fn apply_in_turn(
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
         keep_plan(shell, definition, &planned).await?;
-        save(shell, definition, Some(&planned.plan.body().basis.schema)).await?;
+        save(shell, definition, Some(&planned)).await?;
         let base = if definition.has_base() { planned.plan.body().result.base.as_slice() } else { &[] };
         let job = Job {
             dataset: &definition.name,

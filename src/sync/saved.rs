@@ -1,9 +1,9 @@
 //! Datasets as the store keeps them: the definition, and the schema that the last run found.
 
-use lockstep_engine::schema::Schema;
+use lockstep_engine::{dataset::PerSide, schema::Schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Shell, definition::Definition};
+use super::{Shell, definition::Definition, policy::Mark, prepare::Planned};
 use crate::{
     error::{Error, Result, did_you_mean},
     replica::Source,
@@ -17,6 +17,9 @@ pub(super) struct Saved {
     pub(super) definition: Definition,
     /// The columns and types of the last run.
     pub(super) schema: Option<Schema>,
+    /// The columns in which each side marks its rows, where nobody mapped them.
+    #[serde(default)]
+    pub(super) marks: PerSide<Option<Mark>>,
 }
 
 /// Returns the dataset that was saved under a name.
@@ -66,14 +69,14 @@ async fn read(store: &Store, name: &str) -> Result<Option<Saved>> {
     })
 }
 
-/// Saves a definition under its name, and the schema where a run found one.
+/// Saves a definition under its name, and what a run found out about its columns.
 ///
 /// # Errors
 /// Other sides or another key than those that the dataset's base belongs to.
 pub(super) async fn save(
     shell: &Shell,
     definition: &Definition,
-    schema: Option<&Schema>,
+    found: Option<&Planned>,
 ) -> Result<()> {
     let mut kept = definition.clone();
     for source in [&mut kept.left, &mut kept.right] {
@@ -93,8 +96,13 @@ pub(super) async fn save(
         ))
         .next("give this dataset another name"));
     }
-    let schema = schema.cloned().or_else(|| before.and_then(|before| before.schema));
-    let json = json(&Saved { definition: kept, schema })?;
+    let (schema, marks) = match found {
+        Some(planned) => {
+            (Some(planned.plan.body().basis.schema.clone()), planned.marks.clone())
+        }
+        None => before.map(|before| (before.schema, before.marks)).unwrap_or_default(),
+    };
+    let json = json(&Saved { definition: kept, schema, marks })?;
     shell.store.save_dataset(&definition.name, &json, shell.clock.now()).await?;
     Ok(())
 }

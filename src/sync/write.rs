@@ -148,7 +148,7 @@ async fn send_all(
             match one {
                 Ok(outcome) => {
                     sent.repaired.extend(outcome.repaired);
-                    let keys = outcome.unconfirmed.iter().filter_map(|at| changes.get(*at));
+                    let keys = outcome.unconfirmed.iter().filter_map(|one| changes.get(one.change));
                     sent.unconfirmed.extend(keys.map(|change| change.key.clone()));
                 }
                 Err(error) => {
@@ -250,9 +250,7 @@ async fn close(
     unconfirmed: &BTreeSet<Key>,
     error: Option<String>,
 ) -> Result<()> {
-    for batch in journal.iter().filter(|batch| batch.state == BatchState::Void) {
-        shell.store.mark_batch(lease, run, batch.seq, BatchState::Void, Some("not sent")).await?;
-    }
+    shell.store.void_intended(lease, run, "not sent").await?;
     let body = job.planned.plan.body();
     let counts = serde_json::to_value(&body.result.counts)
         .map_err(|error| Error::internal("counts have no JSON form").with_source(error))?;

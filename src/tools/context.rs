@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::SignedDuration;
 use lockstep_google::Google;
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     progress::Progress,
     replica::files::Files,
     store::Store,
-    sync::{Shell, definition::Definition, holder::Holder},
+    sync::{Shell, definition::Definition, holder::Holder, recover::recover_all},
 };
 
 /// Everything a tool call may use; built by `app`, so that a tool reaches only what the operator allowed.
@@ -38,9 +39,14 @@ impl Context {
         Self { google: self.google.scoped(), progress, ..self.clone() }
     }
 
-    /// Settles runs that an earlier process left open.
-    pub(crate) async fn recover(&self) {
-        crate::sync::recover::recover_all(&self.shell("serve")).await;
+    /// Settles runs that an earlier process left open, and drops images that are older than they have to be kept.
+    pub(crate) async fn tidy(&self, keep_days: u16) {
+        recover_all(&self.shell("serve")).await;
+        let keep = SignedDuration::from_hours(i64::from(keep_days) * 24);
+        match self.store.retain(self.clock.now(), keep).await {
+            Ok(gone) => tracing::debug!(?gone, keep_days, "old images were dropped"),
+            Err(error) => tracing::warn!(%error, "old images could not be dropped"),
+        }
     }
 
     /// Returns what a run of this call works with.

@@ -115,6 +115,10 @@ impl Args {
         };
         let (left, right) = (left.source("left")?, right.source("right")?);
         let direction = self.direction.unwrap_or_default();
+        if direction == DirectionArg::RightToLeft {
+            return Err(Error::invalid("argument direction: a dataset flows leftToRight or both ways")
+                .next("call the source left and the target right; single columns may flow rightToLeft"));
+        }
         for (name, source, written) in [
             ("left", &left, direction != DirectionArg::LeftToRight),
             ("right", &right, direction != DirectionArg::RightToLeft),
