@@ -1,14 +1,25 @@
-//! What is to be written to a replica, and what writing it came to.
+//! Writing to a replica, in three steps that a journal can stand between.
+//!
+//! [`prepare`] checks the replica once more and cuts everything that is to be written into atomic batches, before the
+//! first effect; [`send`] makes one batch happen and returns when it is confirmed; [`settle`] finds out about a batch of
+//! a run that died.
 
-use lockstep_engine::{reconcile::Change, schema::Schema, snapshot::Snapshot};
+use lockstep_engine::{dataset::SideName, reconcile::Change, schema::Schema, snapshot::Snapshot};
+use lockstep_google::Google;
+use serde::{Deserialize, Serialize};
 
-use super::{files::Files, scan::Target};
+use super::{
+    file_apply::{self, FilePlan},
+    files::Files,
+    scan::Target,
+    sheet_plan::SheetPlan,
+    sheet_rounds, sheet_settle,
+};
 use crate::{
     clock::Clock,
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     progress::Progress,
 };
-use lockstep_google::Google;
 
 /// The writes to one replica; applying them makes no choices.
 #[derive(Debug)]
@@ -48,6 +59,214 @@ impl Writes<'_> {
     }
 }
 
+/// How rows that people move, while they are written, are dealt with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Guard {
+    /// The write returns the keys of the rows it touched; what hit a wrong row is repaired at once, by key.
+    #[default]
+    ReadBack,
+    /// Rows are tagged first and written through their tags, so that no value can reach another row.
+    ///
+    /// For at most [`super::sheet_anchor::MAX_ROWS`] changed rows. Deletes have no such form: they go by position,
+    /// with read-back and repair. New rows need none: they go after the last row, wherever that is.
+    Anchor,
+}
+
+/// Everything that will be written to one replica, cut into atomic batches, before the first effect.
+///
+/// Each change is in exactly one batch.
+#[derive(Debug)]
+pub(crate) struct Prepared(Plan);
+
+#[derive(Debug)]
+enum Plan {
+    Sheet(Box<SheetPlan>),
+    File(FilePlan),
+}
+
+impl Prepared {
+    /// Returns the number of batches.
+    pub(crate) fn batches(&self) -> usize {
+        match &self.0 {
+            Plan::Sheet(plan) => plan.batches.len(),
+            Plan::File(_) => 1,
+        }
+    }
+
+    /// Returns the positions in [`Writes::changes`] of the changes of a batch.
+    pub(crate) fn changes(&self, batch: usize) -> &[usize] {
+        match &self.0 {
+            Plan::Sheet(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
+            Plan::File(plan) => &plan.changes,
+        }
+    }
+
+    /// Returns what settling a batch needs, should this process die.
+    pub(crate) fn place(&self, batch: usize) -> Place {
+        match &self.0 {
+            Plan::Sheet(plan) => plan.place(batch),
+            Plan::File(plan) => plan.place(),
+        }
+    }
+}
+
+/// Where a batch goes, and how to find out whether it arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+pub(crate) enum Place {
+    /// A batch to a spreadsheet.
+    Sheet {
+        /// The spreadsheet's id.
+        spreadsheet: String,
+        /// The sheet's title.
+        sheet: String,
+        /// The id of the batch's marker.
+        marker_id: i32,
+        /// What the marker says.
+        proof: String,
+        /// The value of the row tags, if rows are anchored.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tags: Option<String>,
+    },
+    /// A file that is replaced.
+    File {
+        /// The path under the folder.
+        path: String,
+        /// BLAKE3 of the content before, in hex; `None` for a file that was not there.
+        before: Option<String>,
+        /// BLAKE3 of the content after, in hex.
+        after: String,
+    },
+}
+
+/// What a batch came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// What the race with other editors did to other rows, and what was done about it.
+    pub(crate) repaired: Vec<Repair>,
+    /// Changes that were not made; base must not move for them. All others of the batch are confirmed.
+    pub(crate) unconfirmed: Vec<Unconfirmed>,
+}
+
+/// A row that a batch hit by mistake, because rows or columns moved meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Repair {
+    /// The row's key, for people; blank for a row without one.
+    pub(crate) key: String,
+    /// The row on the sheet, from 1.
+    pub(crate) row: u64,
+    /// What had happened, and what was done.
+    pub(crate) what: String,
+}
+
+/// A change that was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unconfirmed {
+    /// Its position in [`Writes::changes`].
+    pub(crate) change: usize,
+    /// Why.
+    pub(crate) why: String,
+}
+
+/// What became of a batch of a run that died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It was applied.
+    ///
+    /// The process may have died before it could repair what the race with other editors did, so base moves only for
+    /// rows that a fresh read shows as they were to be.
+    Applied,
+    /// It was not applied and never will be.
+    ///
+    /// Of an anchored batch single rows may hold their values already; none will follow. Comparing afresh tells.
+    Void,
+    /// The file is neither as it was before nor as it was to be: someone wrote it since.
+    Changed,
+}
+
+/// Checks that the replica is as it was scanned, where the writes touch it, and cuts the writes into batches.
+///
+/// `run` names the run and `side` its side: the ids of markers follow from them.
+///
+/// # Errors
+/// [`Kind::Changed`] when the replica is not as it was scanned; formulas that would be overwritten; values that the
+/// replica cannot hold; a replica that cannot be reached. Nothing was written.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what it may reach, what to write, and under which name; the journal's caller has each apart"
+)]
+pub(crate) async fn prepare(
+    google: &Google,
+    files: &Files,
+    clock: Clock,
+    progress: &Progress,
+    target: &Target,
+    writes: &Writes<'_>,
+    run: &str,
+    side: SideName,
+    guard: Guard,
+) -> Result<Prepared> {
+    match target {
+        Target::ReadOnly => Err(Error::internal("the replica can only be read")),
+        Target::Sheet(table) => {
+            progress.step(0, None, "checking that the sheet is as it was read");
+            let named = super::sheet_plan::Named { run, side, guard };
+            SheetPlan::new(google, clock.now(), table, writes, named)
+                .await
+                .map(|plan| Prepared(Plan::Sheet(Box::new(plan))))
+        }
+        Target::File(table) => {
+            FilePlan::new(files, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
+        }
+    }
+}
+
+/// Makes a batch happen; returns only when the service or the disk has confirmed it.
+///
+/// Batches are sent in their order.
+///
+/// # Errors
+/// A refusal (nothing of the batch was written), an outcome that could not be settled ([`Kind::Ambiguous`]), a file that
+/// changed, or rows that moved so often that a repair could not be finished: those rows are listed.
+pub(crate) async fn send(
+    google: &Google,
+    files: &Files,
+    clock: Clock,
+    progress: &Progress,
+    prepared: &mut Prepared,
+    batch: usize,
+    writes: &Writes<'_>,
+) -> Result<Sent> {
+    progress.check()?;
+    match &mut prepared.0 {
+        Plan::Sheet(plan) => sheet_rounds::send(google, clock.now(), plan, batch, writes).await,
+        Plan::File(plan) => plan.send(files).map(|()| Sent::default()),
+    }
+}
+
+/// Settles a batch of a run that died.
+///
+/// # Errors
+/// A replica that cannot be reached, or an answer that proves nothing; the same call may be made later.
+pub(crate) async fn settle(
+    google: &Google,
+    files: &Files,
+    clock: Clock,
+    place: &Place,
+) -> Result<Settled> {
+    match place {
+        Place::Sheet { spreadsheet, marker_id, proof, tags, .. } => {
+            let tags = tags.as_deref();
+            sheet_settle::settle(google, clock.now(), spreadsheet, *marker_id, proof, tags).await
+        }
+        Place::File { path, before, after } => {
+            file_apply::settle(files, path, before.as_deref(), after)
+        }
+    }
+}
+
 /// Applies writes to a replica; returns when the service or the disk has confirmed all of them.
 ///
 /// # Errors
@@ -60,11 +279,44 @@ pub(crate) async fn apply(
     target: &Target,
     writes: &Writes<'_>,
 ) -> Result<()> {
-    match target {
-        Target::ReadOnly => Err(Error::internal("the replica can only be read")),
-        Target::Sheet(table) => {
-            super::sheet_apply::apply(google, clock, progress, table, writes).await
+    let run = super::marker::run_id();
+    let (side, guard) = (SideName::Right, Guard::default());
+    let prepared = prepare(google, files, clock, progress, target, writes, &run, side, guard).await;
+    let mut prepared = prepared?;
+    let (count, total) = (prepared.batches(), writes.changes.len());
+    let units = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+    let mut done = 0;
+    for batch in 0..count {
+        let partial = |error: Error| {
+            match batch {
+            0 => error,
+            _ => error.context(format!(
+                "{batch} of {count} batches ({done} of {total} rows) were written and stay written; the rest was not"
+            )),
         }
-        Target::File(table) => super::file_apply::apply(files, table, writes),
+        };
+        let message = format!("writing batch {} of {count}", batch + 1);
+        progress.step(units(done), Some(units(total)), message);
+        let sent = send(google, files, clock, progress, &mut prepared, batch, writes)
+            .await
+            .map_err(partial)?;
+        for repair in &sent.repaired {
+            tracing::warn!(key = repair.key, row = repair.row, "{}", repair.what);
+        }
+        if let Some(first) = sent.unconfirmed.first() {
+            let others = sent.unconfirmed.len() - 1;
+            let more = if others > 0 { format!(", and {others} more") } else { String::new() };
+            return Err(partial(
+                Error::new(
+                    Kind::Changed,
+                    format!("the target changed while it was written: {}{more}", first.why),
+                )
+                .next("call syncDataset again: it compares afresh"),
+            ));
+        }
+        done += prepared.changes(batch).len();
+        let message = format!("wrote batch {} of {count}", batch + 1);
+        progress.step(units(done), Some(units(total)), message);
     }
+    Ok(())
 }

@@ -10,27 +10,96 @@ use lockstep_engine::{
     value::Value,
 };
 
-use super::{apply::Writes, files::Files, scan::FileTable};
+use super::{
+    apply::{Place, Settled, Writes},
+    files::Files,
+    scan::FileTable,
+};
 use crate::error::{Error, Kind, Result};
 
-pub(crate) fn apply(files: &Files, table: &FileTable, writes: &Writes<'_>) -> Result<()> {
-    let content = content(table, writes)?;
-    let now = if files.exists(&table.path)? {
-        Some(blake3::hash(&files.read(&table.path)?))
-    } else {
-        None
-    };
-    if now != table.hash {
-        return Err(Error::new(
-            Kind::Changed,
-            format!(
-                "the file \"{}\" changed while it was compared; nothing was written",
-                table.path
-            ),
-        )
-        .next("call syncDataset again: it compares afresh"));
+/// A file and what it will hold.
+#[derive(Debug)]
+pub(crate) struct FilePlan {
+    path: String,
+    before: Option<blake3::Hash>,
+    content: Vec<u8>,
+    run: String,
+    /// The positions of all changes: a file is replaced as a whole.
+    pub(crate) changes: Vec<usize>,
+}
+
+impl FilePlan {
+    /// Writes the content that the file will have, in memory.
+    pub(crate) fn new(
+        files: &Files,
+        table: &FileTable,
+        writes: &Writes<'_>,
+        run: &str,
+    ) -> Result<Self> {
+        files.check_writable(&table.path)?;
+        if hash(files, &table.path)? != table.hash {
+            return Err(changed(&table.path));
+        }
+        Ok(Self {
+            path: table.path.clone(),
+            before: table.hash,
+            content: content(table, writes)?,
+            run: run.to_owned(),
+            changes: (0..writes.changes.len()).collect(),
+        })
     }
-    files.replace(&table.path, &content)
+
+    /// Returns what settling needs.
+    pub(crate) fn place(&self) -> Place {
+        Place::File {
+            path: self.path.clone(),
+            before: self.before.map(|hash| hash.to_hex().to_string()),
+            after: blake3::hash(&self.content).to_hex().to_string(),
+        }
+    }
+
+    /// Replaces the file if it still is as it was when it was read.
+    pub(crate) fn send(&self, files: &Files) -> Result<()> {
+        let same = || Ok(hash(files, &self.path)? == self.before);
+        if files.replace_if(&self.path, &self.content, &self.run, same)? {
+            return Ok(());
+        }
+        Err(changed(&self.path))
+    }
+}
+
+fn changed(path: &str) -> Error {
+    Error::new(
+        Kind::Changed,
+        format!("the file \"{path}\" changed while it was compared; nothing was written"),
+    )
+    .next("call syncDataset again: it compares afresh")
+}
+
+/// Returns the hash of a file's bytes, or `None` if it is not there.
+fn hash(files: &Files, path: &str) -> Result<Option<blake3::Hash>> {
+    if !files.exists(path)? {
+        return Ok(None);
+    }
+    Ok(Some(blake3::hash(&files.read(path)?)))
+}
+
+/// Tells what became of a file whose writer died.
+///
+/// What the writer had put aside is removed, so that a writer that was only asleep cannot rename it into place.
+pub(crate) fn settle(
+    files: &Files,
+    path: &str,
+    before: Option<&str>,
+    after: &str,
+) -> Result<Settled> {
+    files.remove_asides(path)?;
+    let now = hash(files, path)?.map(|hash| hash.to_hex().to_string());
+    Ok(match now.as_deref() {
+        Some(now) if now == after => Settled::Applied,
+        now if now == before => Settled::Void,
+        _ => Settled::Changed,
+    })
 }
 
 fn content(table: &FileTable, writes: &Writes<'_>) -> Result<Vec<u8>> {

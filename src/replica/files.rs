@@ -89,41 +89,83 @@ impl Files {
         self.relative(path).map(|_| ())
     }
 
-    /// Replaces a file's content: written aside, flushed to disk, renamed over.
+    /// Replaces a file's content if `still` says so: written aside, flushed to disk, looked at, renamed over.
     ///
-    /// A reader sees the old content or the new, never a part of either.
+    /// A reader sees the old content or the new, never a part of either. `still` is asked right before the rename;
+    /// `by` names the writer. Returns whether the file was replaced.
     ///
     /// # Errors
-    /// A folder that is read-only, a path outside it, a disk that is full.
-    pub fn replace(&self, path: &str, content: &[u8]) -> Result<()> {
+    /// A folder that is read-only, a path outside it, a disk that is full, and whatever `still` fails with.
+    pub(crate) fn replace_if(
+        &self,
+        path: &str,
+        content: &[u8],
+        by: &str,
+        still: impl FnOnce() -> Result<bool>,
+    ) -> Result<bool> {
         self.check_writable(path)?;
         let relative = self.relative(path)?;
-        let aside = relative.with_file_name(format!(
-            ".{}.lockstep-{}",
-            relative.file_name().map(|name| name.to_string_lossy()).unwrap_or_default(),
-            std::process::id()
-        ));
+        let aside = relative.with_file_name(format!("{}{by}", aside_prefix(&relative)));
         let written = (|| {
             let mut file = self.dir.create(&aside)?;
             if let Ok(existing) = self.dir.metadata(&relative) {
                 file.set_permissions(existing.permissions())?;
             }
             file.write_all(content)?;
-            file.sync_all()?;
-            self.dir.rename(&aside, &self.dir, &relative)?;
-            let parent = relative.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let folder = match parent {
-                Some(parent) => self.dir.open(parent)?,
-                None => self.dir.open(".")?,
-            };
-            // The rename itself must survive a power cut; some file systems cannot, and say so.
-            let _ = folder.sync_all();
-            Ok(())
+            file.sync_all()
         })();
-        written.map_err(|error: std::io::Error| {
+        let discard = || {
             let _ = self.dir.remove_file(&aside);
-            self.explain(path, &error)
-        })
+        };
+        if let Err(error) = written {
+            discard();
+            return Err(self.explain(path, &error));
+        }
+        match still() {
+            Ok(true) => {}
+            other => {
+                discard();
+                return other;
+            }
+        }
+        if let Err(error) = self.dir.rename(&aside, &self.dir, &relative) {
+            discard();
+            return Err(self.explain(path, &error));
+        }
+        // The rename itself must survive a power cut; some file systems cannot flush a folder, and say so.
+        if let Ok(folder) = self.folder_of(&relative) {
+            let _ = folder.sync_all();
+        }
+        Ok(true)
+    }
+
+    /// Removes what writers of a file that died had put aside for it.
+    ///
+    /// # Errors
+    /// A folder that is read-only, or a path outside it.
+    pub(crate) fn remove_asides(&self, path: &str) -> Result<()> {
+        self.check_writable(path)?;
+        let relative = self.relative(path)?;
+        let prefix = aside_prefix(&relative);
+        let parent = relative.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let listed = match parent {
+            Some(parent) => self.dir.read_dir(parent),
+            None => self.dir.entries(),
+        };
+        for entry in listed.into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with(&prefix) {
+                let _ = self.dir.remove_file(relative.with_file_name(name));
+            }
+        }
+        Ok(())
+    }
+
+    fn folder_of(&self, relative: &Path) -> std::io::Result<cap_std::fs::File> {
+        match relative.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            Some(parent) => self.dir.open(parent),
+            None => self.dir.open("."),
+        }
     }
 
     fn relative(&self, path: &str) -> Result<PathBuf> {
@@ -199,6 +241,12 @@ impl Files {
     }
 }
 
+/// Returns how the names begin of what is put aside for a file.
+fn aside_prefix(relative: &Path) -> String {
+    let name = relative.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    format!(".{name}.lockstep-")
+}
+
 fn refused(root: &Path, error: &std::io::Error) -> Error {
     Error::invalid(format!("the folder {} cannot be opened: {error}", root.display()))
         .next("name an existing folder with --root or [files] root in lockstep.toml")
@@ -226,7 +274,10 @@ mod tests {
             let error = files.read(path).unwrap_err();
             assert_eq!(error.kind(), Kind::PermissionDenied, "{path}: {error}");
         }
-        assert_eq!(files.replace("../secret", b"x").unwrap_err().kind(), Kind::PermissionDenied);
+        assert_eq!(
+            files.replace_if("../secret", b"x", "run", || Ok(true)).unwrap_err().kind(),
+            Kind::PermissionDenied
+        );
         assert_eq!(std::fs::read(dir.path().join("secret")).unwrap(), b"s");
     }
 
@@ -240,7 +291,7 @@ mod tests {
     #[test]
     fn a_read_only_folder_is_not_written() {
         let (_dir, files) = folder(false);
-        let error = files.replace("planes.csv", b"x").unwrap_err();
+        let error = files.replace_if("planes.csv", b"x", "run", || Ok(true)).unwrap_err();
         assert!(error.to_string().contains("--allow-write"), "{error}");
         assert_eq!(files.read("planes.csv").unwrap(), b"a\n1\n");
     }
@@ -248,7 +299,7 @@ mod tests {
     #[test]
     fn replacing_leaves_no_other_file_behind() {
         let (_dir, files) = folder(true);
-        files.replace("planes.csv", b"new").unwrap();
+        assert!(files.replace_if("planes.csv", b"new", "run", || Ok(true)).unwrap());
         assert_eq!(files.read("planes.csv").unwrap(), b"new");
         assert_eq!(std::fs::read_dir(files.root()).unwrap().count(), 1);
         assert!(files.read(&format!("{}/planes.csv", files.root().display())).is_ok());

@@ -4,18 +4,21 @@
 //! allows 30,000 characters of it in a spreadsheet, so old ones are removed.
 
 use jiff::Timestamp;
-use lockstep_google::{Google, Marker, Metadata, MetadataPlace, MetadataQuery, Request};
-
-use crate::error::Result;
+use lockstep_google::{Marker, Metadata, MetadataPlace, MetadataQuery, Request, Spreadsheet};
 
 /// The key of every marker of Lockstep.
 const KEY: &str = "lockstep.marker";
 
-/// How long a marker is kept for a call that is still unsettled, in seconds.
-pub(crate) const KEEP_RUN: i64 = 3_600;
+/// How long a marker of a run is kept, in seconds, while there is room: a run that died is settled by it.
+pub(crate) const KEEP_RUN: i64 = 24 * 3_600;
 
 /// How long an idempotency key is remembered, in seconds.
 pub(crate) const KEEP_IDEMPOTENT: i64 = 7 * 24 * 3_600;
+
+/// How many characters markers may take that are kept for more than [`KEEP_RUN`], and those of runs.
+///
+/// Google allows 30,000 in a spreadsheet. Beyond these the oldest go before their time.
+const BUDGETS: (usize, usize) = (15_000, 9_000);
 
 /// Returns a positive 31-bit id that follows from the parts.
 pub(crate) fn id(parts: &[&str]) -> i32 {
@@ -45,34 +48,58 @@ pub(crate) fn of_run(run: &str, batch: usize, now: Timestamp) -> Marker {
     new(id(&[run, &batch]), now, KEEP_RUN, &format!("{run}.{batch}"))
 }
 
+/// Returns the proof that a batch will never be applied.
+pub(crate) fn claim(proof: &str) -> String {
+    format!("void.{proof}")
+}
+
+/// Returns the proof in the value of a marker.
+pub(crate) fn proof_of(value: &str) -> &str {
+    value.split_once(':').map_or(value, |(_, proof)| proof)
+}
+
+/// Returns until when a marker is to be kept, in seconds since 1970.
+fn until(marker: &Metadata) -> Option<i64> {
+    marker.value.split_once(':')?.0.parse().ok()
+}
+
 /// The markers that a spreadsheet holds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Markers(Vec<Metadata>);
 
 impl Markers {
-    /// Reads the markers; one read call.
-    pub(crate) async fn read(google: &Google, spreadsheet: &str) -> Result<Self> {
-        let query = MetadataQuery { key: Some(KEY.into()), ..MetadataQuery::default() };
-        let found = google.search_metadata(spreadsheet, &query).await?;
-        Ok(Self(found.into_iter().filter(|m| m.place == MetadataPlace::Spreadsheet).collect()))
+    /// Returns the markers of a spreadsheet.
+    pub(crate) fn of(spreadsheet: &Spreadsheet) -> Self {
+        let ours =
+            |found: &&Metadata| found.key == KEY && found.place == MetadataPlace::Spreadsheet;
+        Self(spreadsheet.metadata.iter().filter(ours).cloned().collect())
     }
 
     /// Returns the proof that a marker with this id carries.
     pub(crate) fn proof(&self, metadata_id: i32) -> Option<&str> {
         let marker = self.0.iter().find(|marker| marker.id == metadata_id)?;
-        marker.value.split_once(':').map(|(_, proof)| proof)
+        Some(proof_of(&marker.value))
     }
 
-    /// Returns the requests that remove the markers whose time is over.
+    /// Returns the requests that remove the markers whose time is over, and the oldest of those that there is no room for.
     pub(crate) fn sweep(&self, now: Timestamp) -> Vec<Request> {
-        let over = |marker: &&Metadata| {
-            let until =
-                marker.value.split_once(':').and_then(|(until, _)| until.parse::<i64>().ok());
-            until.is_none_or(|until| until < now.as_second())
-        };
-        self.0
-            .iter()
-            .filter(over)
+        let now = now.as_second();
+        let mut markers: Vec<&Metadata> = self.0.iter().collect();
+        markers.sort_by_key(|marker| std::cmp::Reverse(until(marker)));
+        let mut used = (0, 0);
+        markers
+            .into_iter()
+            .filter(|marker| {
+                let Some(until) = until(marker) else { return true };
+                let characters = marker.key.chars().count() + marker.value.chars().count();
+                let (used, budget) = if until > now.saturating_add(KEEP_RUN) {
+                    (&mut used.0, BUDGETS.0)
+                } else {
+                    (&mut used.1, BUDGETS.1)
+                };
+                *used += characters;
+                *used > budget || until < now
+            })
             .map(|marker| {
                 Request::DeleteMetadata(MetadataQuery {
                     id: Some(marker.id),
@@ -110,5 +137,31 @@ mod tests {
         assert_eq!(markers.sweep(now).len(), 1);
         assert_eq!(markers.proof(1), Some("proof:with:colons"));
         assert_eq!(markers.proof(3), None);
+    }
+
+    #[test]
+    fn the_oldest_markers_make_room() {
+        let now = Timestamp::from_second(10_000).unwrap();
+        let held = |metadata_id: i32| {
+            let marker = new(metadata_id, now, i64::from(metadata_id), &"p".repeat(79));
+            Metadata {
+                id: marker.metadata_id,
+                key: marker.key,
+                value: marker.value,
+                place: MetadataPlace::Spreadsheet,
+            }
+        };
+        // 15 of the key, 5 of the time, a colon and 79: 100 characters each.
+        let markers = Markers((1..=100).map(held).collect());
+        let mut swept: Vec<i32> = markers
+            .sweep(now)
+            .into_iter()
+            .map(|request| match request {
+                Request::DeleteMetadata(query) => query.id.unwrap(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        swept.sort_unstable();
+        assert_eq!(swept, (1..=10).collect::<Vec<_>>());
     }
 }

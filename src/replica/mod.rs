@@ -13,9 +13,20 @@ pub(crate) mod header;
 pub(crate) mod marker;
 pub(crate) mod scan;
 pub(crate) mod sheet;
-mod sheet_apply;
-mod sheet_inserts;
+mod sheet_anchor;
+mod sheet_check;
+mod sheet_examine;
+mod sheet_layout;
+mod sheet_ops;
+mod sheet_picture;
+mod sheet_plan;
+mod sheet_recheck;
+mod sheet_repair;
+mod sheet_rounds;
+mod sheet_settle;
 pub(crate) mod sheet_table;
+mod sheet_verify;
+mod sheet_wounds;
 
 /// Where a replica is.
 #[derive(Clone, Debug, Serialize)]

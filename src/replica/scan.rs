@@ -1,10 +1,11 @@
 //! Reading a replica whole: its rows as an engine snapshot, and what is needed to write to it later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use lockstep_engine::{
     cell::Cell,
     csv::{CsvOptions, sniff_delimiter},
+    dataset::SideName,
     schema::ColumnType,
     snapshot::{self, Snapshot, SnapshotBuilder},
 };
@@ -23,6 +24,10 @@ pub(crate) struct Scan {
     pub(crate) target: Target,
     /// Columns whose type the replica itself knows (dates by their number format), by name.
     pub(crate) types: HashMap<String, ColumnType>,
+    /// Columns whose first filled cell is a formula, by name; found out for [`Role::Both`] alone.
+    ///
+    /// A plan should not write them: the port refuses to, whichever cell of a column holds the formula.
+    pub(crate) formulas: HashSet<String>,
 }
 
 /// What is needed to write to a replica.
@@ -51,13 +56,36 @@ pub(crate) struct FileTable {
     pub(crate) hash: Option<blake3::Hash>,
 }
 
-/// Which side of a dataset a replica is.
+/// What a replica of a dataset is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// It is read, and must be there.
+    /// It is read, and must be there; the left side.
     Source,
-    /// It is written; a file need not be there yet.
+    /// It is written; a file need not be there yet; the right side.
     Target,
+    /// It is read and written; a file need not be there yet, a sheet may be blank.
+    Both {
+        /// Which side it is.
+        side: SideName,
+        /// Whether the types of its columns are known from an earlier run: a sheet then costs one read call, not two.
+        typed: bool,
+    },
+}
+
+impl Role {
+    /// Returns the side that the replica is.
+    fn side(self) -> SideName {
+        match self {
+            Self::Source => SideName::Left,
+            Self::Target => SideName::Right,
+            Self::Both { side, .. } => side,
+        }
+    }
+
+    /// Returns whether it is written.
+    pub(crate) fn writes(self) -> bool {
+        self != Self::Source
+    }
 }
 
 /// Reads a replica.
@@ -70,22 +98,20 @@ pub(crate) async fn scan(
     source: &Source,
     role: Role,
 ) -> Result<Scan> {
-    let side = match role {
-        Role::Source => "left",
-        Role::Target => "right",
-    };
     let scanned = match source {
         Source::File { path, encoding } => file(files, path, encoding.as_deref(), role),
+        Source::Records { .. } if role.writes() => Err(Error::invalid("records can only be read")
+            .next("name a spreadsheetId or a file to write to")),
         Source::Records { records } => self::records(records),
         Source::Sheet { spreadsheet, sheet, header_row } => {
             super::sheet_table::scan(google, spreadsheet, sheet.as_deref(), *header_row, role).await
         }
     };
-    scanned.map_err(|error| error.context(side))
+    scanned.map_err(|error| error.context(role.side().as_str()))
 }
 
 fn file(files: &Files, path: &str, encoding: Option<&str>, role: Role) -> Result<Scan> {
-    if role == Role::Target {
+    if role.writes() {
         files.check_writable(path)?;
         if !files.exists(path)? {
             let delimiter = if path.to_lowercase().ends_with(".tsv") { b'\t' } else { b',' };
@@ -95,6 +121,7 @@ fn file(files: &Files, path: &str, encoding: Option<&str>, role: Role) -> Result
                 snapshot: SnapshotBuilder::new(Vec::<String>::new()).finish(),
                 target: Target::File(table),
                 types: HashMap::new(),
+                formulas: HashSet::new(),
             });
         }
     }
@@ -105,7 +132,7 @@ fn file(files: &Files, path: &str, encoding: Option<&str>, role: Role) -> Result
     let head = bytes.get(..bytes.len().min(64 * 1024)).unwrap_or_default();
     let utf16 = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
     let other = encoding.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8"));
-    if (utf16 || other) && role == Role::Target {
+    if (utf16 || other) && role.writes() {
         return Err(Error::invalid(format!(
             "\"{path}\" is not UTF-8: it can be read, not written"
         ))
@@ -120,7 +147,12 @@ fn file(files: &Files, path: &str, encoding: Option<&str>, role: Role) -> Result
         bom,
         hash: Some(blake3::hash(&bytes)),
     };
-    Ok(Scan { snapshot, target: Target::File(table), types: HashMap::new() })
+    Ok(Scan {
+        snapshot,
+        target: Target::File(table),
+        types: HashMap::new(),
+        formulas: HashSet::new(),
+    })
 }
 
 fn csv_error(path: &str, error: &lockstep_engine::csv::CsvError) -> Error {
@@ -145,7 +177,7 @@ fn records(records: &[serde_json::Map<String, Value>]) -> Result<Scan> {
         .next("put them into a CSV file and name it with file"));
     }
     let mut headers: Vec<&str> = Vec::new();
-    let mut known = std::collections::HashSet::new();
+    let mut known = HashSet::new();
     for name in records.iter().flat_map(|record| record.keys()) {
         if known.insert(name.as_str()) {
             headers.push(name);
@@ -183,5 +215,10 @@ fn records(records: &[serde_json::Map<String, Value>]) -> Result<Scan> {
             .collect::<Result<Vec<_>>>()?;
         builder.push(cells);
     }
-    Ok(Scan { snapshot: builder.finish(), target: Target::ReadOnly, types: HashMap::new() })
+    Ok(Scan {
+        snapshot: builder.finish(),
+        target: Target::ReadOnly,
+        types: HashMap::new(),
+        formulas: HashSet::new(),
+    })
 }

@@ -1,20 +1,20 @@
 //! A table on a sheet: its header, its rows, and where they stand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use lockstep_a1::{column_letters, quote_always};
 use lockstep_engine::{
     schema::ColumnType,
     snapshot::{Snapshot, SnapshotBuilder},
 };
-use lockstep_google::{CellValue, Google, GridParts, NumberKind, Render};
+use lockstep_google::{CellValue, Google, GridCell, GridParts, Input, NumberKind, Render};
 
 use super::{
     header::Header,
     scan::{Role, Scan, Target},
     sheet,
 };
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 /// A table on a sheet as it was read.
 #[derive(Debug)]
@@ -27,22 +27,6 @@ pub(crate) struct SheetTable {
     pub(crate) header: Option<Header>,
     /// The row the header is, or will be, in; from 0.
     pub(crate) header_row: u32,
-    /// The values of the whole sheet, from its first row on.
-    pub(crate) rows: Vec<Vec<CellValue>>,
-}
-
-impl SheetTable {
-    /// Returns the first row after the data, from 0.
-    pub(crate) fn end_row(&self) -> u32 {
-        let rows = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        rows.max(self.header_row.saturating_add(1))
-    }
-
-    /// Returns the first column after every column that has a name or data, from 0.
-    pub(crate) fn end_column(&self) -> u32 {
-        let widest = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        u32::try_from(widest).unwrap_or(u32::MAX)
-    }
 }
 
 /// Reads a table; one read call where the sheet is named and holds no dates to tell from numbers.
@@ -69,8 +53,7 @@ pub(crate) async fn scan(
         }
     };
     let place = |error: Error| error.context(format!("sheet \"{title}\""));
-    let blank_target =
-        role == Role::Target && rows.iter().flatten().all(|cell| *cell == CellValue::Empty);
+    let blank_target = role.writes() && rows.iter().flatten().all(|cell| *cell == CellValue::Empty);
     let header =
         if blank_target { None } else { Header::find(&rows, header_row).map_err(place)? };
     if header.is_none() && role == Role::Source {
@@ -87,12 +70,21 @@ pub(crate) async fn scan(
         header.check_named(first, data).map_err(place)?;
     }
     let snapshot = snapshot(header.as_ref(), data);
+    let mut formulas = HashSet::new();
     let types = match (&header, role) {
         (Some(header), Role::Source) => date_columns(google, &id, &title, header, data).await?,
+        (Some(header), Role::Both { typed: false, .. }) => {
+            let found = first_cells(google, &id, &title, header, data, true).await?;
+            let formula = |(name, cell): &(&str, GridCell)| {
+                matches!(cell.entered, Input::Formula(_)).then(|| (*name).to_owned())
+            };
+            formulas = found.iter().filter_map(formula).collect();
+            types(&found)
+        }
         _ => HashMap::new(),
     };
-    let table = SheetTable { spreadsheet: id, title, header, header_row: header_at, rows };
-    Ok(Scan { snapshot, target: Target::Sheet(Box::new(table)), types })
+    let table = SheetTable { spreadsheet: id, title, header, header_row: header_at };
+    Ok(Scan { snapshot, target: Target::Sheet(Box::new(table)), types, formulas })
 }
 
 /// Returns the rows under a header, by its names; blank rows are left out, row numbers are the sheet's.
@@ -121,86 +113,56 @@ pub(crate) async fn date_columns(
     header: &Header,
     data: &[Vec<CellValue>],
 ) -> Result<HashMap<String, ColumnType>> {
-    let mut wanted: HashMap<(u32, u32), &str> = HashMap::new();
+    Ok(types(&first_cells(google, id, title, header, data, false).await?))
+}
+
+/// Returns for each column its first number under the header as the grid has it; with `texts` the first cell that is not
+/// empty, where there is no number.
+///
+/// Costs one read call, and none if there are no such cells.
+async fn first_cells<'h>(
+    google: &Google,
+    id: &str,
+    title: &str,
+    header: &'h Header,
+    data: &[Vec<CellValue>],
+    texts: bool,
+) -> Result<Vec<(&'h str, GridCell)>> {
+    let mut places: HashMap<(u32, u32), &str> = HashMap::new();
     let mut ranges = Vec::new();
     for column in &header.columns {
-        let index = usize::try_from(column.index).unwrap_or(usize::MAX);
-        let first = data
-            .iter()
-            .position(|row| matches!(row.get(index), Some(CellValue::Number(_))))
+        let mut cells = data.iter().map(|row| sheet::at(row, column.index));
+        let number = cells.clone().position(|cell| matches!(cell, CellValue::Number(_)));
+        let first = number
+            .or_else(|| cells.position(|cell| *cell != CellValue::Empty).filter(|_| texts))
             .and_then(|offset| u32::try_from(offset).ok());
         if let Some(offset) = first {
             let row = header.row.saturating_add(1).saturating_add(offset);
-            wanted.insert((row, column.index), &column.name);
+            places.insert((row, column.index), &column.name);
             let letters = column_letters(column.index);
             ranges.push(format!("{}!{letters}{}", quote_always(title), row + 1));
         }
     }
-    let mut types = HashMap::new();
     if ranges.is_empty() {
-        return Ok(types);
+        return Ok(Vec::new());
     }
-    let parts = GridParts { format: true, ..GridParts::default() };
-    for block in google.grid(id, &ranges, parts).await? {
-        let cell = block.rows.first().and_then(|row| row.first());
-        let ty = match cell.and_then(|cell| cell.format.as_ref()).map(|format| format.kind) {
-            Some(NumberKind::Date) => ColumnType::Date,
-            Some(NumberKind::DateTime) => ColumnType::DateTime,
-            Some(NumberKind::Time) => ColumnType::Time,
-            _ => continue,
-        };
-        if let Some(name) = wanted.get(&(block.row, block.column)) {
-            types.insert((*name).to_owned(), ty);
-        }
-    }
-    Ok(types)
+    let parts = GridParts { format: true, entered: true, value: false };
+    let blocks = google.grid(id, &ranges, parts).await?;
+    let found = blocks.into_iter().filter_map(|block| {
+        let name = places.get(&(block.row, block.column))?;
+        let cell = block.rows.into_iter().next()?.into_iter().next()?;
+        Some((*name, cell))
+    });
+    Ok(found.collect())
 }
 
-/// Returns an error if the sheet is not what it was when it was scanned, else where formulas stand.
-///
-/// One read call just before the write: a sheet has no precondition, so this narrows the window in which someone
-/// else's edit could be overwritten to the time between two calls. A formula cell's value may change by itself, so it
-/// is not compared; formulas are never overwritten.
-pub(crate) async fn guard(
-    google: &Google,
-    table: &SheetTable,
-) -> Result<HashMap<(u32, u32), String>> {
-    let range = quote_always(&table.title);
-    let now = google.values(&table.spreadsheet, &[range], Render::Formula).await?;
-    let now = now.into_iter().next().map(|range| range.rows).unwrap_or_default();
-    let mut formulas = HashMap::new();
-    let height = now.len().max(table.rows.len());
-    for row in 0..height {
-        let (old, new) = (table.rows.get(row), now.get(row));
-        let width = old.map_or(0, Vec::len).max(new.map_or(0, Vec::len));
-        for column in 0..width {
-            let cell = |row: Option<&Vec<CellValue>>| {
-                row.and_then(|row| row.get(column)).cloned().unwrap_or_default()
-            };
-            let (before, after) = (cell(old), cell(new));
-            if before == after {
-                continue;
-            }
-            let at =
-                (u32::try_from(row).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX));
-            match after {
-                CellValue::Text(text) if text.starts_with('=') => {
-                    formulas.insert(at, text);
-                }
-                _ => {
-                    return Err(Error::new(
-                        Kind::Changed,
-                        format!(
-                            "the sheet \"{}\" changed while it was compared (cell {}{}); nothing was written",
-                            table.title,
-                            column_letters(at.1),
-                            u64::from(at.0) + 1
-                        ),
-                    )
-                    .next("call syncDataset again: it compares afresh"));
-                }
-            }
-        }
-    }
-    Ok(formulas)
+/// Returns the types of the columns whose cells are formatted as dates or times.
+fn types(cells: &[(&str, GridCell)]) -> HashMap<String, ColumnType> {
+    let ty = |cell: &GridCell| match cell.format.as_ref()?.kind {
+        NumberKind::Date => Some(ColumnType::Date),
+        NumberKind::DateTime => Some(ColumnType::DateTime),
+        NumberKind::Time => Some(ColumnType::Time),
+        _ => None,
+    };
+    cells.iter().filter_map(|(name, cell)| Some(((*name).to_owned(), ty(cell)?))).collect()
 }

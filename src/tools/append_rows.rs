@@ -218,7 +218,7 @@ only rows that are not there yet, or more than 2,000, use syncDataset.";
             Some(key) => (marker::id(&["append", &id, key]), marker::KEEP_IDEMPOTENT),
             None => (marker::id(&[&marker::run_id()]), marker::KEEP_RUN),
         };
-        let markers = Markers::read(google, &id).await?;
+        let markers = Markers::of(&spreadsheet);
         match markers.proof(marker) {
             Some(proof) if proof == digest => {
                 output.already_done = true;

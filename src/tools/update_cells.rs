@@ -264,7 +264,7 @@ rows use appendRows.";
         };
         if output.written {
             let now = context.clock.now();
-            let mut all = Markers::read(google, &id).await?.sweep(now);
+            let mut all = Markers::of(&spreadsheet).sweep(now);
             all.extend(requests);
             google
                 .batch_update_once(&id, &all, &marker::of_run(&marker::run_id(), 0, now), &[])

@@ -4,14 +4,15 @@ use google_sheets4::api;
 
 use crate::id::check_id;
 use crate::retry::{Call, Effect};
-use crate::{Google, GridRange, Result};
+use crate::{Google, GridRange, Metadata, Result};
 
 const GET: Call = Call::sheets("sheets.spreadsheets.get", Effect::Read);
 
 /// Everything about the spreadsheet and its sheets, and no cell.
 const FIELDS: &str = "spreadsheetId,spreadsheetUrl,properties(title,locale,timeZone),\
     sheets.properties(sheetId,title,index,sheetType,hidden,gridProperties(rowCount,columnCount,\
-    frozenRowCount,frozenColumnCount)),namedRanges(namedRangeId,name,range)";
+    frozenRowCount,frozenColumnCount)),namedRanges(namedRangeId,name,range),\
+    developerMetadata(metadataId,metadataKey,metadataValue,location)";
 
 /// A spreadsheet without its cells.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,6 +31,8 @@ pub struct Spreadsheet {
     pub sheets: Vec<Sheet>,
     /// The named ranges.
     pub named_ranges: Vec<NamedRange>,
+    /// The metadata of the spreadsheet as a whole.
+    pub metadata: Vec<Metadata>,
 }
 
 /// A sheet of a spreadsheet.
@@ -100,6 +103,7 @@ impl From<api::Spreadsheet> for Spreadsheet {
                 .map(Sheet::from)
                 .collect(),
             named_ranges: found.named_ranges.into_iter().flatten().map(NamedRange::from).collect(),
+            metadata: found.developer_metadata.into_iter().flatten().map(Metadata::from).collect(),
         }
     }
 }

@@ -1,0 +1,316 @@
+//! Which rows a batch hit that it was not meant for, and what they held before.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use lockstep_engine::key::Key;
+use lockstep_google::CellWrite;
+
+use super::{
+    sheet_check::{View, after as cells_after},
+    sheet_layout::{Index, Spot},
+    sheet_ops::{Append, Ops, SetRow},
+    sheet_picture::{Seen, at},
+    sheet_repair::Work,
+    sheet_verify::{Evidence, keys_after},
+    sheet_wounds::{Column, Extra, Lost, Restore, Stray, same},
+};
+
+/// How many rows above a lost one are remembered, to find its place again.
+const ABOVE: usize = 20;
+
+impl Work {
+    /// Finds out what a batch did that was not proven to have hit only what it was meant for.
+    ///
+    /// `evidence` is what came back with the batch, if the columns were in their places; `before` and `after` are the
+    /// sheet as it was seen before the batch, and read whole after it.
+    pub(crate) fn examine(
+        &mut self,
+        ops: &Ops,
+        before: &View<'_>,
+        evidence: Option<&Evidence>,
+        after: &View<'_>,
+    ) {
+        // The view's own index is of the places before earlier batches moved rows.
+        let index = before.layout.index(before.writes, before.picture);
+        let before = &View { index: &index, ..*before };
+        for (row, set) in &ops.sets {
+            let row = ops.row_after(*row);
+            match evidence.map(|seen| seen.key(before, row)) {
+                Some(key) if key == set.key => self.confirm(set.change),
+                Some(key) if key.is_blank() => self.stray(before, set, row, after),
+                Some(key) => {
+                    for (column, write) in &set.cells {
+                        let old = self.held(before, &key, *column);
+                        let column = Column::of(before.layout, *column);
+                        self.hit(key.clone(), column, old, write, &set.key);
+                    }
+                }
+                None => self.footprints(ops, set, row, before, after),
+            }
+        }
+        self.examine_new_rows(ops, before, after);
+        if ops.moves_rows() {
+            let actual = match evidence {
+                Some(seen) => seen.keys(before),
+                None => {
+                    let rows = after.layout.first_row()..after.picture.height();
+                    rows.map(|row| after.layout.key(after.writes, after.picture.row(row))).collect()
+                }
+            };
+            self.examine_deletes(ops, before, &actual);
+        }
+    }
+
+    fn confirm(&mut self, change: Option<usize>) {
+        if let Some(change) = change {
+            self.changes.retain(|position| *position != change);
+        }
+    }
+
+    /// Returns what a row held in a column, as far as is known.
+    fn held(&self, before: &View<'_>, key: &Key, column: u32) -> Option<Seen> {
+        match before.index.get(key) {
+            Some(Spot::One(row)) => Some(before.picture.cell(*row, column).clone()),
+            _ => None,
+        }
+    }
+
+    /// Remembers a cell that received what was meant for another row.
+    fn hit(&mut self, key: Key, column: Column, old: Option<Seen>, write: &CellWrite, meant: &Key) {
+        let wrote = Seen::after(write);
+        let known =
+            self.restores.iter_mut().find(|known| known.key == key && known.column == column);
+        if let Some(known) = known {
+            // Hit twice: what it held before the first time counts.
+            known.wrote = wrote;
+            return;
+        }
+        if old.clone().unwrap_or_default() != wrote {
+            self.restores.push(Restore { key, column, old, wrote, meant: meant.clone() });
+        }
+    }
+
+    /// Remembers a row without a key that received what was meant for another.
+    ///
+    /// What it held is known if a row with the same other cells was there before.
+    fn stray(&mut self, before: &View<'_>, set: &SetRow, row: u32, after: &View<'_>) {
+        let stray = |olds: &[Seen]| Stray {
+            cells: (0_u32..)
+                .zip(&set.cells)
+                .map(|(n, (column, write))| {
+                    (Column::of(before.layout, *column), Seen::after(write), at(olds, n).clone())
+                })
+                .filter(|(_, wrote, old)| wrote != old)
+                .collect(),
+            meant: set.key.clone(),
+        };
+        let written = |column: u32| set.cells.iter().any(|(own, _)| *own == column);
+        let there = after.picture.row(row);
+        let width = |row: &[Seen]| u32::try_from(row.len()).unwrap_or(u32::MAX);
+        let twin = |cells: &&Vec<Seen>| {
+            let columns = 0..width(cells).max(width(there));
+            let mut others = columns.filter(|column| !written(*column));
+            let same = others.clone().all(|column| at(cells, column) == at(there, column));
+            same && others.any(|column| !at(cells, column).is_empty())
+                && before.layout.key(before.writes, cells).is_blank()
+        };
+        let mut twins = before.picture.rows.iter().filter(twin);
+        let olds: Vec<Seen> = match (twins.next(), twins.next()) {
+            (Some(twin), None) => {
+                set.cells.iter().map(|(column, _)| at(twin, *column).clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let stray = stray(&olds);
+        if !stray.cells.is_empty() {
+            self.strays.push(stray);
+        }
+    }
+
+    /// Finds the cells that a row's writes landed in, when nothing was read back with them.
+    fn footprints(
+        &mut self,
+        ops: &Ops,
+        set: &SetRow,
+        row: u32,
+        before: &View<'_>,
+        after: &View<'_>,
+    ) {
+        for (column, write) in &set.cells {
+            let wrote = Seen::after(write);
+            let name = before.layout.label(*column);
+            if let (Some(Spot::One(own)), Some(place)) =
+                (after.index.get(&set.key), after.layout.column(&name))
+                && *after.picture.cell(*own, place) == wrote
+            {
+                continue;
+            }
+            let landed = Column::of(after.layout, *column);
+            let is_step = |candidate: u32| {
+                if *after.picture.cell(candidate, *column) != wrote {
+                    return false;
+                }
+                let key = after.layout.key(after.writes, after.picture.row(candidate));
+                let own = ops.sets.values().any(|set| {
+                    set.key == key
+                        && set.cells.iter().any(|(place, own)| {
+                            Column::of(before.layout, *place) == landed && Seen::after(own) == wrote
+                        })
+                });
+                let was = before.index.get(&key).map(|_| old_value(before, after, &key, *column));
+                !own && match was {
+                    Some(was) => was != wrote,
+                    // A row that is new, or has no key, only where the write was aimed at.
+                    None => candidate == row,
+                }
+            };
+            let found = if is_step(row) {
+                Some(row)
+            } else {
+                let mut steps =
+                    (after.layout.first_row()..after.picture.height()).filter(|row| is_step(*row));
+                match (steps.next(), steps.next()) {
+                    (Some(step), None) => Some(step),
+                    _ => None,
+                }
+            };
+            let Some(found) = found else { continue };
+            let key = after.layout.key(after.writes, after.picture.row(found));
+            if key.is_blank() {
+                let cells = vec![(landed, wrote, Seen::default())];
+                self.strays.push(Stray { cells, meant: set.key.clone() });
+                continue;
+            }
+            let old = before.index.get(&key).map(|_| old_value(before, after, &key, *column));
+            self.hit(key, landed, old, write, &set.key);
+        }
+    }
+
+    fn examine_new_rows(&mut self, ops: &Ops, before: &View<'_>, after: &View<'_>) {
+        let mut names = before.writes.headers.iter().flatten();
+        let moved = names.any(|name| before.layout.column(name) != after.layout.column(name));
+        let mut twins: HashMap<&Key, Vec<&[Seen]>> = HashMap::new();
+        let doubled = |append: &&Append| after.index.get(&append.key) == Some(&Spot::Many);
+        for append in ops.appends.iter().filter(doubled) {
+            twins.entry(&append.key).or_default();
+        }
+        let rows = if twins.is_empty() { &[] } else { after.picture.rows.as_slice() };
+        for row in rows {
+            if let Some(rows) = twins.get_mut(&after.layout.key(after.writes, row)) {
+                rows.push(row);
+            }
+        }
+        for append in &ops.appends {
+            let cells = cells_after(&append.cells);
+            match after.index.get(&append.key) {
+                Some(Spot::One(_)) => self.confirm(Some(append.change)),
+                Some(Spot::Many) => {
+                    let rows = twins.get(&append.key).map(Vec::as_slice).unwrap_or_default();
+                    if rows.iter().all(|row| same(row, &cells)) {
+                        // Another writer wrote the very same row: one of them is what was wanted.
+                        self.confirm(Some(append.change));
+                    } else {
+                        let why = format!("another row with the key \"{}\" came", append.key);
+                        self.give_up(append.change, why);
+                    }
+                    self.extra.push(Extra { key: append.key.clone(), cells, doubled: true });
+                }
+                // It landed in columns that had moved: it goes, and is written again.
+                None if moved => {
+                    self.extra.push(Extra { key: append.key.clone(), cells, doubled: false });
+                }
+                None => {
+                    let why = format!("the new row \"{}\" was removed at once", append.key);
+                    self.give_up(append.change, why);
+                }
+            }
+        }
+    }
+
+    /// Finds rows that were deleted by mistake: those that are gone although nobody was to delete them.
+    fn examine_deletes(&mut self, ops: &Ops, before: &View<'_>, actual: &[Key]) {
+        if *actual == keys_after(before, ops) {
+            return;
+        }
+        let present: HashSet<&Key> = actual.iter().collect();
+        let meant: HashSet<&Key> = ops.removes.values().map(|removal| &removal.key).collect();
+        let first = before.layout.first_row();
+        let rows: Vec<(u32, Key)> = (first..before.picture.height())
+            .map(|row| (row, before.layout.key(before.writes, before.picture.row(row))))
+            .collect();
+        let missing: BTreeSet<usize> = (0..rows.len())
+            .filter(|place| {
+                rows.get(*place).is_some_and(|(_, key)| {
+                    !key.is_blank()
+                        && matches!(before.index.get(key), Some(Spot::One(_)))
+                        && !present.contains(key)
+                        && !meant.contains(key)
+                })
+            })
+            .collect();
+        let gone = meant.iter().filter(|key| !present.contains(*key)).count();
+        let unsure = missing.len() + gone > ops.removes.len();
+        let chosen = if missing.len() <= ops.removes.len() {
+            missing
+        } else {
+            beside(ops, before, actual, &missing, before.index)
+        };
+        for place in chosen {
+            let Some((row, key)) = rows.get(place) else { continue };
+            let above = rows.iter().take(place).rev().take(ABOVE).map(|(_, key)| key.clone());
+            let cells = (0_u32..).zip(before.picture.row(*row));
+            self.lost.push(Lost {
+                key: key.clone(),
+                cells: cells
+                    .map(|(n, cell)| (Column::of(before.layout, n), cell.clone()))
+                    .collect(),
+                above: above.collect(),
+                unsure,
+            });
+        }
+    }
+}
+
+/// Returns what a row held before in the column that has the name of this one now.
+fn old_value(before: &View<'_>, after: &View<'_>, key: &Key, column: u32) -> Seen {
+    let name = after.layout.label(column);
+    match (before.index.get(key), before.layout.column(&name)) {
+        (Some(Spot::One(row)), Some(place)) => before.picture.cell(*row, place).clone(),
+        _ => Seen::default(),
+    }
+}
+
+/// Returns those of the missing rows that stood beside the gaps that the deletes made.
+///
+/// More rows are gone than the batch can have deleted, so somebody else deleted some at the same moment.
+fn beside(
+    ops: &Ops,
+    before: &View<'_>,
+    actual: &[Key],
+    missing: &BTreeSet<usize>,
+    index: &Index,
+) -> BTreeSet<usize> {
+    let first = before.layout.first_row();
+    let place_of = |key: &Key| match index.get(key) {
+        Some(Spot::One(row)) => usize::try_from(row.saturating_sub(first)).ok(),
+        _ => None,
+    };
+    let mut chosen = BTreeSet::new();
+    for row in ops.removes.keys() {
+        let gap = ops.row_after(*row).saturating_sub(first);
+        let Ok(gap) = usize::try_from(gap) else { continue };
+        if let Some(mut place) = gap.checked_sub(1).and_then(|n| actual.get(n)).and_then(place_of) {
+            while missing.contains(&(place + 1)) {
+                place += 1;
+                chosen.insert(place);
+            }
+        }
+        if let Some(mut place) = actual.get(gap).and_then(place_of) {
+            while let Some(above) = place.checked_sub(1).filter(|above| missing.contains(above)) {
+                place = above;
+                chosen.insert(place);
+            }
+        }
+    }
+    chosen
+}

@@ -1,0 +1,274 @@
+//! A whole sheet as it was seen at one moment: what images for guards and repairs are taken from.
+
+use lockstep_a1::quote_always;
+use lockstep_google::{CellValue, CellWrite, Google, GridCell, GridParts, Input, Render};
+
+use super::sheet;
+use crate::error::Result;
+
+/// How often two reads that contradict each other are repeated before the slower single read is used.
+const TRIES: u32 = 2;
+
+/// A cell as it was seen: a value, or a formula with the value that it showed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Seen {
+    /// A value that somebody entered, or nothing.
+    Plain(CellValue),
+    /// A formula and what it showed.
+    Formula(Box<(String, CellValue)>),
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self::Plain(CellValue::Empty)
+    }
+}
+
+impl Seen {
+    /// Returns a cell that shows a value and is no formula.
+    pub(crate) fn seen(value: CellValue) -> Self {
+        Self::Plain(plain(value))
+    }
+
+    /// Returns what the cell shows.
+    pub(crate) fn value(&self) -> &CellValue {
+        match self {
+            Self::Plain(value) => value,
+            Self::Formula(formula) => &formula.1,
+        }
+    }
+
+    /// Returns the formula, if it is one.
+    pub(crate) fn formula(&self) -> Option<&str> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Formula(formula) => Some(&formula.0),
+        }
+    }
+
+    /// Returns whether nothing is in the cell.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns the write that puts the cell back to what it was; number formats stay as they are.
+    pub(crate) fn write(&self) -> CellWrite {
+        match self {
+            Self::Formula(formula) => CellWrite::formula(formula.0.clone()),
+            Self::Plain(CellValue::Empty) => CellWrite::empty(),
+            Self::Plain(CellValue::Number(number)) => CellWrite::number(*number),
+            Self::Plain(CellValue::Bool(value)) => CellWrite::bool(*value),
+            Self::Plain(CellValue::Text(text) | CellValue::Error(text)) => {
+                CellWrite::text(text.clone())
+            }
+        }
+    }
+
+    /// Returns how the cell is once a write has been made.
+    pub(crate) fn after(write: &CellWrite) -> Self {
+        Self::Plain(match &write.value {
+            Input::Empty => CellValue::Empty,
+            Input::Number(number) => CellValue::Number(*number),
+            Input::Bool(value) => CellValue::Bool(*value),
+            Input::Text(text) => plain(CellValue::Text(text.clone())),
+            Input::Formula(formula) => {
+                return Self::Formula(Box::new((formula.clone(), CellValue::Empty)));
+            }
+        })
+    }
+
+    /// Returns whether a write would change nothing that people see.
+    pub(crate) fn is_already(&self, write: &CellWrite) -> bool {
+        match (&write.value, self) {
+            (Input::Formula(wanted), Self::Formula(there)) => *wanted == there.0,
+            (Input::Formula(_), Self::Plain(_)) | (_, Self::Formula(_)) => false,
+            _ => *self == Self::after(write),
+        }
+    }
+
+    /// Returns the cell as people see it, for a message.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Formula(formula) => format!("the formula {}", formula.0),
+            Self::Plain(CellValue::Empty) => "blank".to_owned(),
+            Self::Plain(value) => format!("\"{}\"", super::header::label(value)),
+        }
+    }
+}
+
+/// Error values come as text from a values read and typed from a grid read; an empty text is an empty cell.
+fn plain(value: CellValue) -> CellValue {
+    match value {
+        CellValue::Error(text) | CellValue::Text(text) if text.is_empty() => CellValue::Empty,
+        CellValue::Error(text) => CellValue::Text(text),
+        other => other,
+    }
+}
+
+/// A sheet's cells, from its first row and column on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Picture {
+    /// The rows; empty cells at the end of a row may be missing.
+    pub(crate) rows: Vec<Vec<Seen>>,
+}
+
+static BLANK: Seen = Seen::Plain(CellValue::Empty);
+
+impl Picture {
+    /// Reads a sheet by two value reads at the same time, which together tell formulas from text.
+    ///
+    /// Should they contradict each other, because somebody is editing just then, one grid read decides.
+    pub(crate) async fn read(google: &Google, id: &str, title: &str) -> Result<Self> {
+        let range = [quote_always(title)];
+        for _ in 0..TRIES {
+            let (values, formulas) = tokio::join!(
+                google.values(id, &range, Render::Unformatted),
+                google.values(id, &range, Render::Formula),
+            );
+            let rows = |found: lockstep_google::Result<Vec<lockstep_google::ValueRange>>| {
+                found
+                    .map(|ranges| ranges.into_iter().next().map(|r| r.rows).unwrap_or_default())
+                    .map_err(|error| sheet::named(error, id))
+            };
+            if let Some(picture) = Self::of(rows(values)?, rows(formulas)?) {
+                return Ok(picture);
+            }
+        }
+        Self::read_at_once(google, id, title).await
+    }
+
+    /// Reads a sheet in one call, so that nothing moves while it is read; slower for large sheets.
+    pub(crate) async fn read_at_once(google: &Google, id: &str, title: &str) -> Result<Self> {
+        let parts = GridParts { entered: true, value: true, format: false };
+        let blocks = google
+            .grid(id, &[quote_always(title)], parts)
+            .await
+            .map_err(|error| sheet::named(error, id))?;
+        let seen = |cell: GridCell| match cell.entered {
+            Input::Formula(formula) => Seen::Formula(Box::new((formula, plain(cell.value)))),
+            _ => Seen::Plain(plain(cell.value)),
+        };
+        let rows = blocks.into_iter().next().map(|block| block.rows).unwrap_or_default();
+        let rows = rows.into_iter().map(|row| row.into_iter().map(seen).collect());
+        let mut picture = Self { rows: rows.collect() };
+        while picture.rows.last().is_some_and(|row| row.iter().all(Seen::is_empty)) {
+            picture.rows.pop();
+        }
+        Ok(picture)
+    }
+
+    /// Joins a read of values and one of formulas; `None` if they are not of the same sheet any more.
+    fn of(values: Vec<Vec<CellValue>>, formulas: Vec<Vec<CellValue>>) -> Option<Self> {
+        let height = values.len().max(formulas.len());
+        let (mut values, mut formulas) = (values.into_iter(), formulas.into_iter());
+        let mut rows = Vec::with_capacity(height);
+        for _ in 0..height {
+            let (values, formulas) =
+                (values.next().unwrap_or_default(), formulas.next().unwrap_or_default());
+            let width = values.len().max(formulas.len());
+            let (mut values, mut formulas) = (values.into_iter(), formulas.into_iter());
+            let mut row = Vec::with_capacity(width);
+            for _ in 0..width {
+                let value = plain(values.next().unwrap_or_default());
+                row.push(match plain(formulas.next().unwrap_or_default()) {
+                    entered if entered == value => Seen::Plain(value),
+                    CellValue::Text(formula) if formula.starts_with('=') => {
+                        Seen::Formula(Box::new((formula, value)))
+                    }
+                    _ => return None,
+                });
+            }
+            rows.push(row);
+        }
+        Some(Self { rows })
+    }
+
+    /// Returns a row; an empty one beyond the last.
+    pub(crate) fn row(&self, row: u32) -> &[Seen] {
+        let row = usize::try_from(row).ok().and_then(|row| self.rows.get(row));
+        row.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns a cell; an empty one beyond the end.
+    pub(crate) fn cell(&self, row: u32, column: u32) -> &Seen {
+        at(self.row(row), column)
+    }
+
+    /// Returns how many rows there are, up to the last with data.
+    pub(crate) fn height(&self) -> u32 {
+        u32::try_from(self.rows.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Returns the first column after every one that has data.
+    pub(crate) fn width(&self) -> u32 {
+        let filled = |row: &Vec<Seen>| {
+            row.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1)
+        };
+        u32::try_from(self.rows.iter().map(filled).max().unwrap_or(0)).unwrap_or(u32::MAX)
+    }
+
+    /// Returns whether there is no data at all.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.rows.iter().flatten().all(Seen::is_empty)
+    }
+
+    /// Puts a cell, as after a write that was confirmed.
+    pub(crate) fn put(&mut self, row: u32, column: u32, cell: Seen) {
+        let (Ok(row), Ok(column)) = (usize::try_from(row), usize::try_from(column)) else { return };
+        if self.rows.len() <= row {
+            self.rows.resize_with(row + 1, Vec::new);
+        }
+        if let Some(cells) = self.rows.get_mut(row) {
+            if cells.len() <= column {
+                cells.resize_with(column + 1, Seen::default);
+            }
+            if let Some(slot) = cells.get_mut(column) {
+                *slot = cell;
+            }
+        }
+    }
+}
+
+/// Returns the cell of a row in a column; empty beyond the row's end.
+pub(crate) fn at(row: &[Seen], column: u32) -> &Seen {
+    usize::try_from(column).ok().and_then(|column| row.get(column)).unwrap_or(&BLANK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> CellValue {
+        CellValue::Text(value.into())
+    }
+
+    #[test]
+    fn two_reads_tell_formulas_from_text_that_looks_like_one() {
+        let values = vec![vec![text("=1+1"), CellValue::Number(2.0)], vec![], vec![text("a")]];
+        let formulas =
+            vec![vec![text("=1+1"), text("=A1"), text("=IF(TRUE,\"\")")], vec![], vec![text("a")]];
+        let picture = Picture::of(values, formulas).unwrap();
+        assert_eq!(*picture.cell(0, 0), Seen::Plain(text("=1+1")));
+        assert_eq!(picture.cell(0, 1).formula(), Some("=A1"));
+        assert_eq!(picture.cell(0, 2).value(), &CellValue::Empty);
+        assert_eq!((picture.height(), picture.width()), (3, 3));
+        assert_eq!(picture.cell(0, 0).write(), CellWrite::text("=1+1"));
+        assert_eq!(picture.cell(0, 1).write(), CellWrite::formula("=A1"));
+    }
+
+    #[test]
+    fn reads_of_two_moments_are_not_joined() {
+        assert!(Picture::of(vec![vec![text("a")]], vec![vec![text("b")]]).is_none());
+        assert!(Picture::of(vec![vec![text("a")]], vec![]).is_none());
+        assert!(Picture::of(vec![], vec![]).unwrap().is_blank());
+    }
+
+    #[test]
+    fn a_cell_is_put_wherever_it_belongs() {
+        let mut picture = Picture::default();
+        picture.put(2, 1, Seen::after(&CellWrite::number(7.0)));
+        assert_eq!((picture.height(), picture.width()), (3, 2));
+        assert!(picture.cell(2, 1).is_already(&CellWrite::number(7.0)));
+        assert!(picture.cell(9, 9).is_already(&CellWrite::text("")));
+    }
+}
