@@ -3,7 +3,7 @@
 //! Each connector scans (the whole replica as an engine snapshot, with what it
 //! needs to write later) and applies changes. It decides nothing.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) mod apply;
@@ -29,7 +29,7 @@ mod sheet_verify;
 mod sheet_wounds;
 
 /// Where a replica is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Source {
     /// A CSV or TSV file under the allowed folder.
     File {

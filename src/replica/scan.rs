@@ -30,6 +30,18 @@ pub(crate) struct Scan {
     pub(crate) formulas: HashSet<String>,
 }
 
+impl Scan {
+    /// Returns the scan of a side that is not looked at.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            snapshot: Snapshot::default(),
+            target: Target::ReadOnly,
+            types: HashMap::new(),
+            formulas: HashSet::new(),
+        }
+    }
+}
+
 /// What is needed to write to a replica.
 #[derive(Debug)]
 pub(crate) enum Target {
