@@ -49,10 +49,13 @@ impl Known {
     }
 
     /// Returns the columns of base that both sides have, without those in which a side marks its rows.
+    ///
+    /// Base may have more than the schema: a run that changed the columns and died before its end left it so.
     pub(super) fn mapped(&self) -> Vec<String> {
+        let Some(schema) = &self.schema else { return Vec::new() };
         let marks = [&self.marks.left, &self.marks.right];
         let own = |name: &String| marks.iter().any(|mark| mark.as_ref().is_some_and(|m| m.column == *name));
-        self.snapshot.headers().iter().filter(|name| !own(name)).cloned().collect()
+        self.snapshot.headers().iter().filter(|name| schema.position(name).is_some() && !own(name)).cloned().collect()
     }
 }
 
