@@ -4,9 +4,10 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
-use lockstep_google::Google;
+use lockstep_google::{Backoff, Google};
 use lockstep_workspace::Workspace;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -37,8 +38,17 @@ impl App {
         let files = Files::open(&config.files.root, config.files.writable)?;
         let (google, workspace) = match config.backend {
             Backend::Local => {
-                let (url, handle) = start_workspace(config).await?;
-                (google(lockstep_google::Config::local(&url))?, Some(handle))
+                let (url, handle) = match &config.workspace.url {
+                    Some(url) => (url.clone(), None),
+                    None => {
+                        let (url, handle) = start_workspace(config).await?;
+                        (url, Some(handle))
+                    }
+                };
+                // Nobody else waits for a server on this machine: a second try need not be late.
+                let backoff = Backoff { base: Duration::from_millis(20), ..Backoff::default() };
+                let local = lockstep_google::Config { backoff, ..lockstep_google::Config::local(&url) };
+                (google(local)?, handle)
             }
             Backend::Google => (google(real(config)?)?, None),
         };

@@ -57,6 +57,8 @@ pub struct StoreConfig {
 pub struct WorkspaceConfig {
     /// The folder of its database; the user's data folder by default.
     pub data: Option<PathBuf>,
+    /// The address of one that runs already (`lockstep workspace`), instead of an own.
+    pub url: Option<String>,
 }
 
 /// The settings of the Google client.

@@ -4,6 +4,7 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::error::{Error, Result};
@@ -13,19 +14,7 @@ use crate::error::{Error, Result};
 pub struct Holder {
     folder: PathBuf,
     name: Arc<str>,
-    _alive: Arc<Alive>,
-}
-
-#[derive(Debug)]
-struct Alive {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
+    _lock: Arc<File>,
 }
 
 impl Holder {
@@ -44,8 +33,8 @@ impl Holder {
         let lock = File::create(&path).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let name = format!("process {} ({id})", std::process::id());
-        let alive = Alive { path, _lock: lock };
-        Ok(Self { folder: folder.to_owned(), name: name.into(), _alive: Arc::new(alive) })
+        sweep(folder);
+        Ok(Self { folder: folder.to_owned(), name: name.into(), _lock: Arc::new(lock) })
     }
 
     /// Returns the name for leases and messages.
@@ -67,6 +56,21 @@ impl Holder {
         match other.try_lock() {
             Ok(()) => true,
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => false,
+        }
+    }
+}
+
+/// How long the file of a dead process stays: any lease of it has run out by then.
+const KEEP: Duration = Duration::from_secs(24 * 3_600);
+
+/// Removes the files of processes that died long ago.
+fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|data| data.modified()).map(|at| at.elapsed());
+        let old = matches!(age, Ok(Ok(age)) if age > KEEP);
+        let dead = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if old && entry.path().extension().is_some_and(|end| end == "lock") && dead() {
+            let _ = std::fs::remove_file(entry.path());
         }
     }
 }

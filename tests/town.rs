@@ -1,0 +1,110 @@
+//! A town of servers: one workspace that misbehaves, the same one for people, and any number of Locksteps over it.
+
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use lockstep::{app::App, config::Config, error::Error, progress::Progress};
+use lockstep_google::{Google, NewSheet, NewSpreadsheet};
+use lockstep_workspace::{Faults, Options, Workspace};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::tool;
+
+/// A workspace on real HTTP, reached once with faults and once without, over one database.
+pub(crate) struct Town {
+    folder: TempDir,
+    url: String,
+    /// The people's way to the same spreadsheets: it never fails.
+    pub(crate) people: Google,
+}
+
+/// Returns a new folder, in memory where the machine has such a place: thousands of worlds need no disk.
+fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
+}
+
+async fn serve(workspace: Workspace) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
+    url
+}
+
+impl Town {
+    pub(crate) async fn new(faults: Faults) -> Self {
+        let folder = folder();
+        let database = folder.path().join("workspace.db");
+        let calm = Workspace::open(&database).unwrap();
+        let wild = Workspace::open_with(&database, Options::new().faults(faults)).unwrap();
+        let (calm, wild) = (serve(calm).await, serve(wild).await);
+        std::fs::create_dir(folder.path().join("files")).unwrap();
+        let people = Google::new(lockstep_google::Config::local(&calm)).unwrap();
+        Self { folder, url: wild, people }
+    }
+
+    /// Starts a Lockstep on the town's store and files.
+    pub(crate) async fn server(&self) -> App {
+        let mut config = Config::default();
+        config.workspace.url = Some(self.url.clone());
+        config.workspace.data = Some(self.folder.path().to_owned());
+        config.files.root = self.files();
+        config.files.writable = true;
+        App::start(&config).await.unwrap()
+    }
+
+    pub(crate) fn files(&self) -> PathBuf {
+        self.folder.path().join("files")
+    }
+
+    /// Makes a spreadsheet with one sheet, and returns the ids of both.
+    pub(crate) async fn spreadsheet(&self, sheet: &str) -> (String, i32) {
+        let new = NewSpreadsheet {
+            title: sheet.to_owned(),
+            sheets: vec![NewSheet { title: sheet.to_owned(), ..NewSheet::default() }],
+            ..NewSpreadsheet::default()
+        };
+        let made = self.people.create_spreadsheet(&new).await.unwrap();
+        (made.id, made.sheets[0].id)
+    }
+}
+
+/// Calls a tool as the server would.
+pub(crate) async fn call(app: &App, name: &str, arguments: Value) -> Result<Value, Error> {
+    let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
+    let context = app.context().for_call(Progress::silent());
+    tool(name).call(&context, arguments).await
+}
+
+/// A future that dies after so many polls, wherever it is by then.
+pub(crate) struct Doomed<F> {
+    inner: Option<Pin<Box<F>>>,
+    polls: u32,
+}
+
+impl<F: Future> Doomed<F> {
+    pub(crate) fn new(inner: F, polls: u32) -> Self {
+        Self { inner: Some(Box::pin(inner)), polls }
+    }
+}
+
+impl<F: Future> Future for Doomed<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if this.polls == 0 {
+            this.inner = None;
+        }
+        this.polls = this.polls.saturating_sub(1);
+        match &mut this.inner {
+            None => Poll::Ready(None),
+            Some(inner) => inner.as_mut().poll(context).map(Some),
+        }
+    }
+}
