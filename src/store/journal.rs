@@ -208,12 +208,16 @@ async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<
     // Numbered in the order of the batches' own numbers, whatever order they came in.
     let mut sorted: Vec<&Batch> = batches.iter().collect();
     sorted.sort_by_key(|batch| batch.seq);
-    let actions = sorted.iter().flat_map(|batch| batch.actions.iter().map(|one| (batch.seq, one)));
-    let mut numbered = (1i64..).zip(actions).peekable();
-    while numbered.peek().is_some() {
-        let mut chunk = Vec::with_capacity(ROWS_PER_INSERT);
-        for (number, (seq, action)) in numbered.by_ref().take(ROWS_PER_INSERT) {
-            chunk.push((number, seq, action, word(&action.kind)?, json(&action.cells)?));
+    let mut actions: Vec<(i64, u32, &Action)> = Vec::new();
+    for batch in sorted {
+        for (number, action) in (actions.len() as i64 + 1..).zip(&batch.actions) {
+            actions.push((number, batch.seq, action));
+        }
+    }
+    for actions in actions.chunks(ROWS_PER_INSERT) {
+        let mut chunk = Vec::with_capacity(actions.len());
+        for (number, seq, action) in actions {
+            chunk.push((*number, *seq, *action, word(&action.kind)?, json(&action.cells)?));
         }
         let mut query = sqlx::QueryBuilder::<Db>::new(
             "INSERT INTO actions (run, number, seq, kind, cells, key_digest, key_values,

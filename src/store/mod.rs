@@ -2,8 +2,8 @@
 //!
 //! - [`datasets`]: definitions. [`base`]: what both sides last agreed on ([`segment`], [`fold`]: its form).
 //! - [`plans`]: content-addressed and expiring. [`lease`]: who may run a dataset.
-//! - [`journal`]: intent made durable before effects. [`runs`]: the one transaction that closes a run.
-//! - [`tombstones`], [`history`], [`audit`] ([`verify`]): what was.
+//! - [`journal`], [`batches`]: intent made durable before effects. [`runs`]: the one transaction that closes a run.
+//! - [`tombstones`], [`history`], [`audit`] ([`line`], [`verify`]): what was.
 //! - [`quota`]: calls of all processes. [`backup`], [`forget`], [`retain`]: care.
 //!
 //! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
@@ -22,6 +22,7 @@ mod forget;
 mod history;
 mod journal;
 mod lease;
+mod line;
 mod open;
 mod plans;
 mod quota;
@@ -31,8 +32,6 @@ mod segment;
 mod tombstones;
 mod verify;
 
-#[cfg(test)]
-mod testing;
 #[cfg(test)]
 mod tests;
 
