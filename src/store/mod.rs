@@ -4,7 +4,7 @@
 //! - [`plans`]: content-addressed and expiring. [`lease`]: who may run a dataset.
 //! - [`journal`], [`batches`]: intent made durable before effects. [`runs`]: the one transaction that closes a run.
 //! - [`tombstones`], [`history`], [`audit`] ([`line`], [`verify`]): what was.
-//! - [`quota`]: calls of all processes. [`backup`], [`forget`], [`retain`]: care.
+//! - [`quota`]: calls of all processes. [`backup`], [`forget`] ([`erase`]), [`retain`]: care.
 //!
 //! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
 //! clock: every time is handed in, and kept in whole microseconds. The SQL is plain, so that PostgreSQL can follow;
@@ -16,6 +16,7 @@ mod base;
 mod batches;
 mod codec;
 mod datasets;
+mod erase;
 mod fault;
 mod fold;
 mod forget;

@@ -41,7 +41,7 @@ fn rows(model: &Model) -> Vec<Row> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn folding_and_reading_agree_with_a_map(

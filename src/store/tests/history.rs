@@ -81,15 +81,25 @@ async fn one_record_is_followed_over_all_runs() {
     assert_eq!(store.life("d", &Key::of("k"), 2).await.unwrap().len(), 2);
     assert_eq!(store.life("d", &Key::of("K"), 2).await.unwrap(), []);
 
-    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(
-        "EXPLAIN QUERY PLAN SELECT * FROM actions a JOIN runs r ON r.number = a.run
-         WHERE a.key_digest = x'00' AND r.dataset = 'd' ORDER BY a.run DESC, a.number DESC",
-    )
-    .fetch_all(&store.reads)
-    .await
-    .unwrap();
-    let plan: String = plan.into_iter().map(|step| step.3).collect();
-    assert!(plan.contains("actions_life") && !plan.contains("SCAN"), "{plan}");
+    for (sql, index) in [
+        (
+            "SELECT * FROM actions a JOIN runs r ON r.number = a.run
+             WHERE a.key_digest = x'00' AND r.dataset = 'd' ORDER BY a.run DESC, a.number DESC",
+            "actions_life",
+        ),
+        (
+            "SELECT * FROM runs WHERE state = 'applying' AND dataset = 'd' ORDER BY number",
+            "runs_open",
+        ),
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+                .fetch_all(&store.reads)
+                .await
+                .unwrap();
+        let plan: String = plan.into_iter().map(|step| step.3).collect();
+        assert!(plan.contains(index) && !plan.contains("SCAN"), "{plan}");
+    }
 }
 
 #[tokio::test]
