@@ -60,7 +60,7 @@ impl fmt::Debug for Step {
 
 fn story(seed: u64) -> Vec<Step> {
     let mut random = StdRng::seed_from_u64(seed);
-    let mut edit = |random: &mut StdRng| match random.random_range(0..6) {
+    let edit = |random: &mut StdRng| match random.random_range(0..6) {
         0 => Edit::Delete { row: random.random_range(0..100) },
         1 | 2 => Edit::Add,
         _ => Edit::Set {

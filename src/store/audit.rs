@@ -5,16 +5,13 @@
 
 use jiff::Timestamp;
 use lockstep_engine::dataset::SideName;
-use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::ChangeKind;
-use lockstep_engine::value::{Row, Value};
-use serde_json::{Map, Value as Json, json};
-use uuid::Uuid;
+use serde_json::Value as Json;
 
 use super::batches::ActionRow;
-use super::codec::{bytes, count, damaged, from_word, json as text, key_digest, micros, parse};
-use super::codec::{stored, time, word};
-use super::journal::{Action, BatchState};
+use super::codec::{count, from_word, parse, stored, time, word};
+use super::journal::BatchState;
+use super::line::Frame;
 use super::runs::RunRow;
 use super::verify::{self, Chained};
 use super::{Conn, Db, ROWS_PER_INSERT, Store};
@@ -39,6 +36,12 @@ pub(crate) struct AuditLine {
     pub(crate) kind: ChangeKind,
     /// The names of the columns that were written.
     pub(crate) columns: Vec<String>,
+    /// A salted digest of the key, in hexadecimal digits, as are the next two.
+    pub(crate) key_digest: String,
+    /// Of the row before; `None` before an insert.
+    pub(crate) before_digest: Option<String>,
+    /// Of the row after; `None` after a deletion.
+    pub(crate) after_digest: Option<String>,
     /// The key and the values, sensitive ones as digests; `None` when it was erased.
     pub(crate) payload: Option<Json>,
     /// The line's hash, in hexadecimal digits.
@@ -90,6 +93,9 @@ fn read(line: LineRow) -> Result<AuditLine> {
         side: from_word(line.chained.side)?,
         kind: from_word(line.chained.kind)?,
         columns: parse(&line.chained.columns)?,
+        key_digest: verify::hex(&line.chained.key_digest),
+        before_digest: line.chained.before_digest.as_deref().map(verify::hex),
+        after_digest: line.chained.after_digest.as_deref().map(verify::hex),
         payload: line.payload.as_deref().map(parse).transpose()?,
         hash: verify::hex(&line.hash),
     })
@@ -186,86 +192,4 @@ async fn insert(conn: &mut Conn, lines: Vec<LineRow>) -> Result<()> {
     });
     query.build().execute(conn).await?;
     Ok(())
-}
-
-/// What all lines of a run have in common.
-struct Frame<'a> {
-    run: &'a RunRow,
-    dataset: &'a str,
-    at: Timestamp,
-    columns: &'a [String],
-    sensitive: &'a [usize],
-}
-
-impl Frame<'_> {
-    fn line(&self, seq: i64, side: String, action: &Action, before: &[u8]) -> Result<LineRow> {
-        let salt = Uuid::new_v4().as_bytes().to_vec();
-        let key_index = key_digest(&action.key);
-        let payload = text(&self.payload(action, &salt)?)?;
-        let names: Vec<&String> =
-            action.cells.iter().filter_map(|cell| self.columns.get(*cell)).collect();
-        let image =
-            |row: &Option<Row>| row.as_deref().map(|row| verify::salted(&salt, &[&bytes(row)]));
-        let chained = Chained {
-            seq,
-            at: micros(self.at),
-            caller: self.run.caller.clone(),
-            run: self.run.id.clone(),
-            dataset: self.dataset.to_owned(),
-            side,
-            kind: word(&action.kind)?,
-            columns: text(&names)?,
-            key_digest: verify::salted(&salt, &[&bytes(action.key.as_values())]),
-            before_digest: image(&action.before),
-            after_digest: image(&action.after),
-            payload_digest: verify::salted(&salt, &[&key_index, payload.as_bytes()]),
-        };
-        Ok(LineRow {
-            hash: chained.hash(before),
-            chained,
-            key_index: Some(key_index),
-            salt: Some(salt),
-            payload: Some(payload),
-        })
-    }
-
-    /// Shows the key, and the cells that were written (of rows that came or went: those that are not null).
-    fn payload(&self, action: &Action, salt: &[u8]) -> Result<Json> {
-        let show = |row: &Option<Row>| -> Result<Json> {
-            let Some(row) = row else { return Ok(Json::Null) };
-            let mut shown = Map::new();
-            for (column, (name, value)) in self.columns.iter().zip(row.iter()).enumerate() {
-                let whole = !matches!((&action.before, &action.after), (Some(_), Some(_)));
-                if if whole { !value.is_null() } else { action.cells.contains(&column) } {
-                    let hidden = self.sensitive.contains(&column);
-                    shown.insert(name.clone(), show_value(value, hidden, salt)?);
-                }
-            }
-            Ok(Json::Object(shown))
-        };
-        let key: Result<Vec<Json>> = action
-            .key
-            .as_values()
-            .iter()
-            .map(|part| show_value(part, self.is_sensitive(part, action), salt))
-            .collect();
-        Ok(json!({ "key": key?, "before": show(&action.before)?, "after": show(&action.after)? }))
-    }
-
-    /// Returns whether a part of the key is the value of a sensitive column, whatever was done to its letter case.
-    fn is_sensitive(&self, part: &Value, action: &Action) -> bool {
-        let folded = |value: &Value| Key::normalised([value.clone()], true);
-        let rows = [&action.before, &action.after].into_iter().flatten();
-        let mut cells = rows.flat_map(|row| self.sensitive.iter().filter_map(|at| row.get(*at)));
-        !self.sensitive.is_empty() && cells.any(|cell| folded(cell) == folded(part))
-    }
-}
-
-fn show_value(value: &Value, hidden: bool, salt: &[u8]) -> Result<Json> {
-    if hidden {
-        let digest = verify::salted(salt, &[&bytes(std::slice::from_ref(value))]);
-        return Ok(json!({ "digest": verify::hex(&digest) }));
-    }
-    serde_json::to_value(value)
-        .map_err(|error| damaged("a value has no JSON form").with_source(error))
 }

@@ -106,28 +106,36 @@ async fn copy(conn: &mut Conn, to: &Path) -> Result<NamedTempFile> {
 
 /// Makes sure that nobody uses the store that is to be replaced, and takes its log away.
 async fn retire(path: &Path) -> Result<()> {
+    if let Err(error) = leave_log(path).await
+        && error.kind() == Kind::Unavailable
+    {
+        return Err(Error::new(
+            Kind::Unavailable,
+            "a process has the store open; nothing was changed",
+        )
+        .next("stop every Lockstep that uses this store, then restore")
+        .with_source(error));
+    }
+    // Any other failure is of a file that is damaged, or no database at all: what a restore is for.
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match fs::remove_file(PathBuf::from(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(unwritable(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Folds the write-ahead log into the file and leaves it, which takes that no other connection is open.
+async fn leave_log(path: &Path) -> Result<()> {
     let mut conn = options(path).connect().await?;
-    // Leaving the write-ahead log takes that no other connection is open; it also folds the log into the file.
     let left = sqlx::query("PRAGMA journal_mode = DELETE").execute(&mut conn).await;
     conn.close().await?;
-    match left.map_err(Error::from) {
-        Err(error) if error.kind() == Kind::Unavailable => {
-            Err(Error::new(Kind::Unavailable, "a process has the store open; nothing was changed")
-                .next("stop every Lockstep that uses this store, then restore")
-                .with_source(error))
-        }
-        // What is damaged, or no database at all, is what a restore is for.
-        _ => ["-wal", "-shm", "-journal"].iter().try_for_each(|suffix| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(suffix);
-            match fs::remove_file(PathBuf::from(name)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(unwritable(error))
-                }
-                _ => Ok(()),
-            }
-        }),
-    }
+    Ok(left.map(|_| ())?)
 }
 
 fn folder(of: &Path) -> PathBuf {

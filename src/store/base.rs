@@ -9,7 +9,7 @@ use lockstep_engine::value::Row;
 
 use super::codec::{self, count, damaged, json, micros, parse, stored};
 use super::fold::{self, Delta, Part, Segment};
-use super::segment::Packed;
+use super::segment::{Packed, TARGET};
 use super::{Conn, Store};
 use crate::error::{Error, Result};
 
@@ -104,7 +104,8 @@ async fn version_of(
 
 /// Reads the segments of a version, by key.
 pub(super) async fn segments(conn: &mut Conn, dataset: &str, version: i64) -> Result<Vec<Segment>> {
-    let found: Vec<(i64, Vec<u8>, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+    type Found = (i64, Vec<u8>, Vec<u8>, Vec<u8>);
+    let found: Vec<Found> = sqlx::query_as(
         "SELECT s.id, s.last_key, s.digest, s.data
          FROM base_parts p JOIN base_segments s ON s.id = p.segment
          WHERE p.dataset = ? AND p.version = ? ORDER BY p.position",
@@ -175,7 +176,7 @@ pub(super) async fn advance(conn: &mut Conn, to: &Advance<'_>) -> Result<Option<
         .await?;
     } else {
         let segments = segments(conn, to.dataset, version).await?;
-        let parts = work(move || fold::fold(&segments, delta, alignment.as_ref())).await?;
+        let parts = work(move || fold::fold(&segments, delta, alignment.as_ref(), TARGET)).await?;
         insert_version(conn, to, next, &Delta::new()).await?;
         insert_parts(conn, to.dataset, next, parts).await?;
     }

@@ -1,5 +1,7 @@
 //! How far the batches of a run came.
 
+use std::collections::BTreeMap;
+
 use lockstep_engine::reconcile::BaseChange;
 
 use super::codec::{damaged, from_word, key, parse, row, word};
@@ -91,13 +93,15 @@ impl Store {
         .bind(run)
         .fetch_all(&mut *tx)
         .await?;
+        let Some((number, ..)) = found.first() else { return Ok(Vec::new()) };
+        let mut actions = actions(&mut tx, *number).await?;
         let mut batches = Vec::with_capacity(found.len());
-        for (number, seq, side, state, note, place) in found {
+        for (_, seq, side, state, note, place) in found {
             batches.push(Batch {
                 seq,
                 side: from_word(side)?,
                 place: parse(&place)?,
-                actions: actions(&mut tx, number, seq).await?,
+                actions: actions.remove(&seq).unwrap_or_default(),
                 state: from_word(state)?,
                 note,
             });
@@ -125,16 +129,27 @@ impl Store {
     }
 }
 
-async fn actions(conn: &mut Conn, run: i64, seq: u32) -> Result<Vec<Action>> {
-    let found: Vec<ActionRow> = sqlx::query_as(
-        "SELECT kind, cells, key_values, before_image, after_image FROM actions
-         WHERE run = ? AND seq = ? ORDER BY number",
+/// Reads the actions of a run by their batch.
+async fn actions(conn: &mut Conn, run: i64) -> Result<BTreeMap<u32, Vec<Action>>> {
+    let found: Vec<BatchAction> = sqlx::query_as(
+        "SELECT seq, kind, cells, key_values, before_image, after_image FROM actions
+         WHERE run = ? ORDER BY number",
     )
     .bind(run)
-    .bind(seq)
     .fetch_all(conn)
     .await?;
-    found.into_iter().map(ActionRow::read).collect()
+    let mut actions: BTreeMap<u32, Vec<Action>> = BTreeMap::new();
+    for BatchAction { seq, action } in found {
+        actions.entry(seq).or_default().push(action.read()?);
+    }
+    Ok(actions)
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct BatchAction {
+    seq: u32,
+    #[sqlx(flatten)]
+    action: ActionRow,
 }
 
 /// An action as it stands in its table.

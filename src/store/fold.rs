@@ -7,7 +7,7 @@ use std::iter::Peekable;
 use lockstep_engine::value::{Row, Value};
 
 use super::codec;
-use super::segment::{Packed, TARGET, pack, put, take, take_key, take_row, unpack};
+use super::segment::{Packed, pack, put, take, take_key, take_row, unpack};
 use crate::error::Result;
 
 /// The values of a normalised key; its order is that of keys.
@@ -109,16 +109,17 @@ pub(super) fn assemble(segments: &[Segment], delta: Delta) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Folds a delta into segments; those that it does not touch are kept, unless the columns change.
+/// Folds a delta into segments of about `target` bytes; those that it does not touch are kept, unless the columns change.
 ///
 /// The delta's rows are in the new columns already.
 pub(super) fn fold(
     segments: &[Segment],
     delta: Delta,
     alignment: Option<&Alignment>,
+    target: usize,
 ) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
-    let mut builder = Builder::default();
+    let mut builder = Builder { target, ..Builder::default() };
     let mut changes = delta.into_iter().peekable();
     for (position, segment) in segments.iter().enumerate() {
         let bound = bound(segments, position);
@@ -211,6 +212,7 @@ fn merge(
 /// Gathers entries into segments of about the same size.
 #[derive(Default)]
 struct Builder {
+    target: usize,
     bytes: Vec<u8>,
     entries: u64,
     last: KeyValues,
@@ -226,7 +228,7 @@ impl Builder {
 
     fn push(&mut self, key: KeyValues, row: &[Value], parts: &mut Vec<Part>) -> Result<()> {
         self.add(key, row);
-        if self.bytes.len() >= TARGET { self.flush(parts) } else { Ok(()) }
+        if self.bytes.len() >= self.target { self.flush(parts) } else { Ok(()) }
     }
 
     fn flush(&mut self, parts: &mut Vec<Part>) -> Result<()> {

@@ -1,14 +1,12 @@
 //! Erases one record everywhere: in what is agreed, what was done, what is planned, and what was noted.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use lockstep_engine::findings::Finding;
 use lockstep_engine::key::Key;
 use lockstep_engine::plan::Body;
 
 use super::base::work;
-use super::codec::{self, damaged, json, key_digest, stored};
-use super::fold::{pack_delta, unpack_delta, without};
+use super::codec::{self, damaged, json, key_digest};
+use super::erase::erase;
 use super::segment::{Packed, unpack};
 use super::{Conn, Store};
 use crate::error::{Error, Kind, Result};
@@ -53,7 +51,7 @@ impl Store {
             ));
         }
         let forgotten = Forgotten {
-            bases: bases(&mut tx, dataset, key).await?,
+            bases: erase(&mut tx, dataset, key).await?,
             actions: actions(&mut tx, dataset, key).await?,
             plans: plans(&mut tx, dataset, key).await?,
             tombstones: tombstones(&mut tx, dataset, key).await?,
@@ -75,97 +73,6 @@ impl Store {
         }
         Ok(())
     }
-}
-
-async fn bases(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
-    let mut erased = in_deltas(conn, dataset, key).await?;
-    let parts: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
-        "SELECT p.version, s.id, s.last_key
-         FROM base_parts p JOIN base_segments s ON s.id = p.segment
-         WHERE p.dataset = ? ORDER BY p.version, p.position",
-    )
-    .bind(dataset)
-    .fetch_all(&mut *conn)
-    .await?;
-    // In each version only the first segment that reaches so far can have the key; versions share segments.
-    let mut candidates: BTreeMap<i64, i64> = BTreeMap::new();
-    for (version, id, last) in parts {
-        if !candidates.contains_key(&version) && *codec::row(&last)? >= *key.as_values() {
-            candidates.insert(version, id);
-        }
-    }
-    let mut found = BTreeSet::new();
-    for id in candidates.values().copied().collect::<BTreeSet<i64>>() {
-        if rewrite(conn, id, key).await? {
-            found.insert(id);
-        }
-    }
-    let versions = candidates.into_iter().filter(|(_, id)| found.contains(id));
-    erased.extend(versions.map(|(version, _)| version));
-    Ok(erased.len() as u64)
-}
-
-/// Takes a key out of the deltas; returns the versions that had it there.
-async fn in_deltas(conn: &mut Conn, dataset: &str, key: &Key) -> Result<BTreeSet<i64>> {
-    let versions: Vec<(i64, Vec<u8>, Vec<u8>)> =
-        sqlx::query_as("SELECT version, delta_digest, delta FROM base_versions WHERE dataset = ?")
-            .bind(dataset)
-            .fetch_all(&mut *conn)
-            .await?;
-    let mut erased = BTreeSet::new();
-    for (version, digest, data) in versions {
-        let mut delta = unpack_delta(&Packed { digest, data })?;
-        if delta.remove(key.as_values()).is_none() {
-            continue;
-        }
-        let packed = pack_delta(&delta)?;
-        sqlx::query(
-            "UPDATE base_versions SET delta_digest = ?, delta = ?
-             WHERE dataset = ? AND version = ?",
-        )
-        .bind(packed.digest)
-        .bind(packed.data)
-        .bind(dataset)
-        .bind(version)
-        .execute(&mut *conn)
-        .await?;
-        erased.insert(version);
-    }
-    Ok(erased)
-}
-
-/// Takes a key out of a segment; returns whether it was there.
-async fn rewrite(conn: &mut Conn, id: i64, key: &Key) -> Result<bool> {
-    let (digest, data): (Vec<u8>, Vec<u8>) =
-        sqlx::query_as("SELECT digest, data FROM base_segments WHERE id = ?")
-            .bind(id)
-            .fetch_one(&mut *conn)
-            .await?;
-    let values = key.as_values().to_vec();
-    match work(move || without(&Packed { digest, data }, &values)).await? {
-        None => return Ok(false),
-        Some(None) => {
-            sqlx::query("DELETE FROM base_parts WHERE segment = ?")
-                .bind(id)
-                .execute(&mut *conn)
-                .await?;
-            sqlx::query("DELETE FROM base_segments WHERE id = ?").bind(id).execute(conn).await?;
-        }
-        Some(Some(built)) => {
-            sqlx::query(
-                "UPDATE base_segments SET entries = ?, last_key = ?, digest = ?, data = ?
-                 WHERE id = ?",
-            )
-            .bind(stored(built.entries)?)
-            .bind(codec::bytes(&built.last))
-            .bind(built.packed.digest)
-            .bind(built.packed.data)
-            .bind(id)
-            .execute(conn)
-            .await?;
-        }
-    }
-    Ok(true)
 }
 
 async fn actions(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {

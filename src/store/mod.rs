@@ -2,9 +2,9 @@
 //!
 //! - [`datasets`]: definitions. [`base`]: what both sides last agreed on ([`segment`], [`fold`]: its form).
 //! - [`plans`]: content-addressed and expiring. [`lease`]: who may run a dataset.
-//! - [`journal`]: intent made durable before effects. [`runs`]: the one transaction that closes a run.
-//! - [`tombstones`], [`history`], [`audit`] ([`verify`]): what was.
-//! - [`quota`]: calls of all processes. [`backup`], [`forget`], [`retain`]: care.
+//! - [`journal`], [`batches`]: intent made durable before effects. [`runs`]: the one transaction that closes a run.
+//! - [`tombstones`], [`history`], [`audit`] ([`line`], [`verify`]): what was.
+//! - [`quota`]: calls of all processes. [`backup`], [`forget`] ([`erase`]), [`retain`]: care.
 //!
 //! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
 //! clock: every time is handed in, and kept in whole microseconds. The SQL is plain, so that PostgreSQL can follow;
@@ -16,12 +16,14 @@ mod base;
 mod batches;
 mod codec;
 mod datasets;
+mod erase;
 mod fault;
 mod fold;
 mod forget;
 mod history;
 mod journal;
 mod lease;
+mod line;
 mod open;
 mod plans;
 mod quota;
@@ -31,8 +33,6 @@ mod segment;
 mod tombstones;
 mod verify;
 
-#[cfg(test)]
-mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -139,7 +139,10 @@ async fn unreadable(conn: &mut Conn, after: i64, error: Error) -> Result<AuditVe
     let mut seq = after;
     loop {
         match audit::page(&mut *conn, seq, 1).await {
-            Ok(lines) if lines.is_empty() => return Err(error),
+            Ok(lines) if lines.is_empty() => {
+                let why = format!("where the audit ends cannot be read: {error}");
+                return Ok(AuditVerdict::Broken { seq: count(seq + 1)?, why });
+            }
             Ok(_) => seq += 1,
             Err(error) => {
                 let why = format!("the line cannot be read: {error}");

@@ -1,0 +1,185 @@
+//! Tests of the store, on files in temporary folders.
+
+mod audit;
+mod backup;
+mod base;
+mod fold;
+mod forget;
+mod history;
+mod journal;
+mod lease;
+mod million;
+mod open;
+mod plans;
+mod quota;
+
+use jiff::{SignedDuration, Timestamp};
+use lockstep_engine::dataset::SideName;
+use lockstep_engine::key::Key;
+use lockstep_engine::reconcile::{BaseChange, ChangeKind};
+use lockstep_engine::value::{Row, Value};
+use proptest::prelude::*;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+
+const TTL: SignedDuration = SignedDuration::from_secs(60);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_780_000_000 + second).unwrap()
+}
+
+async fn fresh() -> (TempDir, Store) {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(&folder.path().join("lockstep.db")).await.unwrap();
+    (folder, store)
+}
+
+/// Runs a future of a property test, which knows no async.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+async fn hold(store: &Store, dataset: &str, holder: &str, now: Timestamp) -> Lease {
+    match store.acquire(dataset, holder, now, TTL).await.unwrap() {
+        Acquired::Held(lease) => lease,
+        busy => panic!("{busy:?}"),
+    }
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn row(key: &str, n: i64) -> Row {
+    [Value::from(key), Value::from(n)].into()
+}
+
+fn put(key: &str, before: Option<i64>, after: Option<i64>) -> BaseChange {
+    let of = |n: Option<i64>| n.map(|n| row(key, n));
+    BaseChange { key: Key::of(key), before: of(before), after: of(after) }
+}
+
+fn action(key: &str, before: Option<i64>, after: Option<i64>) -> Action {
+    let BaseChange { key, before, after } = put(key, before, after);
+    let (kind, cells) = match (&before, &after) {
+        (None, _) => (ChangeKind::Insert, vec![0, 1]),
+        (_, None) => (ChangeKind::Delete, vec![]),
+        _ => (ChangeKind::Update, vec![1]),
+    };
+    Action { key, kind, before, after, cells }
+}
+
+fn batch(seq: u32, actions: Vec<Action>) -> Batch {
+    let place = json!({ "marker": seq });
+    Batch { seq, side: SideName::Right, place, actions, state: BatchState::Intended, note: None }
+}
+
+fn run(id: &str, dataset: &str) -> NewRun {
+    NewRun {
+        id: id.to_owned(),
+        dataset: dataset.to_owned(),
+        plan_id: "a".repeat(64),
+        kind: RunKind::Sync,
+        undoes: None,
+        caller: "ada: syncDataset".into(),
+        started: at(0),
+        columns: names(&["id", "n"]),
+        sensitive: vec![],
+    }
+}
+
+fn outcome(state: RunState, base: Vec<BaseChange>) -> Outcome {
+    Outcome {
+        state,
+        base,
+        columns: names(&["id", "n"]),
+        counts: json!({ "insert": 1 }),
+        error: None,
+        finished: at(5),
+    }
+}
+
+/// Begins a run, applies its one batch and closes it.
+async fn complete(store: &Store, lease: &Lease, run: &NewRun, actions: Vec<Action>) -> Option<u64> {
+    let moves: Vec<BaseChange> = actions
+        .iter()
+        .map(|one| BaseChange {
+            key: one.key.clone(),
+            before: one.before.clone(),
+            after: one.after.clone(),
+        })
+        .collect();
+    store.begin(lease, run, &[batch(1, actions)], &moves).await.unwrap();
+    store.mark_batch(lease, &run.id, 1, BatchState::Applied, None).await.unwrap();
+    let outcome = Outcome { columns: run.columns.clone(), ..outcome(RunState::Applied, moves) };
+    store.finish(lease, &run.id, &outcome).await.unwrap()
+}
+
+/// Any value that a column can hold.
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        "-?[0-9]{1,30}(\\.[0-9]{1,12})?".prop_map(|text| Value::Number(text.parse().unwrap())),
+        "[ -~éß東🜁\\n\"']{0,16}".prop_map(Value::text),
+        (1i16..=9999, 1i8..=12, 1i8..=28)
+            .prop_map(|(y, m, d)| Value::Date(jiff::civil::Date::new(y, m, d).unwrap())),
+        (0i8..24, 0i8..60, 0i32..1_000_000_000)
+            .prop_map(|(h, m, n)| Value::Time(jiff::civil::Time::new(h, m, 59, n).unwrap())),
+        (2000u32..2100, 1u32..13, 1u32..29, -12i32..13).prop_map(|(y, m, d, o)| {
+            let sign = if o < 0 { '-' } else { '+' };
+            let text = format!("{y}-{m:02}-{d:02}T10:20:30{sign}{:02}:00", o.abs());
+            Value::DateTime(text.parse().unwrap())
+        }),
+    ];
+    leaf.prop_recursive(2, 8, 4, |inner| prop::collection::vec(inner, 0..4).prop_map(Value::List))
+}
+
+/// Never runs: it compiles only while every call can be awaited in a spawned task.
+#[expect(dead_code, reason = "its types are the test")]
+fn every_call_can_be_spawned(store: &Store, lease: &Lease) {
+    fn sent<T: Send>(_: T) {}
+    let (now, path) = (Timestamp::UNIX_EPOCH, Path::new(""));
+    let key = Key::of("k");
+    sent(Store::open(path));
+    sent(store.close());
+    sent(store.save_dataset("", &json!(1), now));
+    sent(store.dataset(""));
+    sent(store.datasets(None, 1));
+    sent(store.base(""));
+    sent(store.base_at("", 1));
+    sent(store.put_plan(&plans::plan("", ""), &json!(1), now));
+    sent(store.plan("", now));
+    sent(store.acquire("", "", now, TTL));
+    sent(store.renew(lease, now, TTL));
+    sent(store.release(lease));
+    sent(store.begin(lease, &run("", ""), &[], &[]));
+    sent(store.mark_batch(lease, "", 1, BatchState::Void, None));
+    sent(store.void_intended(lease, "", ""));
+    sent(store.open_runs(""));
+    sent(store.open_datasets());
+    sent(store.batches(""));
+    sent(store.intended_base(""));
+    sent(store.finish(lease, "", &outcome(RunState::Failed, vec![])));
+    sent(store.tombstones(""));
+    sent(store.tombstone("", &key));
+    sent(store.run(""));
+    sent(store.runs(None, None, 1));
+    sent(store.changes("", 1, 1));
+    sent(store.life("", &key, 1));
+    sent(store.verify_audit());
+    sent(store.audit(1, 1));
+    sent(store.quota_claim("", 1, TTL, now));
+    sent(store.quota_close("", now));
+    sent(store.backup(path));
+    sent(restore(path, path, true));
+    sent(store.forget("", &key));
+    sent(store.retain(now, TTL));
+}
