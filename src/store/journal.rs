@@ -140,7 +140,7 @@ impl Store {
         insert_batches(&mut tx, number, batches).await?;
         for (position, piece) in (0i64..).zip(moves) {
             sqlx::query(
-                "INSERT INTO intended_base (run, position, digest, data) VALUES (?, ?, ?, ?)",
+                "INSERT INTO intended_base (run, position, digest, data) VALUES ($1, $2, $3, $4)",
             )
             .bind(number)
             .bind(position)
@@ -164,7 +164,7 @@ pub(super) fn check_width(columns: usize, rows: impl IntoIterator<Item = usize>)
 }
 
 async fn insert_run(conn: &mut Conn, lease: &Lease, run: &NewRun) -> Result<i64> {
-    let taken: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM runs WHERE id = ?")
+    let taken: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM runs WHERE id = $1")
         .bind(&run.id)
         .fetch_one(&mut *conn)
         .await?;
@@ -174,7 +174,7 @@ async fn insert_run(conn: &mut Conn, lease: &Lease, run: &NewRun) -> Result<i64>
     Ok(sqlx::query_scalar(
         "INSERT INTO runs (id, dataset, plan, kind, undoes, state, caller, started, fence, columns,
              sensitive, counts)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'null') RETURNING number",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'null') RETURNING number",
     )
     .bind(&run.id)
     .bind(&run.dataset)
@@ -194,10 +194,10 @@ async fn insert_run(conn: &mut Conn, lease: &Lease, run: &NewRun) -> Result<i64>
 async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<()> {
     for batch in batches {
         sqlx::query(
-            "INSERT INTO batches (run, seq, side, state, note, place) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO batches (run, seq, side, state, note, place) VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(run)
-        .bind(batch.seq)
+        .bind(i64::from(batch.seq))
         .bind(word(&batch.side)?)
         .bind(word(&batch.state)?)
         .bind(&batch.note)
@@ -208,10 +208,10 @@ async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<
     // Numbered in the order of the batches' own numbers, whatever order they came in.
     let mut sorted: Vec<&Batch> = batches.iter().collect();
     sorted.sort_by_key(|batch| batch.seq);
-    let mut actions: Vec<(i64, u32, &Action)> = Vec::new();
+    let mut actions: Vec<(i64, i64, &Action)> = Vec::new();
     for batch in sorted {
         for (number, action) in (actions.len() as i64 + 1..).zip(&batch.actions) {
-            actions.push((number, batch.seq, action));
+            actions.push((number, i64::from(batch.seq), action));
         }
     }
     for actions in actions.chunks(ROWS_PER_INSERT) {
