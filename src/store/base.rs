@@ -52,10 +52,12 @@ impl Store {
     /// When the stored bytes are damaged.
     pub(crate) async fn base(&self, dataset: &str) -> Result<Option<Base>> {
         let mut tx = self.read().await?;
-        match head(&mut tx, dataset).await? {
-            Some(version) => read(&mut tx, dataset, version).await,
-            None => Ok(None),
-        }
+        let found = match head(&mut tx, dataset).await? {
+            Some(version) => stored_at(&mut tx, dataset, version).await?,
+            None => None,
+        };
+        drop(tx);
+        read(found).await
     }
 
     /// Returns a version of a base, while retention keeps it.
@@ -64,8 +66,19 @@ impl Store {
     /// When the stored bytes are damaged.
     pub(crate) async fn base_at(&self, dataset: &str, version: u64) -> Result<Option<Base>> {
         let mut tx = self.read().await?;
-        read(&mut tx, dataset, stored(version)?).await
+        let found = stored_at(&mut tx, dataset, stored(version)?).await?;
+        drop(tx);
+        read(found).await
     }
+}
+
+/// A version as it is stored.
+#[derive(Debug)]
+struct Stored {
+    version: u64,
+    columns: Vec<String>,
+    delta: Packed,
+    segments: Vec<Segment>,
 }
 
 /// Returns the current version.
@@ -76,13 +89,18 @@ pub(super) async fn head(conn: &mut Conn, dataset: &str) -> Result<Option<i64>> 
         .await?)
 }
 
-async fn read(conn: &mut Conn, dataset: &str, version: i64) -> Result<Option<Base>> {
+async fn stored_at(conn: &mut Conn, dataset: &str, version: i64) -> Result<Option<Stored>> {
     let Some((columns, delta)) = version_of(conn, dataset, version).await? else {
         return Ok(None);
     };
     let segments = segments(conn, dataset, version).await?;
+    Ok(Some(Stored { version: count(version)?, columns, delta, segments }))
+}
+
+async fn read(found: Option<Stored>) -> Result<Option<Base>> {
+    let Some(Stored { version, columns, delta, segments }) = found else { return Ok(None) };
     let rows = work(move || fold::assemble(&segments, fold::unpack_delta(&delta)?)).await?;
-    Ok(Some(Base { version: count(version)?, columns, rows }))
+    Ok(Some(Base { version, columns, rows }))
 }
 
 async fn version_of(
