@@ -53,3 +53,6 @@ pub(crate) enum Source {
         records: Vec<serde_json::Map<String, Value>>,
     },
 }
+
+#[cfg(test)]
+mod tests;

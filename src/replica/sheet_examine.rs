@@ -12,7 +12,7 @@ use super::{
     sheet_picture::{Seen, at},
     sheet_repair::Work,
     sheet_verify::{Evidence, keys_after},
-    sheet_wounds::{Column, Extra, Lost, Restore, Stray, same},
+    sheet_wounds::{Column, Extra, Lost, Restore, Stray, same, stray_row},
 };
 
 /// How many rows above a lost one are remembered, to find its place again.
@@ -52,10 +52,7 @@ impl Work {
         if ops.moves_rows() {
             let actual = match evidence {
                 Some(seen) => seen.keys(before),
-                None => {
-                    let rows = after.layout.first_row()..after.picture.height();
-                    rows.map(|row| after.layout.key(after.writes, after.picture.row(row))).collect()
-                }
+                None => self.keys(after),
             };
             self.examine_deletes(ops, before, &actual);
         }
@@ -102,6 +99,7 @@ impl Work {
                 })
                 .filter(|(_, wrote, old)| wrote != old)
                 .collect(),
+            others: Vec::new(),
             meant: set.key.clone(),
         };
         let written = |column: u32| set.cells.iter().any(|(own, _)| *own == column);
@@ -136,6 +134,11 @@ impl Work {
         before: &View<'_>,
         after: &View<'_>,
     ) {
+        let mut landed = set.cells.iter().map(|(column, _)| *column);
+        if landed.any(|column| after.layout.key_columns().any(|key| key == column)) {
+            self.lost_key(set, row, before, after);
+            return;
+        }
         for (column, write) in &set.cells {
             let wrote = Seen::after(write);
             let name = before.layout.label(*column);
@@ -177,13 +180,75 @@ impl Work {
             let Some(found) = found else { continue };
             let key = after.layout.key(after.writes, after.picture.row(found));
             if key.is_blank() {
-                let cells = vec![(landed, wrote, Seen::default())];
-                self.strays.push(Stray { cells, meant: set.key.clone() });
+                let (cells, others) = (vec![(landed, wrote, Seen::default())], Vec::new());
+                self.strays.push(Stray { cells, others, meant: set.key.clone() });
                 continue;
             }
             let old = before.index.get(&key).map(|_| old_value(before, after, &key, *column));
             self.hit(key, landed, old, write, &set.key);
         }
+    }
+
+    /// Remembers a row whose key was overwritten because columns had moved; it is known by its other cells.
+    fn lost_key(&mut self, set: &SetRow, row: u32, before: &View<'_>, after: &View<'_>) {
+        let written = |column: u32| set.cells.iter().any(|(own, _)| *own == column);
+        let there = after.picture.row(row);
+        // The cells of a row from before that were not written to, by the places that they have now.
+        let others = |was: u32| -> Vec<(Column, Seen)> {
+            let cells = (0_u32..).zip(before.picture.row(was));
+            cells
+                .filter_map(|(column, cell)| {
+                    let named = Column::of(before.layout, column);
+                    let now = after.layout.column(&before.layout.label(column))?;
+                    (!written(now)).then(|| (named, cell.clone()))
+                })
+                .collect()
+        };
+        let is_it = |was: &u32| {
+            let others = others(*was);
+            others.iter().any(|(_, cell)| !cell.is_empty())
+                && others.iter().all(|(column, cell)| {
+                    column.find(after.layout).is_some_and(|now| at(there, now) == cell)
+                })
+        };
+        let own = match before.index.get(&set.key) {
+            Some(Spot::One(own)) => Some(*own).filter(|own| is_it(own)),
+            _ => None,
+        };
+        let was = own.or_else(|| {
+            let mut rows = (before.layout.first_row()..before.picture.height()).filter(is_it);
+            match (rows.next(), rows.next()) {
+                (Some(row), None) => Some(row),
+                _ => None,
+            }
+        });
+        let Some(was) = was else { return };
+        let cells = set.cells.iter().filter_map(|(column, write)| {
+            let wrote = Seen::after(write);
+            let place = before.layout.column(&after.layout.label(*column));
+            let old =
+                place.map_or_else(Seen::default, |place| before.picture.cell(was, place).clone());
+            (*at(there, *column) == wrote && wrote != old)
+                .then(|| (Column::of(after.layout, *column), wrote, old))
+        });
+        let cells: Vec<(Column, Seen, Seen)> = cells.collect();
+        if !cells.is_empty() {
+            self.strays.push(Stray { cells, others: others(was), meant: set.key.clone() });
+        }
+    }
+
+    /// Returns the keys of all rows, those included that were overwritten, from the first of the data on.
+    fn keys(&self, after: &View<'_>) -> Vec<Key> {
+        let mut picture = after.picture.clone();
+        for stray in &self.strays {
+            if let Some((row, places)) = stray_row(after, stray, |_| false) {
+                for (column, (_, _, old)) in places.into_iter().zip(&stray.cells) {
+                    picture.put(row, column, old.clone());
+                }
+            }
+        }
+        let rows = after.layout.first_row()..picture.height();
+        rows.map(|row| after.layout.key(after.writes, picture.row(row))).collect()
     }
 
     fn examine_new_rows(&mut self, ops: &Ops, before: &View<'_>, after: &View<'_>) {
@@ -203,7 +268,9 @@ impl Work {
         for append in &ops.appends {
             let cells = cells_after(&append.cells);
             match after.index.get(&append.key) {
-                Some(Spot::One(_)) => self.confirm(Some(append.change)),
+                Some(Spot::One(row)) if !moved || !same(after.picture.row(*row), &cells) => {
+                    self.confirm(Some(append.change));
+                }
                 Some(Spot::Many) => {
                     let rows = twins.get(&append.key).map(Vec::as_slice).unwrap_or_default();
                     if rows.iter().all(|row| same(row, &cells)) {
@@ -216,10 +283,10 @@ impl Work {
                     self.extra.push(Extra { key: append.key.clone(), cells, doubled: true });
                 }
                 // It landed in columns that had moved: it goes, and is written again.
-                None if moved => {
+                Some(Spot::One(_)) | None if moved => {
                     self.extra.push(Extra { key: append.key.clone(), cells, doubled: false });
                 }
-                None => {
+                _ => {
                     let why = format!("the new row \"{}\" was removed at once", append.key);
                     self.give_up(append.change, why);
                 }
@@ -236,7 +303,11 @@ impl Work {
         let meant: HashSet<&Key> = ops.removes.values().map(|removal| &removal.key).collect();
         let first = before.layout.first_row();
         let rows: Vec<(u32, Key)> = (first..before.picture.height())
-            .map(|row| (row, before.layout.key(before.writes, before.picture.row(row))))
+            .map(|row| {
+                let set = ops.sets.get(&row).map(|set| set.key.clone());
+                let key = || before.layout.key(before.writes, before.picture.row(row));
+                (row, set.unwrap_or_else(key))
+            })
             .collect();
         let missing: BTreeSet<usize> = (0..rows.len())
             .filter(|place| {

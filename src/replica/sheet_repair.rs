@@ -7,7 +7,7 @@ use lockstep_engine::key::Key;
 use super::{
     apply::{Repair, Sent, Unconfirmed},
     sheet_check::{Todo, View, cell_name},
-    sheet_layout::Spot,
+    sheet_layout::{Index, Spot},
     sheet_ops::{Ops, Put, Removal, SetRow},
     sheet_picture::{Picture, Seen},
     sheet_plan::add,
@@ -87,12 +87,19 @@ impl Work {
         }
         self.remove_extra(view, &mut ops);
         self.put_back(view, &mut ops);
-        let view = if torn { View { picture: &mended, ..*view } } else { *view };
-        let (changes, lost) = (std::mem::take(&mut self.changes), &self.lost);
+        // A row that lost its key has it again.
+        let index = if torn { view.layout.index(view.writes, &mended) } else { Index::default() };
+        let view = if torn { View { picture: &mended, index: &index, ..*view } } else { *view };
+        // A row that comes back, and one that goes first, are dealt with in the next round.
+        let lost = self.lost.iter().map(|lost| &lost.key);
+        let extra = self.extra.iter().filter(|extra| !extra.doubled).map(|extra| &extra.key);
+        let wait: HashSet<&Key> =
+            lost.chain(extra.filter(|key| view.index.contains_key(*key))).collect();
+        let changes = std::mem::take(&mut self.changes);
         let (waiting, changes): (Vec<usize>, Vec<usize>) =
             changes.into_iter().partition(|position| {
                 let change = view.writes.changes.get(*position);
-                change.is_some_and(|change| lost.iter().any(|lost| lost.key == change.key))
+                change.is_some_and(|change| wait.contains(&change.key))
             });
         self.changes = waiting;
         for position in changes {
@@ -137,14 +144,11 @@ impl Work {
                 continue;
             }
             let place = cell_name(*row, column);
-            let had = format!(
-                "{place} received {}, meant for \"{}\"",
-                restore.wrote.shown(),
-                restore.meant
-            );
+            let wrote = restore.wrote.shown();
+            let had = format!("{place} received {wrote}, meant for \"{}\"", restore.meant);
             if *there != restore.wrote {
-                let what =
-                    format!("{had}; somebody wrote {} there since, which stays", there.shown());
+                let now = there.shown();
+                let what = format!("{had}; somebody wrote {now} there since, which stays");
                 self.tell(&restore.key, *row, what);
                 continue;
             }
@@ -172,10 +176,10 @@ impl Work {
             let found = stray_row(view, &stray, |row| ops.sets.contains_key(&row));
             let Some((row, places)) = found else { continue };
             let what = format!(
-                "a row without a key received values meant for \"{}\"; they were taken away",
-                stray.meant
+                "received values meant for \"{}\" in {} cells; they were taken away again",
+                stray.meant,
+                places.len()
             );
-            self.tell(&stray.meant, row, what);
             let cells = places.into_iter().zip(&stray.cells);
             let mut cells: Vec<_> = cells
                 .map(|(column, (_, _, old))| {
@@ -184,7 +188,8 @@ impl Work {
                 })
                 .collect();
             cells.sort_by_key(|(column, _)| *column);
-            let key = view.layout.key(view.writes, view.picture.row(row));
+            let key = view.layout.key(view.writes, mended.row(row));
+            self.tell(&key, row, what);
             ops.sets.insert(row, SetRow { key, cells, change: None });
             self.strays.push(stray);
         }

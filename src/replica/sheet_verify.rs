@@ -147,7 +147,10 @@ pub(crate) fn keys_after(view: &View<'_>, ops: &Ops) -> Vec<Key> {
     for row in first..view.picture.height() {
         put(&mut keys, row);
         if !ops.removes.contains_key(&row) {
-            keys.push(view.layout.key(view.writes, view.picture.row(row)));
+            // A row that had lost its key gets it back with what is written to it.
+            let set = ops.sets.get(&row).map(|set| set.key.clone());
+            let key = || view.layout.key(view.writes, view.picture.row(row));
+            keys.push(set.unwrap_or_else(key));
         }
     }
     put(&mut keys, view.picture.height().max(first));

@@ -58,11 +58,13 @@ pub(crate) struct Restore {
     pub(crate) meant: Key,
 }
 
-/// A row without a key that received values of another row.
+/// A row that received values of another row and cannot be found by its key: it has none, or lost it to such a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stray {
     /// The cells: column, what was written, what was there.
     pub(crate) cells: Vec<(Column, Seen, Seen)>,
+    /// The row's other cells, if it had a key.
+    pub(crate) others: Vec<(Column, Seen)>,
     /// The key of the row that it was meant for.
     pub(crate) meant: Key,
 }
@@ -91,7 +93,7 @@ pub(crate) struct Extra {
     pub(crate) doubled: bool,
 }
 
-/// Returns the row without a key that holds exactly what a stray write left, with the places of its columns.
+/// Returns the row that holds exactly what a stray write left, with the places of its columns.
 pub(crate) fn stray_row(
     view: &View<'_>,
     stray: &Stray,
@@ -100,14 +102,23 @@ pub(crate) fn stray_row(
     let places: Option<Vec<u32>> =
         stray.cells.iter().map(|(column, ..)| column.find(view.layout)).collect();
     let places = places?;
-    let row = (view.layout.first_row()..view.picture.height()).find(|row| {
+    let is_it = |row: &u32| {
+        let cells = view.picture.row(*row);
+        let known = match stray.others.as_slice() {
+            [] => view.layout.key(view.writes, cells).is_blank(),
+            others => others.iter().all(|(column, cell)| {
+                column.find(view.layout).is_some_and(|column| at(cells, column) == cell)
+            }),
+        };
+        let mut left = places.iter().zip(&stray.cells);
         !taken(*row)
-            && view.layout.key(view.writes, view.picture.row(*row)).is_blank()
-            && places.iter().zip(&stray.cells).all(|(column, (_, wrote, old))| {
-                let there = view.picture.cell(*row, *column);
+            && known
+            && left.all(|(column, (_, wrote, old))| {
+                let there = at(cells, *column);
                 there == wrote && there != old
             })
-    })?;
+    };
+    let row = (view.layout.first_row()..view.picture.height()).find(is_it)?;
     Some((row, places))
 }
 

@@ -75,10 +75,10 @@ pub(super) async fn page(conn: &mut Conn, after: i64, limit: u32) -> Result<Vec<
     Ok(sqlx::query_as(
         "SELECT seq, at, caller, run, dataset, side, kind, columns, key_digest, before_digest,
              after_digest, payload_digest, hash, key_index, salt, payload
-         FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",
+         FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2",
     )
     .bind(after)
-    .bind(limit)
+    .bind(i64::from(limit))
     .fetch_all(conn)
     .await?)
 }
@@ -135,7 +135,7 @@ pub(super) async fn append(
         let written: Vec<Written> = sqlx::query_as(
             "SELECT a.number, b.side, a.kind, a.cells, a.key_values, a.before_image, a.after_image
              FROM actions a JOIN batches b ON b.run = a.run AND b.seq = a.seq
-             WHERE a.run = ? AND a.number > ? AND b.state = ? ORDER BY a.number LIMIT ?",
+             WHERE a.run = $1 AND a.number > $2 AND b.state = $3 ORDER BY a.number LIMIT $4",
         )
         .bind(run.number)
         .bind(after)
@@ -156,7 +156,7 @@ pub(super) async fn append(
         insert(conn, lines).await?;
     }
     sqlx::query(
-        "INSERT INTO audit_head (id, seq, hash) VALUES (1, ?, ?)
+        "INSERT INTO audit_head (id, seq, hash) VALUES (1, $1, $2)
          ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
     )
     .bind(seq)

@@ -58,7 +58,7 @@ async fn replace(from: &Path, to: &Path, force: bool) -> Result<()> {
     conn.close().await?;
     let copied = copied?;
     let mut conn = options(copied.path()).connect().await?;
-    sqlx::query("UPDATE leases SET holder = NULL, until = 0, fence = fence + ?")
+    sqlx::query("UPDATE leases SET holder = NULL, until = 0, fence = fence + $1")
         .bind(FENCE_JUMP)
         .execute(&mut conn)
         .await?;
@@ -99,7 +99,7 @@ async fn copy(conn: &mut Conn, to: &Path) -> Result<NamedTempFile> {
             .next("name a file in another folder")
     })?;
     // Reads one moment of the store, like any reader; an empty file is an allowed target.
-    sqlx::query("VACUUM INTO ?").bind(name.to_owned()).execute(conn).await?;
+    sqlx::query("VACUUM INTO $1").bind(name.to_owned()).execute(conn).await?;
     target.as_file().sync_all().map_err(unwritable)?;
     Ok(target)
 }

@@ -52,10 +52,12 @@ impl Store {
     /// When the stored bytes are damaged.
     pub(crate) async fn base(&self, dataset: &str) -> Result<Option<Base>> {
         let mut tx = self.read().await?;
-        match head(&mut tx, dataset).await? {
-            Some(version) => read(&mut tx, dataset, version).await,
-            None => Ok(None),
-        }
+        let found = match head(&mut tx, dataset).await? {
+            Some(version) => stored_at(&mut tx, dataset, version).await?,
+            None => None,
+        };
+        drop(tx);
+        read(found).await
     }
 
     /// Returns a version of a base, while retention keeps it.
@@ -64,25 +66,41 @@ impl Store {
     /// When the stored bytes are damaged.
     pub(crate) async fn base_at(&self, dataset: &str, version: u64) -> Result<Option<Base>> {
         let mut tx = self.read().await?;
-        read(&mut tx, dataset, stored(version)?).await
+        let found = stored_at(&mut tx, dataset, stored(version)?).await?;
+        drop(tx);
+        read(found).await
     }
+}
+
+/// A version as it is stored.
+#[derive(Debug)]
+struct Stored {
+    version: u64,
+    columns: Vec<String>,
+    delta: Packed,
+    segments: Vec<Segment>,
 }
 
 /// Returns the current version.
 pub(super) async fn head(conn: &mut Conn, dataset: &str) -> Result<Option<i64>> {
-    Ok(sqlx::query_scalar("SELECT version FROM base_heads WHERE dataset = ?")
+    Ok(sqlx::query_scalar("SELECT version FROM base_heads WHERE dataset = $1")
         .bind(dataset)
         .fetch_optional(conn)
         .await?)
 }
 
-async fn read(conn: &mut Conn, dataset: &str, version: i64) -> Result<Option<Base>> {
+async fn stored_at(conn: &mut Conn, dataset: &str, version: i64) -> Result<Option<Stored>> {
     let Some((columns, delta)) = version_of(conn, dataset, version).await? else {
         return Ok(None);
     };
     let segments = segments(conn, dataset, version).await?;
+    Ok(Some(Stored { version: count(version)?, columns, delta, segments }))
+}
+
+async fn read(found: Option<Stored>) -> Result<Option<Base>> {
+    let Some(Stored { version, columns, delta, segments }) = found else { return Ok(None) };
     let rows = work(move || fold::assemble(&segments, fold::unpack_delta(&delta)?)).await?;
-    Ok(Some(Base { version: count(version)?, columns, rows }))
+    Ok(Some(Base { version, columns, rows }))
 }
 
 async fn version_of(
@@ -91,7 +109,7 @@ async fn version_of(
     version: i64,
 ) -> Result<Option<(Vec<String>, Packed)>> {
     let found: Option<(String, Vec<u8>, Vec<u8>)> = sqlx::query_as(
-        "SELECT columns, delta_digest, delta FROM base_versions WHERE dataset = ? AND version = ?",
+        "SELECT columns, delta_digest, delta FROM base_versions WHERE dataset = $1 AND version = $2",
     )
     .bind(dataset)
     .bind(version)
@@ -108,7 +126,7 @@ pub(super) async fn segments(conn: &mut Conn, dataset: &str, version: i64) -> Re
     let found: Vec<Found> = sqlx::query_as(
         "SELECT s.id, s.last_key, s.digest, s.data
          FROM base_parts p JOIN base_segments s ON s.id = p.segment
-         WHERE p.dataset = ? AND p.version = ? ORDER BY p.position",
+         WHERE p.dataset = $1 AND p.version = $2 ORDER BY p.position",
     )
     .bind(dataset)
     .bind(version)
@@ -155,7 +173,7 @@ pub(super) async fn advance(conn: &mut Conn, to: &Advance<'_>) -> Result<Option<
     let (version, next) = (current.unwrap_or(0), current.unwrap_or(0) + 1);
     let entries: i64 = sqlx::query_scalar(
         "SELECT COALESCE(SUM(s.entries), 0) FROM base_parts p
-         JOIN base_segments s ON s.id = p.segment WHERE p.dataset = ? AND p.version = ?",
+         JOIN base_segments s ON s.id = p.segment WHERE p.dataset = $1 AND p.version = $2",
     )
     .bind(to.dataset)
     .bind(version)
@@ -166,8 +184,8 @@ pub(super) async fn advance(conn: &mut Conn, to: &Advance<'_>) -> Result<Option<
         insert_version(conn, to, next, &delta).await?;
         sqlx::query(
             "INSERT INTO base_parts (dataset, version, position, segment)
-             SELECT dataset, ?, position, segment FROM base_parts
-             WHERE dataset = ? AND version = ?",
+             SELECT dataset, $1, position, segment FROM base_parts
+             WHERE dataset = $2 AND version = $3",
         )
         .bind(next)
         .bind(to.dataset)
@@ -181,7 +199,7 @@ pub(super) async fn advance(conn: &mut Conn, to: &Advance<'_>) -> Result<Option<
         insert_parts(conn, to.dataset, next, parts).await?;
     }
     sqlx::query(
-        "INSERT INTO base_heads (dataset, version) VALUES (?, ?)
+        "INSERT INTO base_heads (dataset, version) VALUES ($1, $2)
          ON CONFLICT (dataset) DO UPDATE SET version = excluded.version",
     )
     .bind(to.dataset)
@@ -200,7 +218,7 @@ async fn insert_version(
     let delta = fold::pack_delta(delta)?;
     sqlx::query(
         "INSERT INTO base_versions (dataset, version, run, created, columns, delta_digest, delta)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(to.dataset)
     .bind(version)
@@ -226,7 +244,7 @@ async fn insert_parts(
             Part::New(built) => {
                 sqlx::query_scalar(
                     "INSERT INTO base_segments (entries, last_key, digest, data)
-                     VALUES (?, ?, ?, ?) RETURNING id",
+                     VALUES ($1, $2, $3, $4) RETURNING id",
                 )
                 .bind(stored(built.entries)?)
                 .bind(codec::bytes(&built.last))
@@ -237,7 +255,7 @@ async fn insert_parts(
             }
         };
         sqlx::query(
-            "INSERT INTO base_parts (dataset, version, position, segment) VALUES (?, ?, ?, ?)",
+            "INSERT INTO base_parts (dataset, version, position, segment) VALUES ($1, $2, $3, $4)",
         )
         .bind(dataset)
         .bind(version)

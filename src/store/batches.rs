@@ -29,9 +29,9 @@ impl Store {
         lease::check(&mut tx, lease).await?;
         let number = open_run(&mut tx, &lease.dataset, run).await?.number;
         let found: Option<String> =
-            sqlx::query_scalar("SELECT state FROM batches WHERE run = ? AND seq = ?")
+            sqlx::query_scalar("SELECT state FROM batches WHERE run = $1 AND seq = $2")
                 .bind(number)
-                .bind(seq)
+                .bind(i64::from(seq))
                 .fetch_optional(&mut *tx)
                 .await?;
         let before: BatchState = match found {
@@ -48,11 +48,11 @@ impl Store {
                 ),
             ));
         }
-        sqlx::query("UPDATE batches SET state = ?, note = ? WHERE run = ? AND seq = ?")
+        sqlx::query("UPDATE batches SET state = $1, note = $2 WHERE run = $3 AND seq = $4")
             .bind(word(&state)?)
             .bind(note)
             .bind(number)
-            .bind(seq)
+            .bind(i64::from(seq))
             .execute(&mut *tx)
             .await?;
         Ok(tx.commit().await?)
@@ -69,7 +69,7 @@ impl Store {
         lease::check(&mut tx, lease).await?;
         let number = open_run(&mut tx, &lease.dataset, run).await?.number;
         let done =
-            sqlx::query("UPDATE batches SET state = ?, note = ? WHERE run = ? AND state = ?")
+            sqlx::query("UPDATE batches SET state = $1, note = $2 WHERE run = $3 AND state = $4")
                 .bind(word(&BatchState::Void)?)
                 .bind(note)
                 .bind(number)
@@ -86,9 +86,9 @@ impl Store {
     /// When the stored bytes are damaged.
     pub(crate) async fn batches(&self, run: &str) -> Result<Vec<Batch>> {
         let mut tx = self.read().await?;
-        let found: Vec<(i64, u32, String, String, Option<String>, String)> = sqlx::query_as(
+        let found: Vec<(i64, i64, String, String, Option<String>, String)> = sqlx::query_as(
             "SELECT b.run, b.seq, b.side, b.state, b.note, b.place
-             FROM batches b JOIN runs r ON r.number = b.run WHERE r.id = ? ORDER BY b.seq",
+             FROM batches b JOIN runs r ON r.number = b.run WHERE r.id = $1 ORDER BY b.seq",
         )
         .bind(run)
         .fetch_all(&mut *tx)
@@ -98,7 +98,7 @@ impl Store {
         let mut batches = Vec::with_capacity(found.len());
         for (_, seq, side, state, note, place) in found {
             batches.push(Batch {
-                seq,
+                seq: u32::try_from(seq).map_err(|_| damaged("a batch has no number"))?,
                 side: from_word(side)?,
                 place: parse(&place)?,
                 actions: actions.remove(&seq).unwrap_or_default(),
@@ -116,7 +116,7 @@ impl Store {
     pub(crate) async fn intended_base(&self, run: &str) -> Result<Vec<BaseChange>> {
         let pieces: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
             "SELECT i.digest, i.data FROM intended_base i JOIN runs r ON r.number = i.run
-             WHERE r.id = ? ORDER BY i.position",
+             WHERE r.id = $1 ORDER BY i.position",
         )
         .bind(run)
         .fetch_all(&self.reads)
@@ -130,15 +130,15 @@ impl Store {
 }
 
 /// Reads the actions of a run by their batch.
-async fn actions(conn: &mut Conn, run: i64) -> Result<BTreeMap<u32, Vec<Action>>> {
+async fn actions(conn: &mut Conn, run: i64) -> Result<BTreeMap<i64, Vec<Action>>> {
     let found: Vec<BatchAction> = sqlx::query_as(
         "SELECT seq, kind, cells, key_values, before_image, after_image FROM actions
-         WHERE run = ? ORDER BY number",
+         WHERE run = $1 ORDER BY number",
     )
     .bind(run)
     .fetch_all(conn)
     .await?;
-    let mut actions: BTreeMap<u32, Vec<Action>> = BTreeMap::new();
+    let mut actions: BTreeMap<i64, Vec<Action>> = BTreeMap::new();
     for BatchAction { seq, action } in found {
         actions.entry(seq).or_default().push(action.read()?);
     }
@@ -147,7 +147,7 @@ async fn actions(conn: &mut Conn, run: i64) -> Result<BTreeMap<u32, Vec<Action>>
 
 #[derive(Debug, sqlx::FromRow)]
 struct BatchAction {
-    seq: u32,
+    seq: i64,
     #[sqlx(flatten)]
     action: ActionRow,
 }

@@ -47,7 +47,7 @@ impl Store {
             return Ok(before.clone());
         }
         sqlx::query(
-            "INSERT INTO datasets (name, version, definition, updated) VALUES (?, 1, ?, ?)
+            "INSERT INTO datasets (name, version, definition, updated) VALUES ($1, 1, $2, $3)
              ON CONFLICT (name) DO UPDATE SET version = datasets.version + 1,
                  definition = excluded.definition, updated = excluded.updated",
         )
@@ -76,7 +76,7 @@ impl Store {
     pub(crate) async fn datasets(&self, after: Option<&str>, limit: u32) -> Result<Vec<Dataset>> {
         let mut query = sqlx::QueryBuilder::new(SELECT);
         query.push(" WHERE d.name > ").push_bind(after.unwrap_or_default().to_owned());
-        query.push(" ORDER BY d.name LIMIT ").push_bind(limit);
+        query.push(" ORDER BY d.name LIMIT ").push_bind(i64::from(limit));
         let found: Vec<Found> = query.build_query_as().fetch_all(&self.reads).await?;
         found.into_iter().map(dataset).collect()
     }

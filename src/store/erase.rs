@@ -17,7 +17,7 @@ pub(super) async fn erase(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u
     let parts: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
         "SELECT p.version, s.id, s.last_key
          FROM base_parts p JOIN base_segments s ON s.id = p.segment
-         WHERE p.dataset = ? ORDER BY p.version, p.position",
+         WHERE p.dataset = $1 ORDER BY p.version, p.position",
     )
     .bind(dataset)
     .fetch_all(&mut *conn)
@@ -43,7 +43,7 @@ pub(super) async fn erase(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u
 /// Takes a key out of the deltas; returns the versions that had it there.
 async fn in_deltas(conn: &mut Conn, dataset: &str, key: &Key) -> Result<BTreeSet<i64>> {
     let versions: Vec<(i64, Vec<u8>, Vec<u8>)> =
-        sqlx::query_as("SELECT version, delta_digest, delta FROM base_versions WHERE dataset = ?")
+        sqlx::query_as("SELECT version, delta_digest, delta FROM base_versions WHERE dataset = $1")
             .bind(dataset)
             .fetch_all(&mut *conn)
             .await?;
@@ -55,8 +55,8 @@ async fn in_deltas(conn: &mut Conn, dataset: &str, key: &Key) -> Result<BTreeSet
         }
         let packed = pack_delta(&delta)?;
         sqlx::query(
-            "UPDATE base_versions SET delta_digest = ?, delta = ?
-             WHERE dataset = ? AND version = ?",
+            "UPDATE base_versions SET delta_digest = $1, delta = $2
+             WHERE dataset = $3 AND version = $4",
         )
         .bind(packed.digest)
         .bind(packed.data)
@@ -72,7 +72,7 @@ async fn in_deltas(conn: &mut Conn, dataset: &str, key: &Key) -> Result<BTreeSet
 /// Takes a key out of a segment; returns whether it was there.
 async fn rewrite(conn: &mut Conn, id: i64, key: &Key) -> Result<bool> {
     let (digest, data): (Vec<u8>, Vec<u8>) =
-        sqlx::query_as("SELECT digest, data FROM base_segments WHERE id = ?")
+        sqlx::query_as("SELECT digest, data FROM base_segments WHERE id = $1")
             .bind(id)
             .fetch_one(&mut *conn)
             .await?;
@@ -80,16 +80,16 @@ async fn rewrite(conn: &mut Conn, id: i64, key: &Key) -> Result<bool> {
     match work(move || without(&Packed { digest, data }, &values)).await? {
         None => return Ok(false),
         Some(None) => {
-            sqlx::query("DELETE FROM base_parts WHERE segment = ?")
+            sqlx::query("DELETE FROM base_parts WHERE segment = $1")
                 .bind(id)
                 .execute(&mut *conn)
                 .await?;
-            sqlx::query("DELETE FROM base_segments WHERE id = ?").bind(id).execute(conn).await?;
+            sqlx::query("DELETE FROM base_segments WHERE id = $1").bind(id).execute(conn).await?;
         }
         Some(Some(built)) => {
             sqlx::query(
-                "UPDATE base_segments SET entries = ?, last_key = ?, digest = ?, data = ?
-                 WHERE id = ?",
+                "UPDATE base_segments SET entries = $1, last_key = $2, digest = $3, data = $4
+                 WHERE id = $5",
             )
             .bind(stored(built.entries)?)
             .bind(codec::bytes(&built.last))

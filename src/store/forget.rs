@@ -36,7 +36,7 @@ impl Store {
     pub(crate) async fn forget(&self, dataset: &str, key: &Key) -> Result<Forgotten> {
         let mut tx = self.write().await?;
         let open: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM runs WHERE dataset = ? AND state = 'applying'",
+            "SELECT COUNT(*) FROM runs WHERE dataset = $1 AND state = 'applying'",
         )
         .bind(dataset)
         .fetch_one(&mut *tx)
@@ -78,7 +78,7 @@ impl Store {
 async fn actions(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
     let done = sqlx::query(
         "DELETE FROM actions
-         WHERE key_digest = ? AND run IN (SELECT number FROM runs WHERE dataset = ?)",
+         WHERE key_digest = $1 AND run IN (SELECT number FROM runs WHERE dataset = $2)",
     )
     .bind(key_digest(key))
     .bind(dataset)
@@ -88,20 +88,20 @@ async fn actions(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
 }
 
 async fn plans(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
-    let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM plans WHERE dataset = ?")
+    let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM plans WHERE dataset = $1")
         .bind(dataset)
         .fetch_all(&mut *conn)
         .await?;
     let mut erased = 0;
     for id in ids {
         let (digest, data): (Vec<u8>, Vec<u8>) =
-            sqlx::query_as("SELECT body_digest, body FROM plans WHERE id = ?")
+            sqlx::query_as("SELECT body_digest, body FROM plans WHERE id = $1")
                 .bind(&id)
                 .fetch_one(&mut *conn)
                 .await?;
         let sought = json(key)?;
         if work(move || names(&Packed { digest, data }, &sought)).await? {
-            sqlx::query("DELETE FROM plans WHERE id = ?").bind(id).execute(&mut *conn).await?;
+            sqlx::query("DELETE FROM plans WHERE id = $1").bind(id).execute(&mut *conn).await?;
             erased += 1;
         }
     }
@@ -120,7 +120,7 @@ fn names(packed: &Packed, key: &str) -> Result<bool> {
 }
 
 async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
-    let done = sqlx::query("DELETE FROM tombstones WHERE dataset = ? AND key_digest = ?")
+    let done = sqlx::query("DELETE FROM tombstones WHERE dataset = $1 AND key_digest = $2")
         .bind(dataset)
         .bind(key_digest(key))
         .execute(conn)
@@ -131,7 +131,7 @@ async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
 async fn payloads(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
     let done = sqlx::query(
         "UPDATE audit SET key_index = NULL, salt = NULL, payload = NULL
-         WHERE key_index = ? AND dataset = ?",
+         WHERE key_index = $1 AND dataset = $2",
     )
     .bind(key_digest(key))
     .bind(dataset)
@@ -146,7 +146,7 @@ async fn notes(conn: &mut Conn, dataset: &str, key: &Key) -> Result<()> {
         let part = part.to_string().to_lowercase();
         sqlx::query(
             "UPDATE runs SET error = '(erased)'
-             WHERE dataset = ? AND REPLACE(LOWER(error), ?, '') <> LOWER(error)",
+             WHERE dataset = $1 AND REPLACE(LOWER(error), $2, '') <> LOWER(error)",
         )
         .bind(dataset)
         .bind(&part)
@@ -154,8 +154,8 @@ async fn notes(conn: &mut Conn, dataset: &str, key: &Key) -> Result<()> {
         .await?;
         sqlx::query(
             "UPDATE batches SET note = '(erased)'
-             WHERE run IN (SELECT number FROM runs WHERE dataset = ?)
-                 AND REPLACE(LOWER(note), ?, '') <> LOWER(note)",
+             WHERE run IN (SELECT number FROM runs WHERE dataset = $1)
+                 AND REPLACE(LOWER(note), $2, '') <> LOWER(note)",
         )
         .bind(dataset)
         .bind(&part)

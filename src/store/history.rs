@@ -130,7 +130,7 @@ impl Store {
         if let Some(dataset) = dataset {
             query.push(" AND dataset = ").push_bind(dataset.to_owned());
         }
-        query.push(" ORDER BY number DESC LIMIT ").push_bind(limit);
+        query.push(" ORDER BY number DESC LIMIT ").push_bind(i64::from(limit));
         self.read_runs(query).await
     }
 
@@ -168,13 +168,13 @@ impl Store {
         let mut query = sqlx::QueryBuilder::<Db>::new(CHANGES);
         query.push("a.key_digest = ").push_bind(key_digest(key));
         query.push(" AND r.dataset = ").push_bind(dataset.to_owned());
-        query.push(" ORDER BY a.run DESC, a.number DESC LIMIT ").push_bind(limit);
+        query.push(" ORDER BY a.run DESC, a.number DESC LIMIT ").push_bind(i64::from(limit));
         let found: Vec<ChangeRow> = query.build_query_as().fetch_all(&self.reads).await?;
         found.into_iter().map(ChangeRow::read).collect()
     }
 
     async fn number(&self, run: &str) -> Result<i64> {
-        let found: Option<i64> = sqlx::query_scalar("SELECT number FROM runs WHERE id = ?")
+        let found: Option<i64> = sqlx::query_scalar("SELECT number FROM runs WHERE id = $1")
             .bind(run)
             .fetch_optional(&self.reads)
             .await?;

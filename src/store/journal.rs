@@ -140,7 +140,7 @@ impl Store {
         insert_batches(&mut tx, number, batches).await?;
         for (position, piece) in (0i64..).zip(moves) {
             sqlx::query(
-                "INSERT INTO intended_base (run, position, digest, data) VALUES (?, ?, ?, ?)",
+                "INSERT INTO intended_base (run, position, digest, data) VALUES ($1, $2, $3, $4)",
             )
             .bind(number)
             .bind(position)
@@ -164,7 +164,7 @@ pub(super) fn check_width(columns: usize, rows: impl IntoIterator<Item = usize>)
 }
 
 async fn insert_run(conn: &mut Conn, lease: &Lease, run: &NewRun) -> Result<i64> {
-    let taken: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM runs WHERE id = ?")
+    let taken: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM runs WHERE id = $1")
         .bind(&run.id)
         .fetch_one(&mut *conn)
         .await?;
@@ -174,7 +174,7 @@ async fn insert_run(conn: &mut Conn, lease: &Lease, run: &NewRun) -> Result<i64>
     Ok(sqlx::query_scalar(
         "INSERT INTO runs (id, dataset, plan, kind, undoes, state, caller, started, fence, columns,
              sensitive, counts)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'null') RETURNING number",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'null') RETURNING number",
     )
     .bind(&run.id)
     .bind(&run.dataset)
@@ -194,10 +194,10 @@ async fn insert_run(conn: &mut Conn, lease: &Lease, run: &NewRun) -> Result<i64>
 async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<()> {
     for batch in batches {
         sqlx::query(
-            "INSERT INTO batches (run, seq, side, state, note, place) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO batches (run, seq, side, state, note, place) VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(run)
-        .bind(batch.seq)
+        .bind(i64::from(batch.seq))
         .bind(word(&batch.side)?)
         .bind(word(&batch.state)?)
         .bind(&batch.note)
@@ -205,19 +205,30 @@ async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<
         .execute(&mut *conn)
         .await?;
     }
-    let numbered = numbered(batches)?;
-    for chunk in numbered.chunks(ROWS_PER_INSERT) {
+    // Numbered in the order of the batches' own numbers, whatever order they came in.
+    let mut sorted: Vec<&Batch> = batches.iter().collect();
+    sorted.sort_by_key(|batch| batch.seq);
+    let mut actions: Vec<(i64, i64, &Action)> = Vec::new();
+    for batch in sorted {
+        for (number, action) in (actions.len() as i64 + 1..).zip(&batch.actions) {
+            actions.push((number, i64::from(batch.seq), action));
+        }
+    }
+    for actions in actions.chunks(ROWS_PER_INSERT) {
+        let mut chunk = Vec::with_capacity(actions.len());
+        for (number, seq, action) in actions {
+            chunk.push((*number, *seq, *action, word(&action.kind)?, json(&action.cells)?));
+        }
         let mut query = sqlx::QueryBuilder::<Db>::new(
             "INSERT INTO actions (run, number, seq, kind, cells, key_digest, key_values,
                  before_image, after_image) ",
         );
-        query.push_values(chunk, |mut row, one| {
-            let action = one.action;
+        query.push_values(chunk, |mut row, (number, seq, action, kind, cells)| {
             row.push_bind(run)
-                .push_bind(one.number)
-                .push_bind(one.seq)
-                .push_bind(one.kind.clone())
-                .push_bind(one.cells.clone())
+                .push_bind(number)
+                .push_bind(seq)
+                .push_bind(kind)
+                .push_bind(cells)
                 .push_bind(key_digest(&action.key))
                 .push_bind(bytes(action.key.as_values()))
                 .push_bind(action.before.as_deref().map(bytes))
@@ -226,29 +237,4 @@ async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<
         query.build().execute(&mut *conn).await?;
     }
     Ok(())
-}
-
-/// An action as it goes into its table.
-struct Numbered<'a> {
-    number: i64,
-    seq: u32,
-    kind: String,
-    cells: String,
-    action: &'a Action,
-}
-
-/// Numbers the actions in the order of the batches' own numbers, whatever order they came in.
-fn numbered(batches: &[Batch]) -> Result<Vec<Numbered<'_>>> {
-    let mut sorted: Vec<&Batch> = batches.iter().collect();
-    sorted.sort_by_key(|batch| batch.seq);
-    let mut all = Vec::new();
-    let mut number = 0;
-    for batch in sorted {
-        for action in &batch.actions {
-            number += 1;
-            let (kind, cells) = (word(&action.kind)?, json(&action.cells)?);
-            all.push(Numbered { number, seq: batch.seq, kind, cells, action });
-        }
-    }
-    Ok(all)
 }

@@ -60,7 +60,7 @@ impl Store {
         }
         let fence = found.map_or(0, |(_, fence, _)| fence) + 1;
         sqlx::query(
-            "INSERT INTO leases (dataset, holder, fence, until) VALUES (?, ?, ?, ?)
+            "INSERT INTO leases (dataset, holder, fence, until) VALUES ($1, $2, $3, $4)
              ON CONFLICT (dataset) DO UPDATE SET holder = excluded.holder,
                  fence = excluded.fence, until = excluded.until",
         )
@@ -92,7 +92,7 @@ impl Store {
         let until = end(now, ttl)?;
         let mut tx = self.write().await?;
         check(&mut tx, lease).await?;
-        sqlx::query("UPDATE leases SET until = ? WHERE dataset = ?")
+        sqlx::query("UPDATE leases SET until = $1 WHERE dataset = $2")
             .bind(micros(until))
             .bind(&lease.dataset)
             .execute(&mut *tx)
@@ -109,7 +109,7 @@ impl Store {
         let mut tx = self.write().await?;
         sqlx::query(
             "UPDATE leases SET holder = NULL, until = 0
-             WHERE dataset = ? AND holder = ? AND fence = ?",
+             WHERE dataset = $1 AND holder = $2 AND fence = $3",
         )
         .bind(&lease.dataset)
         .bind(&lease.holder)
@@ -131,7 +131,7 @@ fn end(now: Timestamp, ttl: SignedDuration) -> Result<Timestamp> {
 type Found = (Option<String>, i64, i64);
 
 async fn find(conn: &mut Conn, dataset: &str) -> Result<Option<Found>> {
-    Ok(sqlx::query_as("SELECT holder, fence, until FROM leases WHERE dataset = ?")
+    Ok(sqlx::query_as("SELECT holder, fence, until FROM leases WHERE dataset = $1")
         .bind(dataset)
         .fetch_optional(conn)
         .await?)

@@ -68,7 +68,7 @@ impl Store {
         let mut tx = self.write().await?;
         sqlx::query(
             "INSERT INTO plans (id, dataset, created, expires, definition, body_digest, body)
-             VALUES (?, ?, ?, ?, ?, ?, ?)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (id) DO UPDATE SET expires = excluded.expires,
                  definition = excluded.definition",
         )
@@ -100,7 +100,7 @@ impl Store {
         let mut tx = self.read().await?;
         let names: Vec<(String, i64)> = sqlx::query_as(
             // 'g' comes after every hexadecimal digit.
-            "SELECT id, expires FROM plans WHERE id >= ? AND id < ? ORDER BY id LIMIT 2",
+            "SELECT id, expires FROM plans WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 2",
         )
         .bind(&prefix)
         .bind(format!("{prefix}g"))
@@ -115,11 +115,12 @@ impl Store {
         if expires <= now {
             return Ok(PlanLookup::Expired { id, expired: expires });
         }
-        let (created, definition, digest, data): (i64, String, Vec<u8>, Vec<u8>) =
-            sqlx::query_as("SELECT created, definition, body_digest, body FROM plans WHERE id = ?")
-                .bind(&id)
-                .fetch_one(&mut *tx)
-                .await?;
+        let (created, definition, digest, data): (i64, String, Vec<u8>, Vec<u8>) = sqlx::query_as(
+            "SELECT created, definition, body_digest, body FROM plans WHERE id = $1",
+        )
+        .bind(&id)
+        .fetch_one(&mut *tx)
+        .await?;
         let plan = work(move || read(id, &Packed { digest, data })).await?;
         Ok(PlanLookup::Found(Box::new(StoredPlan {
             plan,

@@ -29,7 +29,7 @@ impl Store {
             return Ok(Some(SignedDuration::from_micros(until - at)));
         }
         // What another clock counted in the far future would block the bucket for good.
-        sqlx::query("DELETE FROM quota_calls WHERE bucket = ? AND (at <= ? OR at > ?)")
+        sqlx::query("DELETE FROM quota_calls WHERE bucket = $1 AND (at <= $2 OR at > $3)")
             .bind(bucket)
             .bind(at.saturating_sub(width))
             .bind(at.saturating_add(width))
@@ -37,14 +37,14 @@ impl Store {
             .await?;
         // When this call falls out of the window, fewer than `limit` are left in it.
         let blocking: Option<i64> = sqlx::query_scalar(
-            "SELECT at FROM quota_calls WHERE bucket = ? ORDER BY at DESC LIMIT 1 OFFSET ?",
+            "SELECT at FROM quota_calls WHERE bucket = $1 ORDER BY at DESC LIMIT 1 OFFSET $2",
         )
         .bind(bucket)
         .bind(i64::from(limit) - 1)
         .fetch_optional(&mut *tx)
         .await?;
         if blocking.is_none() {
-            sqlx::query("INSERT INTO quota_calls (bucket, at) VALUES (?, ?)")
+            sqlx::query("INSERT INTO quota_calls (bucket, at) VALUES ($1, $2)")
                 .bind(bucket)
                 .bind(at)
                 .execute(&mut *tx)
@@ -64,7 +64,7 @@ impl Store {
         let mut tx = self.write().await?;
         let until = closed_until(&mut tx, bucket).await?.unwrap_or(i64::MIN).max(micros(until));
         sqlx::query(
-            "INSERT INTO quota_closed (bucket, until) VALUES (?, ?)
+            "INSERT INTO quota_closed (bucket, until) VALUES ($1, $2)
              ON CONFLICT (bucket) DO UPDATE SET until = excluded.until",
         )
         .bind(bucket)
@@ -76,7 +76,7 @@ impl Store {
 }
 
 async fn closed_until(conn: &mut Conn, bucket: &str) -> Result<Option<i64>> {
-    Ok(sqlx::query_scalar("SELECT until FROM quota_closed WHERE bucket = ?")
+    Ok(sqlx::query_scalar("SELECT until FROM quota_closed WHERE bucket = $1")
         .bind(bucket)
         .fetch_optional(conn)
         .await?)

@@ -36,7 +36,7 @@ impl Store {
         let mut tx = self.write().await?;
         let (runs, actions) = images(&mut tx, before).await?;
         let bases = versions(&mut tx, before).await?;
-        let plans = sqlx::query("DELETE FROM plans WHERE expires <= ?")
+        let plans = sqlx::query("DELETE FROM plans WHERE expires <= $1")
             .bind(micros(now))
             .execute(&mut *tx)
             .await?
@@ -51,21 +51,21 @@ impl Store {
 async fn images(conn: &mut Conn, before: i64) -> Result<(u64, u64)> {
     let actions = sqlx::query(
         "DELETE FROM actions WHERE run IN
-             (SELECT number FROM runs WHERE state <> 'applying' AND finished < ?)",
+             (SELECT number FROM runs WHERE state <> 'applying' AND finished < $1)",
     )
     .bind(before)
     .execute(&mut *conn)
     .await?;
     let runs: i64 = sqlx::query_scalar(
         "SELECT COUNT(DISTINCT b.run) FROM batches b JOIN runs r ON r.number = b.run
-         WHERE r.state <> 'applying' AND r.finished < ?",
+         WHERE r.state <> 'applying' AND r.finished < $1",
     )
     .bind(before)
     .fetch_one(&mut *conn)
     .await?;
     sqlx::query(
         "DELETE FROM batches WHERE run IN
-             (SELECT number FROM runs WHERE state <> 'applying' AND finished < ?)",
+             (SELECT number FROM runs WHERE state <> 'applying' AND finished < $1)",
     )
     .bind(before)
     .execute(conn)
@@ -78,13 +78,13 @@ async fn versions(conn: &mut Conn, before: i64) -> Result<u64> {
         "DELETE FROM base_parts WHERE EXISTS
              (SELECT 1 FROM base_versions v JOIN base_heads h ON h.dataset = v.dataset
               WHERE v.dataset = base_parts.dataset AND v.version = base_parts.version
-                  AND v.created < ? AND v.version <> h.version)",
+                  AND v.created < $1 AND v.version <> h.version)",
     )
     .bind(before)
     .execute(&mut *conn)
     .await?;
     let versions = sqlx::query(
-        "DELETE FROM base_versions WHERE created < ? AND EXISTS
+        "DELETE FROM base_versions WHERE created < $1 AND EXISTS
              (SELECT 1 FROM base_heads h
               WHERE h.dataset = base_versions.dataset AND h.version <> base_versions.version)",
     )

@@ -183,7 +183,7 @@ impl Store {
 
 async fn check_settled(conn: &mut Conn, run: &RunRow) -> Result<()> {
     let open: Option<i64> =
-        sqlx::query_scalar("SELECT MIN(seq) FROM batches WHERE run = ? AND state = ?")
+        sqlx::query_scalar("SELECT MIN(seq) FROM batches WHERE run = $1 AND state = $2")
             .bind(run.number)
             .bind(word(&BatchState::Intended)?)
             .fetch_one(conn)
@@ -207,8 +207,8 @@ async fn close(
     outcome: &Outcome,
 ) -> Result<()> {
     sqlx::query(
-        "UPDATE runs SET state = ?, finished = ?, counts = ?, error = ?, base_version = ?
-         WHERE number = ?",
+        "UPDATE runs SET state = $1, finished = $2, counts = $3, error = $4, base_version = $5
+         WHERE number = $6",
     )
     .bind(word(&outcome.state)?)
     .bind(micros(outcome.finished))
@@ -218,21 +218,21 @@ async fn close(
     .bind(run.number)
     .execute(&mut *conn)
     .await?;
-    sqlx::query("DELETE FROM intended_base WHERE run = ?")
+    sqlx::query("DELETE FROM intended_base WHERE run = $1")
         .bind(run.number)
         .execute(&mut *conn)
         .await?;
     let Some(undone) = run.undoes.as_deref().filter(|_| outcome.state != RunState::Failed) else {
         return Ok(());
     };
-    sqlx::query("UPDATE runs SET undone_by = ? WHERE id = ?")
+    sqlx::query("UPDATE runs SET undone_by = $1 WHERE id = $2")
         .bind(&run.id)
         .bind(undone)
         .execute(&mut *conn)
         .await?;
     if outcome.state == RunState::Applied {
         // Taking a rollback back puts what it had undone in force again.
-        sqlx::query("UPDATE runs SET undone_by = NULL WHERE undone_by = ?")
+        sqlx::query("UPDATE runs SET undone_by = NULL WHERE undone_by = $1")
             .bind(undone)
             .execute(conn)
             .await?;

@@ -31,7 +31,7 @@ impl Store {
     /// When the stored bytes are damaged.
     pub(crate) async fn tombstones(&self, dataset: &str) -> Result<BTreeSet<Key>> {
         let found: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT key_values FROM tombstones WHERE dataset = ?")
+            sqlx::query_scalar("SELECT key_values FROM tombstones WHERE dataset = $1")
                 .bind(dataset)
                 .fetch_all(&self.reads)
                 .await?;
@@ -44,7 +44,7 @@ impl Store {
     /// When the stored bytes are damaged.
     pub(crate) async fn tombstone(&self, dataset: &str, key: &Key) -> Result<Option<Tombstone>> {
         let found: Option<(String, Option<Vec<u8>>, String, i64)> = sqlx::query_as(
-            "SELECT columns, image, run, at FROM tombstones WHERE dataset = ? AND key_digest = ?",
+            "SELECT columns, image, run, at FROM tombstones WHERE dataset = $1 AND key_digest = $2",
         )
         .bind(dataset)
         .bind(key_digest(key))
@@ -65,7 +65,7 @@ impl Store {
 /// Sets a tombstone for each row that base forgets, and takes away those of rows that came back.
 pub(super) async fn follow(conn: &mut Conn, to: &Advance<'_>) -> Result<()> {
     let known: Vec<Vec<u8>> =
-        sqlx::query_scalar("SELECT key_digest FROM tombstones WHERE dataset = ?")
+        sqlx::query_scalar("SELECT key_digest FROM tombstones WHERE dataset = $1")
             .bind(to.dataset)
             .fetch_all(&mut *conn)
             .await?;
@@ -77,7 +77,7 @@ pub(super) async fn follow(conn: &mut Conn, to: &Advance<'_>) -> Result<()> {
         }
         let digest = key_digest(&change.key);
         if known.contains(&digest) {
-            sqlx::query("DELETE FROM tombstones WHERE dataset = ? AND key_digest = ?")
+            sqlx::query("DELETE FROM tombstones WHERE dataset = $1 AND key_digest = $2")
                 .bind(to.dataset)
                 .bind(&digest)
                 .execute(&mut *conn)
@@ -86,7 +86,7 @@ pub(super) async fn follow(conn: &mut Conn, to: &Advance<'_>) -> Result<()> {
         if change.after.is_none() {
             sqlx::query(
                 "INSERT INTO tombstones (dataset, key_digest, run, at, columns, key_values, image)
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(to.dataset)
             .bind(digest)

@@ -7,7 +7,7 @@ use lockstep_engine::{
     key::Key,
     schema::{Column, Schema},
     snapshot::{Mapping, View},
-    value::Value,
+    value::{Row, Value},
 };
 
 use super::{policy::Mark, rest, saved::Saved};
@@ -62,21 +62,50 @@ pub(super) fn view<'a>(
     })
 }
 
-/// Returns the keys of actions whose row is not as it was to be.
-pub(super) fn unlike(view: &View<'_>, actions: &[Action]) -> BTreeSet<Key> {
+/// How sure it is that actions were applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// A marker proves it; only where each value came to rest is open.
+    Applied,
+    /// Only what is there now can tell.
+    None,
+}
+
+/// Returns the keys of actions that what is there now does not confirm.
+///
+/// A cell that still holds what it held before was not reached, or somebody put it back. Any other value in its place
+/// was written later by somebody, and confirms the action if its batch is proven applied.
+pub(super) fn unconfirmed(view: &View<'_>, actions: &[Action], proof: Proof) -> BTreeSet<Key> {
     let mut wanted: BTreeMap<&Key, (&Action, bool)> = actions
         .iter()
-        // What is to be gone is as it was to be until it is found.
-        .map(|action| (&action.key, (action, action.after.is_none())))
+        .map(|action| (&action.key, (action, proof == Proof::Applied || action.after.is_none())))
         .collect();
     for row in 0..view.len() {
         let key = view.key(row);
-        let Some((action, like)) = wanted.get_mut(&key) else { continue };
-        let same = |at: &usize| {
-            let after = action.after.as_ref().and_then(|row| row.get(*at));
-            view.cell(row, *at) == *after.unwrap_or(&Value::Null)
-        };
-        *like = action.after.is_some() && action.cells.iter().all(same);
+        if let Some((action, sure)) = wanted.get_mut(&key) {
+            *sure = confirms(view, row, action, proof);
+        }
     }
-    wanted.into_iter().filter(|(_, (_, like))| !like).map(|(key, _)| key.clone()).collect()
+    wanted.into_iter().filter(|(_, (_, sure))| !sure).map(|(key, _)| key.clone()).collect()
+}
+
+fn confirms(view: &View<'_>, row: usize, action: &Action, proof: Proof) -> bool {
+    let all: Vec<usize> = (0..view.schema().columns.len()).filter(|at| view.is_mapped(*at)).collect();
+    let cells = if action.after.is_none() { &all } else { &action.cells };
+    let was = |image: &Option<Row>, at: usize| {
+        let value = image.as_ref().map(|row| row.get(at).cloned().unwrap_or(Value::Null));
+        value.as_ref() == Some(&view.cell(row, at))
+    };
+    match proof {
+        Proof::None => action.after.is_some() && cells.iter().all(|at| was(&action.after, *at)),
+        Proof::Applied => {
+            let untouched = |at: &usize| was(&action.before, *at) && !was(&action.after, *at);
+            // A deleted row counts as untouched only as a whole: one that came back differs somewhere.
+            if action.after.is_none() {
+                !cells.iter().all(untouched)
+            } else {
+                !cells.iter().any(untouched)
+            }
+        }
+    }
 }

@@ -6,17 +6,17 @@
 use std::collections::BTreeSet;
 
 use lockstep_engine::{
-    dataset::{PerSide, SideName},
+    dataset::PerSide,
     key::Key,
 };
 
 use super::{
     Shell,
     columns::widened,
-    images,
+    images::{self, Proof},
     journal::confirmed,
     rest,
-    saved,
+    saved::{self, Saved},
     turn,
 };
 use crate::{
@@ -62,15 +62,13 @@ pub(crate) async fn recover_all(shell: &Shell) {
 
 async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
     let mut batches = shell.store.batches(&run.id).await?;
-    let mut unsure = 0;
-    let mut proven: PerSide<Vec<Action>> = PerSide::default();
+    let mut unconfirmed = BTreeSet::new();
     for batch in &mut batches {
         if batch.state == BatchState::Intended {
-            let (state, note) = settle_batch(shell, batch).await?;
-            unsure += u32::from(state == BatchState::Failed);
-            if state == BatchState::Applied {
-                proven.get_mut(batch.side).extend(batch.actions.iter().cloned());
-            }
+            let (state, note) = match settle_batch(shell, batch).await? {
+                Found::State(state, note) => (state, note),
+                Found::Look(proof) => look(shell, run, batch, proof, &mut unconfirmed).await?,
+            };
             shell.store.mark_batch(lease, &run.id, batch.seq, state, Some(note)).await?;
             batch.state = state;
         }
@@ -78,17 +76,15 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
     }
     let intended = shell.store.intended_base(&run.id).await?;
     let (columns, base) = rest::narrow(&run.columns, intended);
-    let unconfirmed = unlike(shell, run, &proven).await?;
     let outcome = Outcome {
         state: state_of(&batches),
         base: confirmed(base, &batches, &unconfirmed),
         columns,
         counts: run.counts.clone(),
         error: Some(format!(
-            "interrupted, and settled afterwards: {} of {} batches had been written{}",
+            "interrupted, and settled afterwards: {} of {} batches had been written",
             batches.iter().filter(|batch| batch.state == BatchState::Applied).count(),
             batches.len(),
-            if unsure > 0 { "; a file was written by someone else meanwhile" } else { "" }
         )),
         finished: shell.clock.now(),
     };
@@ -96,45 +92,73 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// Returns the keys that a dead run wrote and that are not as it wrote them.
-///
-/// Its process could not check any more where its values came to rest, so a fresh read does.
-async fn unlike(shell: &Shell, run: &Run, proven: &PerSide<Vec<Action>>) -> Result<BTreeSet<Key>> {
-    let mut keys = BTreeSet::new();
-    let Some(saved) = saved::load(shell, &run.dataset).await? else { return Ok(keys) };
-    let Some(schema) = &saved.schema else { return Ok(keys) };
-    let schema = rest::schema(&run.columns, schema, proven);
-    for side in SideName::BOTH {
-        let actions = proven.get(side);
-        if actions.is_empty() {
-            continue;
-        }
-        let source = saved.definition.source(side);
-        let role = Role::Both { side, typed: true };
-        let mut now = scan(&shell.google, &shell.files, source, role).await?;
-        let headers = images::headers(&saved, &schema, side);
-        now.snapshot = widened(&now.snapshot, headers.iter().flatten());
-        keys.extend(images::unlike(&images::view(&now, &schema, &headers, side)?, actions));
-    }
-    Ok(keys)
+/// What asking for a batch's marker found out.
+enum Found {
+    /// All there is to know.
+    State(BatchState, &'static str),
+    /// What is there now must be looked at, too.
+    Look(Proof),
 }
 
-async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<(BatchState, &'static str)> {
+async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     let place: Place = serde_json::from_value(batch.place.clone()).map_err(|error| {
         Error::internal("the journal holds a place that is none").with_source(error)
     })?;
-    match settle(&shell.google, &shell.files, shell.clock, &place).await {
-        Ok(Settled::Applied) => Ok((BatchState::Applied, "settled: its marker is there")),
-        Ok(Settled::Void) => Ok((BatchState::Void, "settled: it was not written and never will be")),
-        Ok(Settled::Changed) => {
-            Ok((BatchState::Failed, "settled: the file is neither as before nor as after"))
+    let settled = settle(&shell.google, &shell.files, shell.clock, &place).await;
+    Ok(match (settled, place) {
+        // Its process could not check any more where the values came to rest.
+        (Ok(Settled::Applied), Place::Sheet { .. }) => Found::Look(Proof::Applied),
+        (Ok(Settled::Applied), Place::File { .. }) => {
+            Found::State(BatchState::Applied, "settled: the file is what was written")
         }
+        (Ok(Settled::Void), _) => {
+            Found::State(BatchState::Void, "settled: it was not written and never will be")
+        }
+        // Somebody wrote the file since: only its rows can tell whether ours had been there before.
+        (Ok(Settled::Changed), _) => Found::Look(Proof::None),
         // A replica that is gone for good has nothing to lose any more.
-        Err(error) if error.kind() == Kind::NotFound => {
-            Ok((BatchState::Failed, "settled: the replica is not there any more"))
+        (Err(error), _) if error.kind() == Kind::NotFound => {
+            Found::State(BatchState::Failed, "settled: the replica is not there any more")
         }
-        Err(error) => Err(error),
-    }
+        (Err(error), _) => return Err(error),
+    })
+}
+
+/// Settles a batch by what is there now; adds the keys that this does not confirm.
+async fn look(
+    shell: &Shell,
+    run: &Run,
+    batch: &Batch,
+    proof: Proof,
+    unconfirmed: &mut BTreeSet<Key>,
+) -> Result<(BatchState, &'static str)> {
+    let side = batch.side;
+    let all = || batch.actions.iter().map(|action| action.key.clone()).collect::<BTreeSet<_>>();
+    let open = match saved::load(shell, &run.dataset).await? {
+        Some(Saved { schema: None, .. }) | None => all(),
+        Some(saved) => {
+            let mut images: PerSide<Vec<Action>> = PerSide::default();
+            images.get_mut(side).clone_from(&batch.actions);
+            let types = saved.schema.clone().unwrap_or_default();
+            let schema = rest::schema(&run.columns, &types, &images);
+            let role = Role::Both { side, typed: true };
+            let source = saved.definition.source(side);
+            let mut now = scan(&shell.google, &shell.files, source, role).await?;
+            let headers = images::headers(&saved, &schema, side);
+            now.snapshot = widened(&now.snapshot, headers.iter().flatten());
+            let view = images::view(&now, &schema, &headers, side)?;
+            images::unconfirmed(&view, &batch.actions, proof)
+        }
+    };
+    let state = match proof {
+        Proof::Applied => (BatchState::Applied, "settled: its marker is there"),
+        Proof::None if open.len() < batch.actions.len() => {
+            (BatchState::Applied, "settled: somebody wrote the file since, and its rows are there")
+        }
+        Proof::None => (BatchState::Failed, "settled: the file is neither as before nor as after"),
+    };
+    unconfirmed.extend(open);
+    Ok(state)
 }
 
 /// Returns how a run ended, by what came of its batches.

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod create;
+pub(crate) mod filter;
 pub(crate) mod grid;
 pub(crate) mod metadata;
 pub(crate) mod once;

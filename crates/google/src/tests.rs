@@ -2,6 +2,7 @@
 
 mod drive;
 mod failures;
+mod filter;
 mod once;
 mod storm;
 mod stub;

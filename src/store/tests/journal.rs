@@ -231,3 +231,38 @@ async fn what_agreed_already_is_learned_without_a_batch() {
     assert_eq!(store.finish(&lease, "r2", &failed).await.unwrap(), None);
     assert_eq!(store.base("d").await.unwrap().unwrap().columns, names(&["id", "n"]));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_dropped_is_done_or_not_begun() {
+    let (_folder, store) = fresh().await;
+    let lease = hold(&store, "d", "me", at(0)).await;
+    let (mut version, mut dropped) = (0u64, 0);
+    for round in 0..60u64 {
+        let id = format!("r{round}");
+        let n = i64::try_from(round).unwrap();
+        let moves = vec![put("a", (n > 0).then_some(n - 1), Some(n))];
+        let actions = vec![action("a", (n > 0).then_some(n - 1), Some(n))];
+        store.begin(&lease, &run(&id, "d"), &[batch(1, actions)], &moves).await.unwrap();
+        store.mark_batch(&lease, &id, 1, BatchState::Applied, None).await.unwrap();
+        let done = outcome(RunState::Applied, moves);
+        let closing = {
+            let (store, lease, id, done) = (store.clone(), lease.clone(), id.clone(), done.clone());
+            tokio::spawn(async move { store.finish(&lease, &id, &done).await })
+        };
+        tokio::time::sleep(std::time::Duration::from_micros(150 * round)).await;
+        closing.abort();
+        dropped += u64::from(closing.await.is_err());
+        // Another write of this process finds no transaction left behind.
+        store.save_dataset("d", &json!({ "round": round }), at(0)).await.unwrap();
+        let open = store.open_runs("d").await.unwrap().len() as u64;
+        let base = store.base("d").await.unwrap().map_or(0, |base| base.version);
+        let lines = store.audit(0, 999).await.unwrap().len() as u64;
+        assert_eq!((base + open, lines), (version + 1, base), "round {round}");
+        if open == 1 {
+            store.finish(&lease, &id, &done).await.unwrap();
+        }
+        version += 1;
+    }
+    assert!(dropped > 0, "no call was dropped in the middle");
+    assert!(matches!(store.verify_audit().await.unwrap(), AuditVerdict::Whole { lines: 60, .. }));
+}

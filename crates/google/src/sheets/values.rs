@@ -30,7 +30,7 @@ pub enum Render {
 }
 
 impl Render {
-    fn wire(self) -> &'static str {
+    pub(super) fn wire(self) -> &'static str {
         match self {
             Self::Unformatted => "UNFORMATTED_VALUE",
             Self::Formatted => "FORMATTED_VALUE",

@@ -9,13 +9,13 @@ use crate::{
 use lockstep_workspace::Workspace;
 
 /// A served workspace and a client of it.
-struct World {
-    google: Google,
+pub(super) struct World {
+    pub(super) google: Google,
     _workspace: Workspace,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let workspace = Workspace::in_memory().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -25,7 +25,7 @@ impl World {
     }
 
     /// A spreadsheet with the sheets `Data` (20 x 5, id 0 or chosen) and `It's #2?` (5 x 3).
-    async fn spreadsheet(&self) -> Spreadsheet {
+    pub(super) async fn spreadsheet(&self) -> Spreadsheet {
         let sheet = |title: &str, rows, columns, frozen_rows| NewSheet {
             title: title.into(),
             rows: Some(rows),

@@ -1,0 +1,5 @@
+//! The port against the embedded workspace over real HTTP, with somebody else at work in the same sheet.
+
+mod race;
+mod settle;
+mod world;
