@@ -62,17 +62,6 @@ impl Store {
         self.clear_log().await?;
         Ok(forgotten)
     }
-
-    /// Folds the write-ahead log into the file and empties it, so that nothing erased is left there.
-    async fn clear_log(&self) -> Result<()> {
-        let (busy, _, _): (i64, i64, i64) =
-            sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writes).await?;
-        if busy != 0 {
-            // A reader keeps it; the log is overwritten when it ends and the store is next written or closed.
-            tracing::warn!("the store's log is in use and could not be emptied at once");
-        }
-        Ok(())
-    }
 }
 
 async fn actions(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {

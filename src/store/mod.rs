@@ -1,15 +1,17 @@
 //! The store: everything Lockstep remembers, in one SQLite file that several processes may share.
 //!
-//! - [`datasets`]: definitions. [`base`]: what both sides last agreed on ([`segment`], [`fold`]: its form).
-//! - [`plans`]: content-addressed and expiring. [`lease`]: who may run a dataset.
-//! - [`journal`], [`batches`]: intent made durable before effects. [`runs`]: the one transaction that closes a run.
-//! - [`tombstones`], [`history`], [`audit`] ([`line`], [`verify`]): what was.
-//! - [`quota`]: calls of all processes. [`backup`], [`forget`] ([`erase`]), [`retain`]: care.
+//! - `datasets`: definitions. `base`, `advance`: what both sides last agreed on
+//!   (`segment`, `fold`: its form).
+//! - `plans`: content-addressed and expiring. `lease`: who may run a dataset.
+//! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
+//! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
+//! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
 //! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
 //! clock: every time is handed in, and kept in whole microseconds. The SQL is plain, so that PostgreSQL can follow;
-//! what only SQLite knows is here, in [`open`], [`fault`] and [`backup`].
+//! what only SQLite knows is here, and in `open`, `fault` and `backup`.
 
+mod advance;
 mod audit;
 mod backup;
 mod base;
@@ -94,5 +96,22 @@ impl Store {
     /// Starts a read transaction: all its statements see the store at one moment.
     async fn read(&self) -> Result<Transaction<'static, Db>> {
         Ok(self.reads.begin().await?)
+    }
+
+    /// Folds the write-ahead log into the file and empties it, so that nothing erased is left there.
+    async fn clear_log(&self) -> Result<()> {
+        let (busy, _, _): (i64, i64, i64) =
+            sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writes).await?;
+        if busy != 0 {
+            // A reader keeps it; the log is overwritten when it ends and the store is next written or closed.
+            tracing::warn!("the store's log is in use and could not be emptied at once");
+        }
+        Ok(())
+    }
+
+    /// Gives free pages back to the file system.
+    async fn shrink(&self) -> Result<()> {
+        sqlx::query("PRAGMA incremental_vacuum").fetch_all(&self.writes).await?;
+        Ok(())
     }
 }

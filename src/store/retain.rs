@@ -42,8 +42,7 @@ impl Store {
             .await?
             .rows_affected();
         tx.commit().await?;
-        // Gives the free pages back to the file system.
-        sqlx::query("PRAGMA incremental_vacuum").fetch_all(&self.writes).await?;
+        self.shrink().await?;
         Ok(Retained { runs, actions, bases, plans })
     }
 }

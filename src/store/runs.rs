@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lockstep_engine::reconcile::BaseChange;
 use serde_json::Value as Json;
 
-use super::base::{Advance, advance};
+use super::advance::{Advance, advance};
 use super::codec::{count, from_word, json, micros, parse, stored, time, word};
 use super::journal::{BatchState, RunKind, RunState, check_width};
 use super::lease::{self, Lease};

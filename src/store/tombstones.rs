@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use lockstep_engine::key::Key;
 use lockstep_engine::value::Row;
 
-use super::base::Advance;
+use super::advance::Advance;
 use super::codec::{bytes, json, key, key_digest, micros, parse, row, time};
 use super::{Conn, Store};
 use crate::error::Result;

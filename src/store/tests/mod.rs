@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod base;
+mod crash;
 mod fold;
 mod forget;
 mod history;

@@ -1,0 +1,76 @@
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::*;
+
+const PATH: &str = "LOCKSTEP_TEST_STORE";
+const START: &str = "LOCKSTEP_TEST_START";
+
+/// Runs over and over until it is killed; begins by closing what a killed one left open.
+#[tokio::test]
+#[ignore = "the child of the test below"]
+async fn child() {
+    let Some(path) = std::env::var_os(PATH).map(PathBuf::from) else { return };
+    let start: i64 = std::env::var(START).unwrap().parse().unwrap();
+    let store = Store::open(&path).await.unwrap();
+    let lease = hold(&store, "d", &format!("child {start}"), at(start)).await;
+    for open in store.open_runs("d").await.unwrap() {
+        store.mark_batch(&lease, &open.id, 1, BatchState::Applied, None).await.unwrap();
+        let moves = store.intended_base(&open.id).await.unwrap();
+        store.finish(&lease, &open.id, &outcome(RunState::Applied, moves)).await.unwrap();
+    }
+    std::fs::write(path.with_extension(format!("ready{start}")), "").unwrap();
+    loop {
+        let n = store.base("d").await.unwrap().map_or(0, |base| base.version as i64);
+        let work = ["a", "b"].map(|key| action(key, (n > 0).then_some(n - 1), Some(n)));
+        complete(&store, &lease, &run(&format!("r{n}"), "d"), work.into()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_killed_at_any_moment_leaves_whole_transactions() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("lockstep.db");
+    let mut reached = 0;
+    for kill in 0..12u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::tests::crash::child", "--ignored", "--nocapture"])
+            .env(PATH, &path)
+            .env(START, (kill * 1_000).to_string())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let ready = path.with_extension(format!("ready{}", kill * 1_000));
+        while !ready.exists() {
+            assert!(child.try_wait().unwrap().is_none(), "the child ended by itself");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20 + 13 * kill)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let store = Store::open(&path).await.unwrap();
+        let AuditVerdict::Whole { lines, .. } = store.verify_audit().await.unwrap() else {
+            panic!("the chain is broken")
+        };
+        let base = store.base("d").await.unwrap();
+        let version = base.as_ref().map_or(0, |base| base.version);
+        if let Some(base) = base {
+            let n = version as i64 - 1;
+            assert_eq!(base.rows, [row("a", n), row("b", n)]);
+        }
+        assert_eq!(lines, 2 * version);
+        let open = store.open_runs("d").await.unwrap();
+        assert!(open.len() <= 1);
+        if let Some(open) = open.first() {
+            assert_eq!(open.id, format!("r{version}"));
+            assert_eq!(store.batches(&open.id).await.unwrap()[0].actions.len(), 2);
+            assert_eq!(store.intended_base(&open.id).await.unwrap().len(), 2);
+        }
+        assert!(version >= reached, "what was stored is gone");
+        reached = version;
+        store.close().await;
+    }
+    assert!(reached > 0, "the children did nothing");
+}
