@@ -58,7 +58,8 @@ impl Work {
         }
     }
 
-    fn confirm(&mut self, change: Option<usize>) {
+    /// Takes a change for made.
+    pub(crate) fn confirm(&mut self, change: Option<usize>) {
         if let Some(change) = change {
             self.changes.retain(|position| *position != change);
         }

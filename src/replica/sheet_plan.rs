@@ -8,7 +8,8 @@ use lockstep_engine::{
     reconcile::{Change, ChangeKind},
 };
 use lockstep_google::{
-    CellFields, CellWrite, Dimension, Google, MAX_BATCH_BYTES, MAX_BATCH_REQUESTS, Request, Sheet,
+    CellFields, CellValue, CellWrite, Dimension, Google, MAX_BATCH_BYTES, MAX_BATCH_REQUESTS,
+    Request, Sheet,
 };
 use tokio::time::Instant;
 
@@ -19,7 +20,7 @@ use super::{
     sheet_check::{Todo, View, changed},
     sheet_layout::{Index, Layout},
     sheet_ops::{Append, Ops, Removal, SetRow},
-    sheet_picture::Picture,
+    sheet_picture::{Picture, Seen},
     sheet_table::SheetTable,
 };
 use crate::error::{Error, Result};
@@ -61,6 +62,8 @@ pub(crate) struct SheetPlan {
     pub(crate) index: Index,
     /// What the first batch does before everything else: old markers go, columns come.
     pub(crate) setup: Vec<Request>,
+    /// What the batch in hand does after everything else: tags go.
+    pub(crate) tail: Vec<Request>,
     /// Positions in [`Writes::changes`], by batch.
     pub(crate) batches: Vec<Vec<usize>>,
     /// What the tags of anchored rows say.
@@ -99,6 +102,7 @@ impl SheetPlan {
             layout,
             index,
             setup,
+            tail: Vec::new(),
             batches: Vec::new(),
             tags: None,
         };
@@ -106,6 +110,8 @@ impl SheetPlan {
         if plan.guard == Guard::Anchor {
             sheet_anchor::check_size(&todos).map_err(place)?;
             plan.tags = Some(sheet_anchor::tags(&plan.run, plan.side, now));
+            let old = sheet_anchor::sweep(google, id, now).await?;
+            plan.setup.splice(0..0, old);
         }
         let mut order: Vec<usize> = (0..todos.len()).collect();
         order.sort_by_key(|position| todos.get(*position).map(rank));
@@ -142,24 +148,35 @@ impl SheetPlan {
         self.seen = Instant::now();
     }
 
+    /// Takes over that the columns are there and old markers gone.
+    pub(crate) fn set_up(&mut self, writes: &Writes<'_>) {
+        if self.setup.is_empty() {
+            return;
+        }
+        self.setup.clear();
+        for name in writes.headers.iter().flatten() {
+            if let Some(column) = self.layout.column(name) {
+                let cell = Seen::seen(CellValue::Text(name.clone()));
+                self.picture.put(self.layout.header_row, column, cell);
+            }
+        }
+    }
+
     /// Returns the row after the last one with data.
     pub(crate) fn end_row(&self) -> u32 {
         self.picture.height().max(self.layout.first_row())
     }
 
-    /// Returns the id and the proof of a batch's marker, or of one of its repairs.
-    pub(crate) fn marker(&self, batch: usize, repair: Option<usize>) -> (i32, String) {
-        let batch = match repair {
-            None => batch.to_string(),
-            Some(round) => format!("{batch}r{round}"),
-        };
+    /// Returns the id and the proof of a batch's marker; repairs and tags of a batch have a part of their own.
+    pub(crate) fn marker(&self, batch: usize, part: &str) -> (i32, String) {
+        let batch = format!("{batch}{part}");
         let side = self.side.as_str();
         (marker::id(&[&self.run, side, &batch]), format!("{}.{side}.{batch}", self.run))
     }
 
     /// Returns what settling a batch needs.
     pub(crate) fn place(&self, batch: usize) -> Place {
-        let (marker_id, proof) = self.marker(batch, None);
+        let (marker_id, proof) = self.marker(batch, "");
         Place::Sheet {
             spreadsheet: self.spreadsheet.clone(),
             sheet: self.title.clone(),

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lockstep_google::{CellValue, Google, Kind as GoogleKind, Request, Retry};
+use lockstep_google::{Google, Kind as GoogleKind, Request, Retry};
 
 use super::{
-    apply::{Sent, Writes},
-    marker,
+    apply::{Guard, Sent, Writes},
+    marker, sheet_anchor,
     sheet_layout::Layout,
     sheet_ops::Ops,
     sheet_picture::{Picture, Seen},
@@ -36,20 +36,24 @@ pub(crate) async fn send(
         sheet_recheck::recheck(google, plan, batch, writes).await?;
     }
     let mut work = Work::new(plan.batches.get(batch).cloned().unwrap_or_default());
+    if plan.guard == Guard::Anchor {
+        sheet_anchor::write(google, now, plan, batch, writes, &mut work).await?;
+    }
     let mut applied = false;
     let mut repairs = 0;
     for _ in 0..ROUNDS {
         let ops = work.ops(&plan.view(writes));
-        if ops.is_empty() {
+        if ops.is_empty() && plan.tail.is_empty() {
             return Ok(work.finish());
         }
-        let part = applied.then_some(repairs);
+        let part = if applied { format!("r{repairs}") } else { String::new() };
         repairs += usize::from(applied);
         let round = Round { google, now, batch, part };
         match round.send(plan, writes, &ops).await {
             Ok(evidence) => {
                 applied = true;
-                plan.setup.clear();
+                plan.set_up(writes);
+                plan.tail.clear();
                 let view = plan.view(writes);
                 let names = columns(&view, &ops);
                 let proven = evidence
@@ -57,22 +61,18 @@ pub(crate) async fn send(
                     .is_some_and(|seen| proves(&view, &ops, &names, seen, plan.end_row()));
                 if proven {
                     work.landed(&ops);
-                    for (column, name) in names {
-                        let cell = Seen::seen(CellValue::Text(name));
-                        plan.picture.put(plan.layout.header_row, column, cell);
-                    }
                     apply(&mut plan.picture, &ops);
                     if work.is_done() {
                         return Ok(work.finish());
                     }
                     // What is left is not of this look any more: rows have other places now.
                     let (picture, layout) =
-                        look(google, plan, writes).await.map_err(|e| work.open(e))?;
+                        look(google, plan, writes).await.map_err(|e| unproven(&work, e))?;
                     plan.see(picture, layout, writes);
                     continue;
                 }
                 let (picture, layout) =
-                    look(google, plan, writes).await.map_err(|e| work.open(e))?;
+                    look(google, plan, writes).await.map_err(|e| unproven(&work, e))?;
                 let index = layout.index(writes, &picture);
                 let after = super::sheet_check::View {
                     writes,
@@ -89,6 +89,7 @@ pub(crate) async fn send(
                 plan.see(picture, layout, writes);
             }
             Err(error) if refused(&error) && plan.setup.is_empty() => {
+                plan.tail.retain(|request| matches!(request, Request::DeleteMetadata(_)));
                 // Nothing was applied. If rows are elsewhere by now, that is why: another try has them right.
                 let (picture, layout) =
                     look(google, plan, writes).await.map_err(|e| work.open(e))?;
@@ -104,6 +105,17 @@ pub(crate) async fn send(
         Error::new(Kind::Changed, "rows kept moving while they were written")
             .next("wait until nobody sorts or inserts rows, then call syncDataset again"),
     ))
+}
+
+/// Returns the error of a batch that was written, but of which it is not known that it hit the right rows.
+fn unproven(work: &Work, error: Error) -> Error {
+    let error = Error::new(
+        Kind::Ambiguous,
+        format!("the batch was written while rows were moved, and what it hit could not be looked at: {error}"),
+    )
+    .next("look at the rows of this batch, then call syncDataset again")
+    .with_source(error);
+    work.open(error)
 }
 
 /// Returns whether the service refused a batch as such, so that nothing of it was applied.
@@ -135,7 +147,7 @@ struct Round<'a> {
     google: &'a Google,
     now: Timestamp,
     batch: usize,
-    part: Option<usize>,
+    part: String,
 }
 
 impl Round<'_> {
@@ -147,9 +159,10 @@ impl Round<'_> {
     ) -> lockstep_google::Result<Option<Evidence>> {
         let view = plan.view(writes);
         let mut requests: Vec<Request> = plan.setup.clone();
+        requests.extend(plan.tail.iter().cloned());
         requests.extend(ops.requests(plan.sheet, plan.end_row()));
         let read_back = ranges(&view, ops, &columns(&view, ops), &plan.title, plan.end_row());
-        let (id, proof) = plan.marker(self.batch, self.part);
+        let (id, proof) = plan.marker(self.batch, &self.part);
         let marker = marker::new(id, self.now, marker::KEEP_RUN, &proof);
         let spreadsheet = &plan.spreadsheet;
         let reply =

@@ -1,7 +1,7 @@
 //! Settling a batch of a run that died: was it applied, or will it never be?
 
 use jiff::Timestamp;
-use lockstep_google::{Google, Kind, MetadataPlace, MetadataQuery, Request, Retry};
+use lockstep_google::{Google, Kind, MetadataPlace, Request, Retry};
 
 use super::{
     apply::Settled,
@@ -48,13 +48,7 @@ pub(crate) async fn settle(
             place: MetadataPlace::Spreadsheet,
         }];
         // Without its tags, a late write of an anchored batch finds no row.
-        requests.extend(tags.map(|value| {
-            Request::DeleteMetadata(MetadataQuery {
-                key: Some(sheet_anchor::KEY.into()),
-                value: Some(value.to_owned()),
-                ..MetadataQuery::default()
-            })
-        }));
+        requests.extend(tags.map(sheet_anchor::untag));
         match google.batch_update(spreadsheet, &requests, &[]).await {
             Ok(_) => return Ok(Settled::Void),
             // Either it is there by now, which the next look tells, or the answer was lost.

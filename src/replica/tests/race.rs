@@ -36,14 +36,14 @@ fn on(world: &World, requests: &[Json]) -> Json {
         .unwrap()
 }
 
-/// Updates k2 and k5, deletes k7 and adds `new`, while `edits` happen right before the write.
-async fn race(world: &World, guard: Guard, edits: &[Json]) -> Sent {
+/// Updates k2 and k5, deletes k7 and adds `new`, while `edits` happen right before the `nth` write.
+async fn race(world: &World, guard: Guard, nth: u64, edits: &[Json]) -> Sent {
     let mut draft = world.draft().await;
     draft.update(world, "k2", &[(1, "k2.name2"), (3, "222")]);
     draft.update(world, "k5", &[(2, "k5.note2")]);
     draft.delete(world, "k7");
     draft.insert("new");
-    world.run(&draft, guard, &[(0, on(world, edits))]).await
+    world.run(&draft, guard, &[(nth, on(world, edits))]).await
 }
 
 /// All rows that should be there, and each with its own values.
@@ -72,7 +72,7 @@ async fn assert_done(world: &World, sent: &Sent, gone: &[&str]) {
 async fn an_undisturbed_batch_is_one_write_and_no_repair() {
     let world = World::new(10).await;
     let before = world.google.calls().writes;
-    let sent = race(&world, Guard::ReadBack, &[]).await;
+    let sent = race(&world, Guard::ReadBack, 0, &[]).await;
     assert_eq!(sent, Sent::default());
     assert_eq!(world.google.calls().writes - before, 1);
     assert_done(&world, &sent, &[]).await;
@@ -106,15 +106,21 @@ async fn rows_that_move_in_any_way_end_with_their_own_values() {
         ),
         ("a row appended", vec![put(11, 0, "other"), put(11, 1, "other.name")]),
     ] {
-        let world = World::new(10).await;
-        let sent = race(&world, Guard::ReadBack, &edits).await;
-        println!("{name}: {:#?}", sent.repaired);
-        world.assert_own().await;
-        if name == "a row appended" {
-            assert_eq!(world.row("other").await[1], "other.name");
-            continue;
+        // The three writes of an anchored batch: tags, values, and all else with the marker.
+        for (guard, nth) in
+            [(Guard::ReadBack, 0), (Guard::Anchor, 0), (Guard::Anchor, 1), (Guard::Anchor, 2)]
+        {
+            let world = World::new(10).await;
+            let sent = race(&world, guard, nth, &edits).await;
+            println!("{name}, {guard:?}, before write {nth}: {:#?}", sent.repaired);
+            world.assert_own().await;
+            world.assert_untagged().await;
+            if name == "a row appended" {
+                assert_eq!(world.row("other").await[1], "other.name");
+                continue;
+            }
+            assert_done(&world, &sent, &[]).await;
         }
-        assert_done(&world, &sent, &[]).await;
     }
 }
 
@@ -122,7 +128,7 @@ async fn rows_that_move_in_any_way_end_with_their_own_values() {
 async fn rows_deleted_meanwhile_stay_deleted_and_their_changes_are_not_confirmed() {
     let world = World::new(10).await;
     // Row 3 is k2: its change cannot be made any more, and everything below has moved up.
-    let sent = race(&world, Guard::ReadBack, &[delete_row(3)]).await;
+    let sent = race(&world, Guard::ReadBack, 0, &[delete_row(3)]).await;
     let given_up: Vec<usize> = sent.unconfirmed.iter().map(|given_up| given_up.change).collect();
     assert_eq!(given_up, [0], "{sent:#?}");
     let rows = world.assert_own().await;
@@ -240,4 +246,57 @@ async fn a_lost_answer_and_moved_rows_together_are_mended_too() {
     assert_eq!(keys.iter().filter(|key| *key == "new").count(), 1);
     assert!(!keys.contains(&"k7".into()), "{keys:?}");
     assert_eq!(keys.len(), 10, "{keys:?}");
+}
+
+#[tokio::test]
+async fn anchored_values_never_touch_another_row_nor_lose_an_edit() {
+    for (name, edits) in [
+        ("sorted", vec![sort(0, true), put(1, 2, "k9.theirs")]),
+        ("a row inserted", vec![insert_row(1), put(2, 2, "k0.theirs")]),
+        ("a row deleted", vec![delete_row(1), put(9, 2, "k9.theirs")]),
+        ("a row that changes, deleted", vec![delete_row(3), put(9, 2, "k9.theirs")]),
+        ("edited where we write", vec![put(3, 1, "k2.theirs"), put(10, 2, "k9.theirs")]),
+    ] {
+        for nth in 0..3 {
+            let world = World::new(10).await;
+            let mut draft = world.draft().await;
+            draft.update(&world, "k2", &[(1, "k2.second")]);
+            draft.update(&world, "k5", &[(1, ""), (3, "55")]);
+            let sent = world.run(&draft, Guard::Anchor, &[(nth, on(&world, &edits))]).await;
+            assert_eq!(sent.repaired, [], "{name}, before write {nth}");
+            let rows = world.assert_own().await;
+            let theirs = rows.iter().filter(|row| row[2].ends_with(".theirs")).count();
+            assert_eq!(theirs, 1, "{name}, before write {nth}: {rows:?}");
+            assert_eq!(world.row("k5").await[1..], ["", "k5.note", "55"], "{name}, {nth}");
+            world.assert_untagged().await;
+            let given_up = sent.unconfirmed.iter().any(|given_up| given_up.change == 0);
+            match (name, nth) {
+                // Tags cannot tell an edit that comes between the last look and the write.
+                ("edited where we write", 0) => {
+                    assert!(given_up, "{sent:?}");
+                    assert_eq!(world.row("k2").await[1], "k2.theirs");
+                }
+                ("edited where we write", 1) => assert_eq!(world.row("k2").await[1], "k2.second"),
+                ("edited where we write", _) => assert_eq!(world.row("k2").await[1], "k2.theirs"),
+                ("a row that changes, deleted", 0 | 1) => assert!(given_up, "{sent:?}"),
+                ("a row that changes, deleted", _) => {}
+                _ => assert_eq!(world.row("k2").await[1], "k2.second"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_more_rows_are_anchored_than_there_is_room_for() {
+    let world = World::new(501).await;
+    let mut draft = world.draft().await;
+    for n in 0..501 {
+        draft.update(&world, &format!("k{n}"), &[(3, "-1")]);
+    }
+    let error = world.prepare(&draft, "run", Guard::Anchor).await.unwrap_err().to_string();
+    assert!(error.starts_with("tooLarge") && error.contains("501"), "{error}");
+    draft.changes.pop();
+    assert_eq!(world.run(&draft, Guard::Anchor, &[]).await, Sent::default());
+    assert!(world.rows().await[..500].iter().all(|row| row[3] == "-1"));
+    world.assert_untagged().await;
 }

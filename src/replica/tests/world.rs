@@ -8,7 +8,9 @@ use lockstep_engine::{
     snapshot::Mapping,
     value::{Row, Value},
 };
-use lockstep_google::{CellFields, CellWrite, Config, Google, NewSheet, NewSpreadsheet, Request};
+use lockstep_google::{
+    CellFields, CellWrite, Config, Google, MetadataQuery, NewSheet, NewSpreadsheet, Request,
+};
 use lockstep_workspace::Workspace;
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -164,6 +166,13 @@ impl World {
         }
         self.faults(json!([])).await;
         all
+    }
+
+    /// Panics if a row still carries a tag.
+    pub(super) async fn assert_untagged(&self) {
+        let query = MetadataQuery { key: Some("ls".into()), ..MetadataQuery::default() };
+        let tags = self.google.search_metadata(&self.id, &query).await.unwrap();
+        assert_eq!(tags, []);
     }
 
     pub(super) async fn picture(&self) -> Picture {
