@@ -5,6 +5,7 @@
 
 mod architecture;
 mod bad_input;
+mod care;
 mod clients;
 mod contracts;
 mod crash;

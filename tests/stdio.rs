@@ -31,7 +31,9 @@ const TOOLS: [&str; 7] = [
     "describeSpreadsheet",
     "findFiles",
     "readSheet",
+    "rollbackSync",
     "syncDataset",
+    "syncHistory",
     "updateCells",
 ];
 

@@ -39,7 +39,7 @@ dataset and key the life of one record over all runs.";
     type Output = History;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(true).open_world(false)
+        ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false)
     }
 
     async fn call(context: &Context, args: Args) -> Result<History> {
