@@ -25,7 +25,7 @@ fn tool_names(answer: &Value) -> Vec<&str> {
     tools.iter().filter_map(|tool| tool["name"].as_str()).collect()
 }
 
-const TOOLS: [&str; 7] = [
+const TOOLS: [&str; 9] = [
     "appendRows",
     "createFile",
     "describeSpreadsheet",

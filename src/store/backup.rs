@@ -45,7 +45,7 @@ async fn replace(from: &Path, to: &Path, force: bool) -> Result<()> {
     let exists = to.exists();
     if exists && !force {
         return Err(Error::invalid("there is a file already; nothing was changed")
-            .next("name another file, or force the restore to lose what is in this one"));
+            .next("name another file, or use --force to lose what is in this one"));
     }
     if !from.is_file() {
         return Err(Error::not_found("there is no backup file of that name"));

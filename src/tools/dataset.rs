@@ -109,6 +109,10 @@ impl From<DirectionArg> for Direction {
     }
 }
 
+/// An object that the engine reads, and says what is wrong with it.
+#[derive(JsonSchema)]
+struct AnyObject {}
+
 /// How disputes are decided. Without it both sides keep theirs and the conflict is reported.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -131,7 +135,7 @@ pub(crate) struct PolicyArg {
     /// Of sources by name; left and right are the sides.
     priorities: BTreeMap<String, i64>,
     /// For ruleBased: [{type, fields, when, action, …}].
-    #[schemars(with = "Vec<BTreeMap<String, Value>>")]
+    #[schemars(with = "Vec<AnyObject>")]
     rules: Vec<Rule>,
 }
 
