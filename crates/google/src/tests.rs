@@ -3,6 +3,7 @@
 mod drive;
 mod failures;
 mod once;
+mod quota;
 mod storm;
 mod stub;
 mod traps;
