@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use google_drive3::DriveHub;
 use google_sheets4::Sheets;
@@ -10,10 +11,11 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 use tokio::sync::watch;
 
-use crate::calls::{Calls, Scope, Wait};
+use crate::calls::{Calls, Priority, Scope};
 use crate::config::{Auth, Backoff, Config, Timeouts};
 use crate::connect::{self, Connector};
 use crate::quota::Gates;
+use crate::wait::Wait;
 use crate::{Error, Kind, Result, Retry};
 
 /// The scopes of every call, always the same ones: the generated crates would ask for full
@@ -41,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) gates: Gates,
     pub(crate) timeouts: Timeouts,
     pub(crate) backoff: Backoff,
+    /// How long a window of the service is.
+    pub(crate) window: Duration,
 }
 
 impl Google {
@@ -68,8 +72,22 @@ impl Google {
 
     /// Returns a handle with counters of its own, e.g. for one run; connections and quota stay
     /// shared, and its calls count here too.
+    ///
+    /// Where calls wait for quota, the scopes take turns.
     pub fn scoped(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), scope: Scope::new(Some(Arc::clone(&self.scope))) }
+        self.within(self.scope.priority())
+    }
+
+    /// Returns a handle like [`scoped`](Self::scoped) for work that nobody waits for: calls of
+    /// other handles overtake its calls, but never all of them. While it waits it gets at least
+    /// every tenth place.
+    pub fn background(&self) -> Self {
+        self.within(Priority::Background)
+    }
+
+    fn within(&self, priority: Priority) -> Self {
+        let scope = Scope::new(priority, Some(Arc::clone(&self.scope)));
+        Self { shared: Arc::clone(&self.shared), scope }
     }
 
     /// Returns the calls made through this handle, its clones and the handles scoped from it.
@@ -77,9 +95,18 @@ impl Google {
         self.scope.calls()
     }
 
-    /// Returns a channel that tells when a call of this handle is held back, and when it goes on.
+    /// Returns a channel that tells what calls of this handle are held back for, and when none is
+    /// any more; of several waits the longest. It stays open as long as the handle.
     pub fn waiting(&self) -> watch::Receiver<Option<Wait>> {
         self.scope.waiting()
+    }
+
+    /// Returns why calls are not counted together with those of other processes although they
+    /// should be: what the ledger of [`Quota::shared`](crate::Quota::shared) last failed with.
+    ///
+    /// Until it answers again this process counts its own calls alone, under half of the limit.
+    pub fn ledger_failure(&self) -> Option<String> {
+        self.shared.gates.book.as_ref()?.failure()
     }
 }
 
@@ -141,11 +168,12 @@ impl Build {
                 sheets_base: sheets.root,
                 drive_base,
                 user_agent,
-                gates: Gates::new(self.quota, sheets.loopback),
+                gates: Gates::new(&self.quota, sheets.loopback),
+                window: self.quota.window,
                 timeouts: self.timeouts,
                 backoff: self.backoff,
             }),
-            scope: Scope::new(None),
+            scope: Scope::new(Priority::Interactive, None),
         })
     }
 }

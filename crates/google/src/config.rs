@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::quota::ledger::SharedQuota;
+
 /// Tells a client where the two services are, who it is, and how patient it is.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -17,7 +19,7 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How often and how soon a call is tried again.
     pub backoff: Backoff,
-    /// How many calls a minute are let through.
+    /// How many calls are let through.
     pub quota: Quota,
     /// The `User-Agent` header; visible ASCII.
     pub user_agent: String,
@@ -32,7 +34,7 @@ impl Config {
             auth,
             timeouts: Timeouts::default(),
             backoff: Backoff::default(),
-            quota: Quota::Auto,
+            quota: Quota::default(),
             user_agent: concat!("lockstep/", env!("CARGO_PKG_VERSION")).into(),
         }
     }
@@ -107,10 +109,7 @@ pub struct Backoff {
     pub base: Duration,
     /// Upper bound of every delay.
     pub cap: Duration,
-    /// The quota window of the service: after a 429 without `Retry-After` the next try waits for
-    /// the next multiple of it on the wall clock.
-    pub window: Duration,
-    /// No further try begins this long after the first one.
+    /// No further try begins this long after the first one was sent.
     pub give_up: Duration,
 }
 
@@ -120,24 +119,43 @@ impl Default for Backoff {
             attempts: 6,
             base: Duration::from_millis(500),
             cap: Duration::from_secs(32),
-            window: Duration::from_secs(60),
             give_up: Duration::from_secs(300),
         }
     }
 }
 
-/// Bounds the calls a minute, for reads and writes of Sheets apart.
+/// Bounds the calls of one user in a window of time.
+#[derive(Debug, Clone)]
+pub struct Quota {
+    /// How many calls a window.
+    pub limits: Limits,
+    /// How long a window of the service is. After a 429 without `Retry-After` nothing is sent
+    /// before the next multiple of it on the wall clock.
+    pub window: Duration,
+    /// Where the calls of all processes are counted together; without it this process counts its
+    /// own alone.
+    pub shared: Option<SharedQuota>,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { limits: Limits::Auto, window: Duration::from_secs(60), shared: None }
+    }
+}
+
+/// Says how many calls a window are let through, for reads and writes of Sheets apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quota {
-    /// Google's limits of a user (60 reads and 60 writes a minute), none for loopback addresses.
+pub enum Limits {
+    /// Google's limits of a user (60 reads and 60 writes); none for loopback addresses, whose
+    /// calls are not counted in [`Quota::shared`] either.
     Auto,
     /// No limit of our own; a 429 still pauses the calls.
     Unlimited,
-    /// At most so many reads and writes in any minute.
-    PerMinute {
-        /// Reads a minute.
+    /// At most so many reads and writes in any window.
+    PerWindow {
+        /// Reads in a window, at least 1.
         reads: u32,
-        /// Writes a minute.
+        /// Writes in a window, at least 1.
         writes: u32,
     },
 }

@@ -36,6 +36,7 @@ mod quota;
 mod request;
 mod retry;
 mod sheets;
+mod wait;
 
 #[cfg(test)]
 mod tests;
@@ -43,11 +44,12 @@ mod tests;
 pub use calls::{Calls, Wait, WaitReason};
 pub use cell::{CellValue, CellWrite, Input, MAX_CELL_CHARACTERS, NumberFormat, NumberKind};
 pub use client::Google;
-pub use config::{Auth, Backoff, Config, Quota, Secret, Timeouts};
+pub use config::{Auth, Backoff, Config, Limits, Quota, Secret, Timeouts};
 pub use drive::file::{File, FileKind};
 pub use drive::find::{FilePage, FileQuery};
 pub use error::{Error, Kind, Retry};
 pub use id::parse_id;
+pub use quota::ledger::{Ledger, LedgerError, LedgerFuture, SharedQuota};
 pub use request::{
     CellFields, Dimension, GridRange, MAX_BATCH_BYTES, MAX_BATCH_REQUESTS, MetadataPlace,
     MetadataQuery, NewSheet, Request, SheetChange, SortKey,
@@ -60,6 +62,7 @@ pub use sheets::metadata::Metadata;
 pub use sheets::once::Marker;
 pub use sheets::spreadsheet::{NamedRange, Sheet, Spreadsheet};
 pub use sheets::values::{Render, ValueRange};
+pub use wait::Allowance;
 
 /// The result of every call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,5 +1,6 @@
 //! The way of every call: gate, time-out, classification, another try.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use google_sheets4::common;
@@ -78,7 +79,7 @@ impl Google {
         let limit = self.time_limit(&call);
         let mut tries = Tries { made: 0, since: Instant::now() };
         loop {
-            self.gate(&call).pass(&self.scope).await;
+            self.gate(&call).pass(&self.scope, tries.made > 0).await;
             if tries.made == 0 {
                 tries.since = Instant::now();
             }
@@ -101,9 +102,9 @@ impl Google {
         let backoff = &self.shared.backoff;
         tracing::debug!(operation = call.operation, tries = tries.made, kind = ?error.kind, "call failed");
         if error.kind == Kind::Quota && error.retry == Retry::Temporary {
-            let pause = error.retry_after.unwrap_or_else(|| until_next(backoff.window));
+            let pause = error.retry_after.unwrap_or_else(|| until_next(self.shared.window));
             error.retry_after = Some(pause);
-            self.gate(call).close_for(pause.min(LONGEST_WAIT));
+            self.gate(call).close_for(pause.min(LONGEST_WAIT)).await;
         }
         let too_long = error.retry_after.is_some_and(|wait| wait > LONGEST_WAIT);
         let enough = tries.made >= backoff.attempts || tries.since.elapsed() >= backoff.give_up;
@@ -118,7 +119,7 @@ impl Google {
         Ok(())
     }
 
-    fn gate(&self, call: &Call) -> &Gate {
+    fn gate(&self, call: &Call) -> &Arc<Gate> {
         let gates = &self.shared.gates;
         match (call.service, call.writes()) {
             (Service::Sheets, false) => &gates.sheets_read,

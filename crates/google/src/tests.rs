@@ -4,6 +4,7 @@ mod drive;
 mod failures;
 mod filter;
 mod once;
+mod quota;
 mod storm;
 mod stub;
 mod traps;

@@ -113,9 +113,9 @@ impl Stub {
                 attempts: 3,
                 base: Duration::from_millis(1),
                 cap: Duration::from_millis(4),
-                window: Duration::from_millis(20),
                 ..Backoff::default()
             },
+            quota: Quota { window: Duration::from_millis(20), ..Quota::default() },
             ..Config::local(&self.url)
         }
     }
@@ -127,7 +127,7 @@ impl Stub {
             drive_url: config.drive_url,
             timeouts: config.timeouts,
             backoff: config.backoff,
-            quota: Quota::Auto,
+            quota: config.quota,
             user_agent: config.user_agent,
         }
     }
