@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lockstep_google::{Backoff, Google};
+use lockstep_google::{Backoff, Google, SharedQuota};
 use lockstep_workspace::Workspace;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -16,7 +16,7 @@ use crate::{
     config::{Backend, Config, data_dir},
     error::{Error, Result},
     progress::Progress,
-    replica::files::Files,
+    replica::{files::Files, ledger::StoreLedger},
     store::Store,
     sync::{definition::Definition, holder::Holder},
     tools::{Context, sync_dataset},
@@ -36,6 +36,8 @@ impl App {
     /// Settings that cannot be carried out.
     pub async fn start(config: &Config) -> Result<Self> {
         let files = Files::open(&config.files.root, config.files.writable)?;
+        let path = store_path(config)?;
+        let store = Store::open(&path).await?;
         let (google, workspace) = match config.backend {
             Backend::Local => {
                 let (url, handle) = match &config.workspace.url {
@@ -50,10 +52,8 @@ impl App {
                 let local = lockstep_google::Config { backoff, ..lockstep_google::Config::local(&url) };
                 (google(local)?, handle)
             }
-            Backend::Google => (google(real(config)?)?, None),
+            Backend::Google => (google(real(config, &store)?)?, None),
         };
-        let path = store_path(config)?;
-        let store = Store::open(&path).await?;
         let holder = Holder::announce(&path.with_extension("processes"))?;
         let context = Context {
             google,
@@ -79,7 +79,7 @@ impl App {
         if let Some((stop, task)) = self.workspace {
             let _ = stop.send(());
             // Idle keep-alive connections of our own client must not hold the exit up.
-            let _ = tokio::time::timeout(std::time::Duration::from_millis(500), task).await;
+            let _ = tokio::time::timeout(Duration::from_millis(500), task).await;
         }
     }
 }
@@ -116,7 +116,7 @@ fn google(config: lockstep_google::Config) -> Result<Google> {
     Google::new(config).map_err(Error::from)
 }
 
-fn real(config: &Config) -> Result<lockstep_google::Config> {
+fn real(config: &Config, store: &Store) -> Result<lockstep_google::Config> {
     let variable = config.google.token_env.as_deref().unwrap_or("LOCKSTEP_GOOGLE_TOKEN");
     let token = std::env::var(variable).map_err(|_| {
         Error::new(
@@ -127,9 +127,13 @@ fn real(config: &Config) -> Result<lockstep_google::Config> {
         )
         .next("set it, or use the embedded workspace (backend = \"local\")")
     })?;
+    // The same token is the same user: a part of its hash names the quota, and tells nobody the token.
+    let account = blake3::hash(token.as_bytes()).to_hex().chars().take(16).collect();
+    let ledger = Arc::new(StoreLedger { store: store.clone(), clock: Clock::System });
     let mut real = lockstep_google::Config::google(lockstep_google::Auth::Token(
         lockstep_google::Secret::new(token),
     ));
+    real.quota.shared = Some(SharedQuota { ledger, account });
     if let Some(url) = &config.google.sheets_url {
         real.sheets_url.clone_from(url);
     }

@@ -86,7 +86,7 @@ async fn the_first_sync_writes_typed_rows_in_order_and_the_second_nothing() {
     let again = fleet.sync(json!({"mode": "apply"})).await;
     assert_eq!(again["state"], "inStep", "{again:#}");
     assert_eq!(again["counts"]["unchanged"], 3);
-    assert_eq!(again["calls"], json!({"reads": 1, "writes": 0, "retries": 0}));
+    assert_eq!(again["calls"], json!({"reads": 1, "writes": 0, "retries": 0, "waitedSeconds": 0}));
 }
 
 #[tokio::test]

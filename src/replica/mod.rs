@@ -10,6 +10,7 @@ pub(crate) mod apply;
 mod file_apply;
 pub mod files;
 pub(crate) mod header;
+pub mod ledger;
 pub(crate) mod marker;
 pub(crate) mod scan;
 pub(crate) mod sheet;

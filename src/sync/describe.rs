@@ -103,7 +103,12 @@ pub(crate) fn report(
                 reason: reason.to_string().split_once(": ").map_or("", |(_, why)| why).to_owned(),
             })
             .collect(),
-        calls: CallsOut { reads: calls.reads, writes: calls.writes, retries: calls.retries },
+        calls: CallsOut {
+            reads: calls.reads,
+            writes: calls.writes,
+            retries: calls.retries,
+            waited_seconds: calls.waited.as_secs(),
+        },
     }
 }
 

@@ -123,6 +123,8 @@ pub(crate) struct CallsOut {
     pub(crate) writes: u64,
     /// Of these, sent again after a failure.
     pub(crate) retries: u64,
+    /// Waited for quota and between tries; calls that waited together add up.
+    pub(crate) waited_seconds: u64,
 }
 
 /// The outcome of a plan or an apply.

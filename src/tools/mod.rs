@@ -106,7 +106,10 @@ impl Registered {
     /// # Errors
     /// What the tool reports, with the tool's name as context.
     pub async fn call(&self, context: &Context, arguments: JsonObject) -> Result<Value> {
-        (self.run)(context, arguments).await.map_err(|error| error.context(self.name))
+        let waiting = context.google.waiting();
+        let waits = || waiting.borrow().as_ref().map(ToString::to_string);
+        let work = (self.run)(context, arguments);
+        context.progress.during(work, waits).await.map_err(|error| error.context(self.name))
     }
 }
 
