@@ -70,6 +70,11 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// Returns whether another process holds what a statement needs.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(5)
+}
+
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let code: Cow<'_, str> = error.as_database_error()?.code()?;
     code.parse::<i32>().ok().map(|code| code & 0xff)

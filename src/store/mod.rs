@@ -67,6 +67,9 @@ type Conn = SqliteConnection;
 /// How many rows one INSERT statement carries; with 16 columns well below SQLite's bound of 32,766 parameters.
 const ROWS_PER_INSERT: usize = 500;
 
+/// How many busy time-outs a write waits for another process to end its own.
+const WRITE_ATTEMPTS: u32 = 6;
+
 /// An open store; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -89,7 +92,15 @@ impl Store {
     }
 
     /// Starts a write transaction: nobody else writes until it ends.
+    ///
+    /// Closing a run of a million rows can keep other processes waiting for longer than one busy time-out.
     async fn write(&self) -> Result<Transaction<'static, Db>> {
+        for _ in 1..WRITE_ATTEMPTS {
+            match self.writes.begin_with("BEGIN IMMEDIATE").await {
+                Err(error) if fault::is_busy(&error) => {}
+                begun => return Ok(begun?),
+            }
+        }
         Ok(self.writes.begin_with("BEGIN IMMEDIATE").await?)
     }
 

@@ -1,5 +1,7 @@
 //! Proves that no line of the audit was changed, added or taken out.
 
+use std::sync::LazyLock;
+
 use super::audit::{self, LineRow};
 use super::codec::{count, damaged};
 use super::{Conn, Store};
@@ -7,6 +9,14 @@ use crate::error::{Error, Result};
 
 /// Stands before the first line.
 pub(super) const START: [u8; 32] = [0; 32];
+
+/// Starts the hash of a line; its key keeps it apart from every other use of BLAKE3.
+static LINE: LazyLock<blake3::Hasher> =
+    LazyLock::new(|| blake3::Hasher::new_derive_key("lockstep 2026 audit line"));
+
+/// Starts the digest of what a line is about.
+static CONTENT: LazyLock<blake3::Hasher> =
+    LazyLock::new(|| blake3::Hasher::new_derive_key("lockstep 2026 audit content"));
 
 /// How many lines are read at a time.
 const PAGE: u32 = 2_000;
@@ -52,7 +62,7 @@ pub(super) struct Chained {
 impl Chained {
     /// Returns the line's hash, given the hash of the line before.
     pub(super) fn hash(&self, before: &[u8]) -> Vec<u8> {
-        let mut hasher = blake3::Hasher::new_derive_key("lockstep 2026 audit line");
+        let mut hasher = LINE.clone();
         let mut field = |field: Option<&[u8]>| {
             hasher.update(&[u8::from(field.is_some())]);
             let field = field.unwrap_or_default();
@@ -76,7 +86,7 @@ impl Chained {
 
 /// Returns a digest that nobody can guess the content from without the salt.
 pub(super) fn salted(salt: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let mut hasher = blake3::Hasher::new_derive_key("lockstep 2026 audit content");
+    let mut hasher = CONTENT.clone();
     for part in [salt].iter().chain(parts) {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
