@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     progress::Progress,
 };
 
@@ -265,58 +265,4 @@ pub(crate) async fn settle(
             file_apply::settle(files, path, before.as_deref(), after)
         }
     }
-}
-
-/// Applies writes to a replica; returns when the service or the disk has confirmed all of them.
-///
-/// # Errors
-/// A replica that changed since it was read, a refusal, or a failure half-way; says what was written.
-pub(crate) async fn apply(
-    google: &Google,
-    files: &Files,
-    clock: Clock,
-    progress: &Progress,
-    target: &Target,
-    writes: &Writes<'_>,
-) -> Result<()> {
-    let run = super::marker::run_id();
-    let (side, guard) = (SideName::Right, Guard::default());
-    let prepared = prepare(google, files, clock, progress, target, writes, &run, side, guard).await;
-    let mut prepared = prepared?;
-    let (count, total) = (prepared.batches(), writes.changes.len());
-    let units = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
-    let mut done = 0;
-    for batch in 0..count {
-        let partial = |error: Error| {
-            match batch {
-            0 => error,
-            _ => error.context(format!(
-                "{batch} of {count} batches ({done} of {total} rows) were written and stay written; the rest was not"
-            )),
-        }
-        };
-        let message = format!("writing batch {} of {count}", batch + 1);
-        progress.step(units(done), Some(units(total)), message);
-        let sent = send(google, files, clock, progress, &mut prepared, batch, writes)
-            .await
-            .map_err(partial)?;
-        for repair in &sent.repaired {
-            tracing::warn!(key = repair.key, row = repair.row, "{}", repair.what);
-        }
-        if let Some(first) = sent.unconfirmed.first() {
-            let others = sent.unconfirmed.len() - 1;
-            let more = if others > 0 { format!(", and {others} more") } else { String::new() };
-            return Err(partial(
-                Error::new(
-                    Kind::Changed,
-                    format!("the target changed while it was written: {}{more}", first.why),
-                )
-                .next("call syncDataset again: it compares afresh"),
-            ));
-        }
-        done += prepared.changes(batch).len();
-        let message = format!("wrote batch {} of {count}", batch + 1);
-        progress.step(units(done), Some(units(total)), message);
-    }
-    Ok(())
 }

@@ -43,18 +43,13 @@ use std::sync::Arc;
 
 use sqlx::{Pool, Sqlite, SqliteConnection, Transaction};
 
-pub(crate) use self::audit::AuditLine;
 pub(crate) use self::backup::restore;
 pub(crate) use self::base::Base;
-pub(crate) use self::datasets::Dataset;
-pub(crate) use self::forget::Forgotten;
 pub(crate) use self::history::ChangeRecord;
 pub(crate) use self::journal::{Action, Batch, BatchState, NewRun, RunKind, RunState};
 pub(crate) use self::lease::{Acquired, Lease};
-pub(crate) use self::plans::{PlanLookup, StoredPlan};
-pub(crate) use self::retain::Retained;
+pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};
-pub(crate) use self::tombstones::Tombstone;
 pub(crate) use self::verify::AuditVerdict;
 use crate::error::Result;
 

@@ -12,6 +12,7 @@ use super::{Conn, Store};
 use crate::error::Result;
 
 /// A row that base had and forgot.
+#[cfg(test)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tombstone {
     /// The names of the columns that the row is aligned with.
@@ -38,10 +39,11 @@ impl Store {
         found.iter().map(|values| key(values)).collect()
     }
 
-    /// Returns what is kept of one deleted row.
+    /// Returns what is kept of one deleted row; so far only the tests ask.
     ///
     /// # Errors
     /// When the stored bytes are damaged.
+    #[cfg(test)]
     pub(crate) async fn tombstone(&self, dataset: &str, key: &Key) -> Result<Option<Tombstone>> {
         let found: Option<(String, Option<Vec<u8>>, String, i64)> = sqlx::query_as(
             "SELECT columns, image, run, at FROM tombstones WHERE dataset = $1 AND key_digest = $2",

@@ -4,6 +4,7 @@ use lockstep_engine::plan::{Body, Plan};
 
 use super::*;
 use crate::error::Kind;
+use crate::store::forget::Forgotten;
 
 const SECRET: &str = "Zwiebelfisch";
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::Kind;
+use crate::store::retain::Retained;
 
 fn ids(runs: &[Run]) -> Vec<&str> {
     runs.iter().map(|run| run.id.as_str()).collect()
