@@ -9,6 +9,7 @@ mod clients;
 mod contracts;
 mod diff;
 mod harness;
+mod moving_rows;
 mod sheet_tools;
 mod stdio;
 mod stdio_calls;

@@ -205,10 +205,8 @@ async fn tag(
         value: String::new(),
         place: MetadataPlace::Spreadsheet,
     });
-    requests.push(Request::DeleteMetadata(MetadataQuery {
-        id: Some(id),
-        ..MetadataQuery::default()
-    }));
+    requests
+        .push(Request::DeleteMetadata(MetadataQuery { id: Some(id), ..MetadataQuery::default() }));
     requests.extend(ops.sets.keys().zip(rows).map(|(row, tagged)| Request::CreateMetadata {
         id: Some(tagged.id),
         key: KEY.into(),

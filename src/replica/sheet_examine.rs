@@ -242,7 +242,7 @@ impl Work {
     fn keys(&self, after: &View<'_>) -> Vec<Key> {
         let mut picture = after.picture.clone();
         for stray in &self.strays {
-            if let Some((row, places)) = stray_row(after, stray, |_| false) {
+            if let Some((row, places)) = stray_row(after, stray, |_, _| false) {
                 for (column, (_, _, old)) in places.into_iter().zip(&stray.cells) {
                     picture.put(row, column, old.clone());
                 }
