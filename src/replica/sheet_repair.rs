@@ -127,6 +127,11 @@ impl Work {
 
     fn restore_cells(&mut self, view: &View<'_>, ops: &mut Ops, mended: &mut Picture) {
         for restore in std::mem::take(&mut self.restores) {
+            if self.lost.iter().any(|lost| lost.key == restore.key) {
+                // Its row comes back first, with what it held.
+                self.restores.push(restore);
+                continue;
+            }
             let spot = view.index.get(&restore.key);
             let (Some(Spot::One(row)), Some(column)) = (spot, restore.column.find(view.layout))
             else {

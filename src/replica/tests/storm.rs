@@ -188,21 +188,24 @@ async fn storm(guard: Guard, syncs: usize, seed: u64) -> Tally {
     tally
 }
 
-/// How many syncs are run; `LOCKSTEP_STORM` asks for more.
-fn syncs() -> usize {
-    std::env::var("LOCKSTEP_STORM").ok().and_then(|n| n.parse().ok()).unwrap_or(150)
+/// How many syncs are run, and from which seed: `LOCKSTEP_STORM=1000,7` asks for others.
+fn asked() -> (usize, u64) {
+    let given = std::env::var("LOCKSTEP_STORM").unwrap_or_default();
+    let mut numbers = given.split(',').map(str::parse::<usize>);
+    let mut next = |default| numbers.next().and_then(Result::ok).unwrap_or(default);
+    (next(150), next(1) as u64)
 }
 
 #[tokio::test]
 async fn no_value_rests_on_a_wrong_row_with_read_back() {
-    let tally = storm(Guard::ReadBack, syncs(), 1).await;
+    let tally = storm(Guard::ReadBack, asked().0, asked().1).await;
     println!("readBack: {tally:?}");
     assert!(tally.repairs > 0 && tally.edits > 0, "the race never happened: {tally:?}");
 }
 
 #[tokio::test]
 async fn no_edit_of_an_untouched_cell_is_lost_with_anchors() {
-    let tally = storm(Guard::Anchor, syncs(), 2).await;
+    let tally = storm(Guard::Anchor, asked().0, asked().1).await;
     println!("anchor: {tally:?}");
     assert!(tally.edits > 0, "the race never happened: {tally:?}");
     assert_eq!(tally.lost_edits, 0, "{tally:?}");
