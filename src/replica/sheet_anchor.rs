@@ -205,10 +205,8 @@ async fn tag(
         value: String::new(),
         place: MetadataPlace::Spreadsheet,
     });
-    requests.push(Request::DeleteMetadata(MetadataQuery {
-        id: Some(id),
-        ..MetadataQuery::default()
-    }));
+    requests
+        .push(Request::DeleteMetadata(MetadataQuery { id: Some(id), ..MetadataQuery::default() }));
     requests.extend(ops.sets.keys().zip(rows).map(|(row, tagged)| Request::CreateMetadata {
         id: Some(tagged.id),
         key: KEY.into(),
@@ -296,14 +294,14 @@ impl Found {
     /// Returns whether a tag sits on the row that it was meant for, and the row is as it was seen.
     fn is_as_seen(&self, view: &View<'_>, row: &Tagged<'_>) -> bool {
         let Some((_, cells)) = self.rows.get(&row.id) else { return false };
-        let key = view.layout.key_with(view.writes, |column| sheet::at(cells, column));
+        let key = view.layout.key_with(view.writes, |column| at(cells, column));
         let seen = match view.index.get(&row.set.key) {
             Some(super::sheet_layout::Spot::One(seen)) => *seen,
             _ => return false,
         };
         key == row.set.key
             && row.set.cells.iter().all(|(column, _)| {
-                Seen::seen(at(cells, *column).clone()) == *view.picture.cell(seen, *column)
+                Seen::of(at(cells, *column).clone()) == *view.picture.cell(seen, *column)
             })
     }
 

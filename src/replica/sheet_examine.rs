@@ -1,13 +1,13 @@
 //! Which rows a batch hit that it was not meant for, and what they held before.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use lockstep_engine::key::Key;
 use lockstep_google::CellWrite;
 
 use super::{
     sheet_check::{View, after as cells_after},
-    sheet_layout::{Index, Spot},
+    sheet_layout::Spot,
     sheet_ops::{Append, Ops, SetRow},
     sheet_picture::{Seen, at},
     sheet_repair::Work,
@@ -242,7 +242,7 @@ impl Work {
     fn keys(&self, after: &View<'_>) -> Vec<Key> {
         let mut picture = after.picture.clone();
         for stray in &self.strays {
-            if let Some((row, places)) = stray_row(after, stray, |_| false) {
+            if let Some((row, places)) = stray_row(after, stray, |_, _| false) {
                 for (column, (_, _, old)) in places.into_iter().zip(&stray.cells) {
                     picture.put(row, column, old.clone());
                 }
@@ -310,7 +310,7 @@ impl Work {
                 (row, set.unwrap_or_else(key))
             })
             .collect();
-        let missing: BTreeSet<usize> = (0..rows.len())
+        let missing: Vec<usize> = (0..rows.len())
             .filter(|place| {
                 rows.get(*place).is_some_and(|(_, key)| {
                     !key.is_blank()
@@ -322,23 +322,20 @@ impl Work {
             .collect();
         let gone = meant.iter().filter(|key| !present.contains(*key)).count();
         let unsure = missing.len() + gone > ops.removes.len();
-        let chosen = if missing.len() <= ops.removes.len() {
-            missing
-        } else {
-            beside(ops, before, actual, &missing, before.index)
-        };
-        for place in chosen {
+        // If more are gone than the batch deleted, somebody else deleted some at the same moment. Which, nobody can tell: a
+        // row too many is told and can be deleted again, a lost one cannot be had again.
+        for place in missing {
             let Some((row, key)) = rows.get(place) else { continue };
             let above = rows.iter().take(place).rev().take(ABOVE).map(|(_, key)| key.clone());
-            let cells = (0_u32..).zip(before.picture.row(*row));
-            self.lost.push(Lost {
-                key: key.clone(),
-                cells: cells
-                    .map(|(n, cell)| (Column::of(before.layout, n), cell.clone()))
-                    .collect(),
-                above: above.collect(),
-                unsure,
+            let cells = (0_u32..).zip(before.picture.row(*row)).map(|(n, cell)| {
+                let column = Column::of(before.layout, n);
+                // What it held before it was hit, should it have been hit too.
+                let hit = self.restores.iter().find(|hit| hit.key == *key && hit.column == column);
+                let old = hit.map(|hit| hit.old.clone().unwrap_or_default());
+                (column, old.unwrap_or_else(|| cell.clone()))
             });
+            let cells = cells.collect();
+            self.lost.push(Lost { key: key.clone(), cells, above: above.collect(), unsure });
         }
     }
 }
@@ -350,39 +347,4 @@ fn old_value(before: &View<'_>, after: &View<'_>, key: &Key, column: u32) -> See
         (Some(Spot::One(row)), Some(place)) => before.picture.cell(*row, place).clone(),
         _ => Seen::default(),
     }
-}
-
-/// Returns those of the missing rows that stood beside the gaps that the deletes made.
-///
-/// More rows are gone than the batch can have deleted, so somebody else deleted some at the same moment.
-fn beside(
-    ops: &Ops,
-    before: &View<'_>,
-    actual: &[Key],
-    missing: &BTreeSet<usize>,
-    index: &Index,
-) -> BTreeSet<usize> {
-    let first = before.layout.first_row();
-    let place_of = |key: &Key| match index.get(key) {
-        Some(Spot::One(row)) => usize::try_from(row.saturating_sub(first)).ok(),
-        _ => None,
-    };
-    let mut chosen = BTreeSet::new();
-    for row in ops.removes.keys() {
-        let gap = ops.row_after(*row).saturating_sub(first);
-        let Ok(gap) = usize::try_from(gap) else { continue };
-        if let Some(mut place) = gap.checked_sub(1).and_then(|n| actual.get(n)).and_then(place_of) {
-            while missing.contains(&(place + 1)) {
-                place += 1;
-                chosen.insert(place);
-            }
-        }
-        if let Some(mut place) = actual.get(gap).and_then(place_of) {
-            while let Some(above) = place.checked_sub(1).filter(|above| missing.contains(above)) {
-                place = above;
-                chosen.insert(place);
-            }
-        }
-    }
-    chosen
 }

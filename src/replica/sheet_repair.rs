@@ -127,6 +127,11 @@ impl Work {
 
     fn restore_cells(&mut self, view: &View<'_>, ops: &mut Ops, mended: &mut Picture) {
         for restore in std::mem::take(&mut self.restores) {
+            if self.lost.iter().any(|lost| lost.key == restore.key) {
+                // Its row comes back first, with what it held.
+                self.restores.push(restore);
+                continue;
+            }
             let spot = view.index.get(&restore.key);
             let (Some(Spot::One(row)), Some(column)) = (spot, restore.column.find(view.layout))
             else {
@@ -172,8 +177,16 @@ impl Work {
     }
 
     fn clear_strays(&mut self, view: &View<'_>, ops: &mut Ops, mended: &mut Picture) {
-        for stray in std::mem::take(&mut self.strays) {
-            let found = stray_row(view, &stray, |row| ops.sets.contains_key(&row));
+        let mut strays = std::mem::take(&mut self.strays);
+        // A row may have been hit twice: the trace that tells most of it goes first, the others add to it.
+        strays.sort_by_key(|stray| std::cmp::Reverse(stray.cells.len()));
+        for stray in strays {
+            let taken = |row: u32, places: &[u32]| {
+                ops.sets
+                    .get(&row)
+                    .is_some_and(|set| set.cells.iter().any(|(column, _)| places.contains(column)))
+            };
+            let found = stray_row(view, &stray, taken);
             let Some((row, places)) = found else { continue };
             let what = format!(
                 "received values meant for \"{}\" in {} cells; they were taken away again",
@@ -181,16 +194,22 @@ impl Work {
                 places.len()
             );
             let cells = places.into_iter().zip(&stray.cells);
-            let mut cells: Vec<_> = cells
+            let cells: Vec<_> = cells
                 .map(|(column, (_, _, old))| {
                     mended.put(row, column, old.clone());
                     (column, old.write())
                 })
                 .collect();
-            cells.sort_by_key(|(column, _)| *column);
             let key = view.layout.key(view.writes, mended.row(row));
             self.tell(&key, row, what);
-            ops.sets.insert(row, SetRow { key, cells, change: None });
+            let set = ops.sets.entry(row).or_insert_with(|| SetRow {
+                key: key.clone(),
+                cells: Vec::new(),
+                change: None,
+            });
+            set.key = key;
+            set.cells.extend(cells);
+            set.cells.sort_by_key(|(column, _)| *column);
             self.strays.push(stray);
         }
     }

@@ -126,7 +126,9 @@ pub(crate) fn proves(
     seen: &Evidence,
     end: u32,
 ) -> bool {
-    let sets = || ops.sets.iter().all(|(row, set)| seen.key(view, ops.row_after(*row)) == set.key);
+    // A row without a key looks like any other such row: only a look at the whole sheet tells.
+    let own = |row: &u32, key: &Key| !key.is_blank() && seen.key(view, ops.row_after(*row)) == *key;
+    let sets = || ops.sets.iter().all(|(row, set)| own(row, &set.key));
     let rest = || {
         if ops.moves_rows() {
             return seen.keys(view) == keys_after(view, ops);

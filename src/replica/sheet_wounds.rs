@@ -97,7 +97,7 @@ pub(crate) struct Extra {
 pub(crate) fn stray_row(
     view: &View<'_>,
     stray: &Stray,
-    taken: impl Fn(u32) -> bool,
+    taken: impl Fn(u32, &[u32]) -> bool,
 ) -> Option<(u32, Vec<u32>)> {
     let places: Option<Vec<u32>> =
         stray.cells.iter().map(|(column, ..)| column.find(view.layout)).collect();
@@ -111,7 +111,7 @@ pub(crate) fn stray_row(
             }),
         };
         let mut left = places.iter().zip(&stray.cells);
-        !taken(*row)
+        !taken(*row, &places)
             && known
             && left.all(|(column, (_, wrote, old))| {
                 let there = at(cells, *column);

@@ -12,7 +12,7 @@ use super::{Conn, Store};
 use crate::error::Result;
 
 /// A row that base had and forgot.
-#[cfg(test)]
+#[cfg_attr(not(test), expect(dead_code, reason = "conflict review will show what was deleted"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tombstone {
     /// The names of the columns that the row is aligned with.
@@ -43,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// When the stored bytes are damaged.
-    #[cfg(test)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "conflict review will show what was deleted"))]
     pub(crate) async fn tombstone(&self, dataset: &str, key: &Key) -> Result<Option<Tombstone>> {
         let found: Option<(String, Option<Vec<u8>>, String, i64)> = sqlx::query_as(
             "SELECT columns, image, run, at FROM tombstones WHERE dataset = $1 AND key_digest = $2",

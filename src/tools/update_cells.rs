@@ -200,6 +200,63 @@ fn requests(sheet: &Sheet, at: Rect, values: &[Vec<CellArg>]) -> Vec<Request> {
     requests
 }
 
+/// Returns the range of all cells of the rows of a rectangle.
+fn whole_rows(sheet: &Sheet, rect: Rect) -> String {
+    format!("{}!{}:{}", quote_always(&sheet.title), u64::from(rect.start_row) + 1, rect.end_row)
+}
+
+/// Returns the first row, from 1, that was another when it was written than when it was checked.
+///
+/// A row is known by its cells that are not written; a row that has none cannot be told. What a formula shows may change
+/// by itself, or because of the write.
+fn moved(
+    values: &[Vec<CellArg>],
+    rect: Rect,
+    before: &[Vec<GridCell>],
+    after: &[Vec<GridCell>],
+) -> Option<u64> {
+    let empty = GridCell::default();
+    let cell = |rows: &[Vec<GridCell>], row: usize, column: usize| {
+        rows.get(row).and_then(|cells| cells.get(column)).cloned().unwrap_or_default()
+    };
+    let left = usize::try_from(rect.start_column).unwrap_or(usize::MAX);
+    let written = |row: usize, column: usize| {
+        let own = column.checked_sub(left).and_then(|column| values.get(row)?.get(column));
+        own.is_some_and(|cell| *cell != CellArg::Keep)
+    };
+    let width = |rows: &[Vec<GridCell>], row: usize| rows.get(row).map_or(0, Vec::len);
+    (0..values.len()).zip(u64::from(rect.start_row) + 1..).find_map(|(row, number)| {
+        let differs = |column: usize| {
+            let was = cell(before, row, column);
+            let computed = matches!(was.entered, Input::Formula(_))
+                || (was.entered == empty.entered && was.value != empty.value);
+            !written(row, column) && !computed && was.value != cell(after, row, column).value
+        };
+        (0..width(before, row).max(width(after, row))).any(differs).then_some(number)
+    })
+}
+
+/// Returns the error of a write during which rows moved, with what the caller needs to put right.
+fn hit(row: u64, rect: Rect, before: &[Vec<Value>]) -> Error {
+    let held: Vec<String> = (u64::from(rect.start_row) + 1..)
+        .zip(before)
+        .take(10)
+        .map(|(row, cells)| {
+            let cells: Vec<String> = cells.iter().map(|value| format!("\"{value}\"")).collect();
+            format!("row {row}: {}", cells.join(", "))
+        })
+        .collect();
+    Error::new(
+        Kind::Ambiguous,
+        format!(
+            "{rect} was written, but at the same moment somebody else moved or edited rows: row {row} is not the row \
+             that was checked any more. When it was checked, {rect} held {}",
+            held.join("; ")
+        ),
+    )
+    .next("read these rows, and put right what was written to a wrong one")
+}
+
 impl Tool for UpdateCells {
     const NAME: &'static str = "updateCells";
     const TITLE: &'static str = "Update cells";
@@ -227,8 +284,13 @@ rows use appendRows.";
         }
         let range = format!("{}!{rect}", quote_always(&sheet.title));
         let parts = GridParts { entered: true, value: true, format: true };
-        let blocks = google.grid(&id, std::slice::from_ref(&range), parts).await?;
-        let mut cells = blocks.into_iter().next().map(|block| block.rows).unwrap_or_default();
+        let guarded = args.if_unchanged.is_some();
+        let whole = whole_rows(&sheet, rect);
+        let mut read = vec![range];
+        read.extend(guarded.then(|| whole.clone()));
+        let mut blocks = google.grid(&id, &read, parts).await?.into_iter();
+        let mut cells = blocks.next().map(|block| block.rows).unwrap_or_default();
+        let beside = blocks.next().map(|block| block.rows).unwrap_or_default();
         let (rows, columns) = shape(&args.values);
         cells.resize(rows, Vec::new());
         cells.iter_mut().for_each(|row| row.resize(columns, GridCell::default()));
@@ -266,9 +328,15 @@ rows use appendRows.";
             let now = context.clock.now();
             let mut all = Markers::of(&spreadsheet).sweep(now);
             all.extend(requests);
-            google
-                .batch_update_once(&id, &all, &marker::of_run(&marker::run_id(), 0, now), &[])
-                .await?;
+            let marker = marker::of_run(&marker::run_id(), 0, now);
+            let read_back = if guarded { vec![whole] } else { Vec::new() };
+            let reply = google.batch_update_once(&id, &all, &marker, &read_back).await?;
+            let after = reply.read_back.into_iter().next().map(|block| block.rows);
+            if let (true, Some(row)) =
+                (guarded, moved(&args.values, rect, &beside, &after.unwrap_or_default()))
+            {
+                return Err(hit(row, rect, &before));
+            }
         }
         Ok(output)
     }

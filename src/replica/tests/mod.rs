@@ -2,4 +2,5 @@
 
 mod race;
 mod settle;
+mod storm;
 mod world;

@@ -49,7 +49,7 @@ async fn race(world: &World, guard: Guard, nth: u64, edits: &[Json]) -> Sent {
 /// All rows that should be there, and each with its own values.
 async fn assert_done(world: &World, sent: &Sent, gone: &[&str]) {
     assert_eq!(sent.unconfirmed, []);
-    let rows = world.assert_own().await;
+    let rows = world.assert_own("").await;
     let mut keys: Vec<&str> =
         rows.iter().map(|row| row[0].as_str()).filter(|key| !key.is_empty()).collect();
     keys.sort_unstable();
@@ -113,7 +113,7 @@ async fn rows_that_move_in_any_way_end_with_their_own_values() {
             let world = World::new(10).await;
             let sent = race(&world, guard, nth, &edits).await;
             println!("{name}, {guard:?}, before write {nth}: {:#?}", sent.repaired);
-            world.assert_own().await;
+            world.assert_own("").await;
             world.assert_untagged().await;
             if name == "a row appended" {
                 assert_eq!(world.row("other").await[1], "other.name");
@@ -131,7 +131,7 @@ async fn rows_deleted_meanwhile_stay_deleted_and_their_changes_are_not_confirmed
     let sent = race(&world, Guard::ReadBack, 0, &[delete_row(3)]).await;
     let given_up: Vec<usize> = sent.unconfirmed.iter().map(|given_up| given_up.change).collect();
     assert_eq!(given_up, [0], "{sent:#?}");
-    let rows = world.assert_own().await;
+    let rows = world.assert_own("").await;
     let keys: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
     // k8 stood where k7 had been; whoever deleted k2 may have meant it too, so it came back.
     assert_eq!(keys, ["k0", "k1", "k3", "k4", "k5", "k6", "k8", "k9", "new"]);
@@ -172,7 +172,7 @@ async fn repairs_that_are_disturbed_are_repaired() {
     ];
     let sent = world.run(&draft, Guard::ReadBack, &edits).await;
     assert_eq!(sent.unconfirmed, []);
-    for row in world.assert_own().await.iter().filter(|row| !row[0].is_empty()) {
+    for row in world.assert_own("").await.iter().filter(|row| !row[0].is_empty()) {
         assert_eq!(row[1], format!("{}.second", row[0]));
     }
 }
@@ -239,7 +239,7 @@ async fn a_lost_answer_and_moved_rows_together_are_mended_too() {
         .await;
     let sent = world.send(&draft, &mut prepared, 0).await.unwrap();
     assert_eq!(sent.unconfirmed, []);
-    world.assert_own().await;
+    world.assert_own("").await;
     assert_eq!(world.row("k2").await[1], "k2.second");
     assert_eq!(world.row("k9").await[1], "k9.name");
     let keys: Vec<String> = world.rows().await.into_iter().map(|row| row[0].clone()).collect();
@@ -264,7 +264,7 @@ async fn anchored_values_never_touch_another_row_nor_lose_an_edit() {
             draft.update(&world, "k5", &[(1, ""), (3, "55")]);
             let sent = world.run(&draft, Guard::Anchor, &[(nth, on(&world, &edits))]).await;
             assert_eq!(sent.repaired, [], "{name}, before write {nth}");
-            let rows = world.assert_own().await;
+            let rows = world.assert_own("").await;
             let theirs = rows.iter().filter(|row| row[2].ends_with(".theirs")).count();
             assert_eq!(theirs, 1, "{name}, before write {nth}: {rows:?}");
             assert_eq!(world.row("k5").await[1..], ["", "k5.note", "55"], "{name}, {nth}");

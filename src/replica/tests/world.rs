@@ -92,9 +92,20 @@ impl World {
     /// Sets the workspace's faults.
     pub(super) async fn faults(&self, rules: Json) {
         let body = json!({ "seed": 1, "rules": rules }).to_string();
+        self.admin("PUT", &body).await;
+    }
+
+    /// Returns how often each of the faults in force has happened.
+    pub(super) async fn happened(&self) -> Vec<u64> {
+        let answer: Json = serde_json::from_str(&self.admin("GET", "").await).unwrap();
+        let counts = answer["counts"].as_array().unwrap();
+        counts.iter().map(|count| count["happened"].as_u64().unwrap()).collect()
+    }
+
+    async fn admin(&self, method: &str, body: &str) -> String {
         let mut stream = tokio::net::TcpStream::connect(&self.address).await.unwrap();
         let head = format!(
-            "PUT /_lockstep/faults HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "{method} /_lockstep/faults HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             self.address,
             body.len()
         );
@@ -103,6 +114,7 @@ impl World {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
     /// Lets somebody else send requests right before our `nth` write, from 0.
@@ -209,12 +221,12 @@ impl World {
     }
 
     /// Panics if a text stands in another row than its own.
-    pub(super) async fn assert_own(&self) -> Vec<Vec<String>> {
+    pub(super) async fn assert_own(&self, place: &str) -> Vec<Vec<String>> {
         let rows = self.rows().await;
         for row in &rows {
             for cell in &row[1..3] {
                 let own = cell.is_empty() || cell.split('.').next() == Some(&row[0]);
-                assert!(own, "{cell:?} stands in the row {row:?} of {rows:#?}");
+                assert!(own, "{cell:?} stands in the row {row:?}: {place} {rows:?}");
             }
         }
         rows

@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::store::datasets::Dataset;
 use crate::error::Kind;
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use lockstep_engine::reconcile::{Change, Reconciled};
 use lockstep_engine::schema::{Column, ColumnType, Schema};
 
 use super::*;
+use crate::store::plans::StoredPlan;
 
 /// A plan that inserts one row.
 pub(super) fn plan(dataset: &str, key: &str) -> Plan {

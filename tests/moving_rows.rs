@@ -1,0 +1,140 @@
+//! Somebody else sorts, inserts, deletes and edits through the same API while tools write.
+
+use lockstep::{clock::Clock, progress::Progress, replica::files::Files, tools::Context};
+use lockstep_google::{Config, Google};
+use lockstep_workspace::{Edit, Effect, Faults, Options, Rule, Workspace};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::tool;
+
+/// A context over a workspace with faults.
+struct Race {
+    context: Context,
+    folder: TempDir,
+    id: String,
+}
+
+impl Race {
+    async fn new(rules: Vec<Rule>, seed: u64) -> Self {
+        let faults = Faults { seed, quota: None, rules };
+        let workspace = Workspace::in_memory_with(Options::new().faults(faults)).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
+        let folder = TempDir::new().unwrap();
+        let context = Context {
+            google: Google::new(Config::local(&url)).unwrap(),
+            files: Files::open(folder.path(), true).unwrap(),
+            clock: Clock::System,
+            progress: Progress::silent(),
+        };
+        let mut race = Self { context, folder, id: String::new() };
+        let sheets = json!([{"title": "T"}]);
+        let made = race
+            .call("createFile", json!({"type": "spreadsheet", "name": "F", "sheets": sheets}))
+            .await
+            .unwrap();
+        race.id = made["id"].as_str().unwrap().to_owned();
+        race
+    }
+
+    async fn call(&self, name: &str, arguments: Value) -> Result<Value, String> {
+        let Value::Object(arguments) = arguments else { panic!("{arguments}") };
+        let context = self.context.for_call(Progress::silent());
+        tool(name).call(&context, arguments).await.map_err(|error| error.to_string())
+    }
+
+    async fn rows(&self) -> Vec<Value> {
+        let arguments = json!({"spreadsheetId": self.id, "as": "rows"});
+        let page = self.call("readSheet", arguments).await.unwrap();
+        let rows = page["rows"].as_array().unwrap();
+        rows.iter().map(|row| row["cells"].clone()).collect()
+    }
+}
+
+fn editor(edit: Edit, probability: f64) -> Rule {
+    let mut rule = Rule::new(Effect::Editor { edit }).on(":batchUpdate");
+    rule.probability = probability;
+    rule
+}
+
+/// A sync makes the sheet agree however often others move rows; what rests at the end is checked by the key that every
+/// text begins with.
+#[tokio::test]
+async fn syncs_among_other_editors_end_in_step_with_every_value_on_its_row() {
+    let rules = vec![
+        editor(Edit::Sort, 0.1),
+        editor(Edit::InsertRow, 0.1),
+        editor(Edit::DeleteRow, 0.06),
+        editor(Edit::EditCell, 0.1),
+    ];
+    let race = Race::new(rules, 5).await;
+    let (mut applied, mut refused) = (0, 0);
+    for sync in 0..150 {
+        let mut csv = String::from("id,name,note\n");
+        for row in 0..12 {
+            csv.push_str(&format!(
+                "k{row},k{row}.name{},k{row}.note{}\n",
+                sync % (row + 2),
+                sync / 3
+            ));
+        }
+        std::fs::write(race.folder.path().join("t.csv"), csv).unwrap();
+        let arguments = json!({
+            "left": {"file": "t.csv"}, "right": {"spreadsheetId": race.id, "sheet": "T"},
+            "key": ["id"], "deletes": "delete", "mode": "apply", "maxDeletePercent": 100,
+            "override": ["duplicateKeys"],
+        });
+        match race.call("syncDataset", arguments).await {
+            Ok(report) => {
+                assert!(
+                    ["applied", "inStep"].contains(&report["state"].as_str().unwrap()),
+                    "{report:#}"
+                );
+                applied += 1;
+            }
+            // An editor may hit the header, or the same cell; that is said, and the next sync goes on.
+            Err(error) => {
+                let honest = ["changed", "notFound", "invalidArgument"];
+                assert!(honest.iter().any(|kind| error.starts_with(kind)), "{error}");
+                refused += 1;
+            }
+        }
+        for row in race.rows().await.iter().skip(1) {
+            let cell = |column: usize| row[column].as_str().unwrap_or_default();
+            for column in 1..3 {
+                let own = cell(column).is_empty()
+                    || cell(column).starts_with("edited")
+                    || cell(0).starts_with("edited")
+                    || cell(column).starts_with(&format!("{}.", cell(0)));
+                assert!(own, "sync {sync}: {row}");
+            }
+        }
+    }
+    println!("{applied} syncs were applied, {refused} refused with a reason");
+    assert!(applied > 100, "{applied} applied, {refused} refused");
+}
+
+#[tokio::test]
+async fn a_guarded_update_says_so_when_rows_moved_under_it() {
+    // The third write: the first two fill the sheet and check that an undisturbed write passes.
+    let mut rule = editor(Edit::InsertRow, 1.0).times(1);
+    rule.skip = 2;
+    let race = Race::new(vec![rule], 2).await;
+    let update = |range: &str, values: Value, expected: Option<Value>| {
+        let mut arguments = json!({"spreadsheetId": race.id, "range": range, "values": values});
+        if let Some(expected) = expected {
+            arguments["ifUnchanged"] = expected;
+        }
+        race.call("updateCells", arguments)
+    };
+    let table =
+        json!([["id", "n", "double"], ["a", 1, {"formula": "=B2*2"}], ["b", 2, ""], ["c", 3, ""]]);
+    update("A1", table, None).await.unwrap();
+    update("B2:B4", json!([[10], [20], [30]]), Some(json!([[1], [2], [3]]))).await.unwrap();
+    let error = update("B2:B4", json!([[11], [21], [31]]), Some(json!([[10], [20], [30]])))
+        .await
+        .unwrap_err();
+    assert!(error.starts_with("ambiguous") && error.contains("\"10\""), "{error}");
+}
