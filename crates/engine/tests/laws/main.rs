@@ -7,6 +7,8 @@ mod exhaustive;
 #[cfg(test)]
 mod hub;
 #[cfg(test)]
+mod machine;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod tables;

@@ -26,7 +26,7 @@ use crate::check;
 use crate::policies;
 use crate::world::{World, row, schema};
 
-const COLUMNS: usize = 4;
+pub(crate) const COLUMNS: usize = 4;
 
 fn cell() -> impl Gen<Value = Value> + Clone {
     prop_oneof![1 => Just(Value::Null), 6 => (0..4i64).prop_map(Value::from)]
@@ -355,7 +355,9 @@ proptest! {
         }
         let undo_policy = Policy { deletes: DeletePolicy::both(Deletes::Delete), granularity: Granularity::Cell, ..Policy::default() };
         let undo_terms = Terms::new(&schema, &undo_policy).unwrap();
-        let undo = World { base: after.right.clone(), left: world.right.clone(), right: now.clone() };
+        let undo = World {
+            base: after.right.clone(), left: world.right.clone(), right: now.clone(), tombstones: None
+        };
         let result = undo.reconcile(&undo_terms, &times);
         let mut undone = undo.clone();
         undone.apply(&result);
