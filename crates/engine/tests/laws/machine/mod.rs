@@ -6,6 +6,7 @@
 mod ledger;
 mod operations;
 mod run;
+mod sums;
 mod undo;
 
 pub(crate) mod replica;
@@ -28,6 +29,7 @@ use lockstep_engine::times::Times;
 use lockstep_engine::value::{Row, Value};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as Gen;
+use rust_decimal::Decimal;
 
 use crate::check;
 use crate::machine::ledger::FRESH;
@@ -48,6 +50,17 @@ struct Machine {
 }
 
 impl Machine {
+    fn new(policies: Vec<Policy>) -> Machine {
+        Machine {
+            store: Store::default(),
+            schema: schema(COLUMNS),
+            policies,
+            decisions: Decisions::default(),
+            fresh: FRESH,
+            edits: 0,
+        }
+    }
+
     fn perform(&mut self, operation: &Operation) {
         match operation {
             Operation::Person(edit) => self.edit(edit),
@@ -83,6 +96,13 @@ impl Machine {
             Edit::Set { column, how, .. } => {
                 let Some(mut row) = before.clone() else { return };
                 row[1 + column % COLUMNS] = self.value(*how, side, &key, 1 + column % COLUMNS);
+                (before, Some(row))
+            }
+            Edit::Add { amount, .. } => {
+                let Some(mut row) = before.clone() else { return };
+                let Value::Number(old) = &row[1] else { return };
+                let sum = old.to_decimal().unwrap() + Decimal::from(*amount);
+                row[1] = Value::Number(sum.into());
                 (before, Some(row))
             }
             Edit::Mark { on, .. } => {
@@ -214,8 +234,9 @@ impl Machine {
         let moves = moves.collect();
         let before = self.store.sides();
         let (losers, policy) = (plan.losers.clone(), policy.clone());
+        let schema = self.schema.clone();
         self.store.journal =
-            Some(Journal { actions, moves, losers, policy, before, edits: self.edits });
+            Some(Journal { actions, moves, losers, policy, schema, before, edits: self.edits });
     }
 
     /// Law 8, as far as history can tell: what base learned under a direction that goes both ways, both sides had.
@@ -383,14 +404,7 @@ proptest! {
 
     #[test]
     fn nothing_is_lost_whatever_happens(policies in policies(), operations in operations::operations()) {
-        let mut machine = Machine {
-            store: Store::default(),
-            schema: schema(COLUMNS),
-            policies,
-            decisions: Decisions::default(),
-            fresh: FRESH,
-            edits: 0,
-        };
+        let mut machine = Machine::new(policies);
         for operation in &operations {
             machine.perform(operation);
         }

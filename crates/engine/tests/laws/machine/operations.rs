@@ -29,6 +29,12 @@ pub(crate) enum Edit {
         column: usize,
         how: How,
     },
+    /// Adds to the number in the first column.
+    Add {
+        side: SideName,
+        key: u8,
+        amount: i64,
+    },
     Mark {
         side: SideName,
         key: u8,
@@ -54,6 +60,7 @@ impl Edit {
     pub(crate) fn side(&self) -> SideName {
         match self {
             Edit::Set { side, .. } | Edit::Mark { side, .. } | Edit::Insert { side, .. } => *side,
+            Edit::Add { side, .. } => *side,
             Edit::Delete { side, .. } | Edit::Blank { side } => *side,
         }
     }
@@ -61,7 +68,9 @@ impl Edit {
     pub(crate) fn id(&self) -> String {
         match self {
             Edit::Set { key, .. } | Edit::Mark { key, .. } => format!("k{key}"),
-            Edit::Insert { key, .. } | Edit::Delete { key, .. } => format!("k{key}"),
+            Edit::Add { key, .. } | Edit::Insert { key, .. } | Edit::Delete { key, .. } => {
+                format!("k{key}")
+            }
             Edit::Blank { .. } => String::new(),
         }
     }
@@ -113,7 +122,7 @@ fn edit() -> impl Gen<Value = Edit> + Clone {
     ]
 }
 
-fn fault() -> impl Gen<Value = Fault> + Clone {
+pub(crate) fn fault() -> impl Gen<Value = Fault> + Clone {
     let refuse = prop_oneof![3 => Just(0u8), 1 => any::<u8>()];
     (weighted(0.3, 0..7u8), refuse).prop_map(|(crash, refuse)| Fault { crash, refuse })
 }

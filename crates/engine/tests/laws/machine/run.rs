@@ -6,11 +6,13 @@ use lockstep_engine::conflict::Loser;
 use lockstep_engine::dataset::{Policy, SideName};
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{BaseChange, Change};
+use lockstep_engine::schema::Schema;
 use lockstep_engine::table::Table;
 use lockstep_engine::value::Row;
 
 use crate::machine::ledger::Ledger;
 use crate::machine::replica::Replica;
+use crate::machine::undo;
 
 /// What is durable: both sides, base with its tombstones, and the journal of a run that has not ended.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +51,7 @@ pub(crate) struct Journal {
     pub(crate) moves: Vec<Move>,
     pub(crate) losers: Vec<Loser>,
     pub(crate) policy: Policy,
+    pub(crate) schema: Schema,
     /// Both sides before the first effect.
     pub(crate) before: [Vec<Row>; 2],
     /// How often people had edited when it was planned.
@@ -131,11 +134,13 @@ impl Store {
             .collect();
         for action in journal.actions.iter().filter(|action| !action.refused) {
             let back = action.marker + 1;
-            if broken.contains(&action.change.key)
-                && !self.side(action.side).markers.contains(&back)
-            {
+            let there = self.side(action.side);
+            if broken.contains(&action.change.key) && !there.markers.contains(&back) {
                 step()?;
-                self.write(action.side, &inverse(&action.change), back);
+                let now = there.read(&journal.schema, 0);
+                let taken =
+                    undo::taken_back(&journal.schema, &journal.policy, &action.change, &now);
+                taken.map(|change| self.write(action.side, &change, back));
             }
         }
         step()?;
@@ -173,8 +178,4 @@ impl Store {
         }
         written
     }
-}
-
-fn inverse(change: &Change) -> Change {
-    Change { before: change.after.clone(), after: change.before.clone(), ..change.clone() }
 }
