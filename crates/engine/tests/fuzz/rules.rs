@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use lockstep_engine::conflict::Conflict;
+use lockstep_engine::conflict::{Conflict, Loser};
 use lockstep_engine::dataset::{Policy, SideName};
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{Side, reconcile};
@@ -221,7 +221,7 @@ fn table(random: &mut Random, schema: &Schema) -> Table {
 
 fn times(random: &mut Random) -> Times {
     let mut times = Times::default();
-    let mut at = |random: &mut Random| {
+    let at = |random: &mut Random| {
         (random.below(3) > 0)
             .then(|| jiff::Timestamp::from_second(random.next() as i64 >> 28).ok())
             .flatten()
@@ -238,6 +238,7 @@ fn times(random: &mut Random) -> Times {
 #[test]
 fn rules() {
     let schema = schema();
+    let (mut accepted, mut decided) = (0u64, 0u64);
     run(|random| {
         let mut text = serde_json::to_vec(&policy(random)).unwrap();
         // Sometimes the policy's own text is damaged.
@@ -257,6 +258,7 @@ fn rules() {
             Ok(terms) => terms,
             Err(error) => return assert!(!error.to_string().is_empty()),
         };
+        accepted += 1;
         let tables = [0, 1, 2].map(|_| table(random, &schema));
         let times = times(random);
         let [base, left, right] = &tables;
@@ -266,6 +268,8 @@ fn rules() {
         };
         let result = decide();
         assert_eq!(result, decide());
+        let by_rule = |loser: &Loser| loser.rule.starts_with("rule:");
+        decided += u64::from(result.losers.iter().any(by_rule));
         for Conflict { cells, .. } in &result.conflicts {
             assert!(cells.iter().all(|cell| !cell.reason.is_empty()));
         }
@@ -276,4 +280,5 @@ fn rules() {
         }
         assert!(start.elapsed() < Duration::from_secs(5), "{}", String::from_utf8_lossy(&text));
     });
+    println!("{accepted} policies accepted, {decided} of them decided by a rule");
 }
