@@ -96,6 +96,11 @@ impl Part<'_> {
         let Some(row) = self.row else { return false };
         self.base.is_none() || changed_cells(terms, self.terms, self.base, row).next().is_some()
     }
+
+    /// Returns whether the row stays where it is whatever becomes of it elsewhere.
+    fn keeps(&self) -> bool {
+        matches!(self.terms.deletes.right, DeleteTerms::Ignore | DeleteTerms::Unmarkable)
+    }
 }
 
 /// Returns the columns in which a row was changed, of those that it shares with the hub and that flow to it.
@@ -186,7 +191,9 @@ pub(crate) fn decide<'a>(
         Clash::EditWins => Ok(true),
         Clash::DeleteWins => Ok(false),
         Clash::Left => Ok(!hub_gone),
-        Clash::Right => Ok(deleted.is_empty()),
+        // Of spokes that disagree the deletion counts, unless the changed row stays on its spoke in any case: it would be
+        // back with the next run, when that spoke alone is left to speak against the hub.
+        Clash::Right => Ok(deleted.is_empty() || changed.iter().any(|part| part.keeps())),
         Clash::Later => later(
             terms,
             &deleted,

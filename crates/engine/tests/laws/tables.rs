@@ -128,6 +128,9 @@ pub(crate) fn policies_of_columns() -> impl Gen<Value = Policy> {
         r#"[{"type":"sourcePriority","sources":["crm"],"action":"preferSource","prefer":["crm"]},
             {"type":"timeBased","minGapSeconds":1,"action":"useLatest"}]"#,
         r#"[{"type":"fieldPriority","fields":["a","b"],"action":"mergeFields","merge":"max"}]"#,
+        r#"[{"type":"valueBased","fields":["a","c"],"when":"left.b == right.b && base.d != 1","action":"mergeFields","merge":"max"},
+            {"type":"valueBased","fields":["d"],"when":"left.a + right.a > 2","action":"useLatest"}]"#,
+        r#"[{"type":"fieldPriority","fields":["b"],"action":"calculate","expression":"left.a + right.a + base.c"}]"#,
     ]);
     (choices, proptest::collection::vec(column, COLUMNS), proptest::bool::ANY, rules).prop_map(
         |((direction, strategy, clash, granularity, drift, deletes), columns, modified, rules)| {
