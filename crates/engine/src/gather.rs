@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::conflict::{Loser, Lost, name_of};
-use crate::dataset::{Clash, Direction, SideName};
+use crate::dataset::{Clash, Direction, Drift, SideName};
 use crate::facts::cell;
 use crate::hub::{HUB, HubConflict, HubDecision, Spoke};
 use crate::key::Key;
@@ -265,16 +265,35 @@ pub(crate) fn decide<'a>(
 
 /// Returns whether the hub's row only stands there marked as deleted.
 ///
-/// In a shared column the mark may be ordinary data; it means a deletion where every spoke has either forgotten the row
-/// or lost it, so that the order of spokes does not matter.
+/// In a shared column the mark may be ordinary data; it means a deletion where every spoke that tells has either
+/// forgotten the row or lost it, so that the order of spokes does not matter. A spoke that is only read agrees with
+/// whatever the hub makes of its row, and one that is only written may keep a row of its own as drift: these tell
+/// nothing where another does.
 fn stands_deleted(terms: &Terms, hub: Presence<'_>, spoken: &[Spoken<'_>]) -> bool {
     let (Some(row), DeleteTerms::Mark { own, .. }) = (hub.row(), &terms.deletes.left) else {
         return false;
     };
-    let mut known = spoken.iter().filter(|spoken| spoken.row != Presence::Unknown).peekable();
-    let all = known.peek().is_some()
-        && known.all(|spoken| spoken.base.is_none() || spoken.row == Presence::Absent);
-    terms.marked(SideName::Left, row) && (*own || all)
+    let marked = terms.marked(SideName::Left, row);
+    if !marked || *own {
+        return marked;
+    }
+    let drifted = |spoken: &Spoken<'_>| {
+        spoken.spoke.terms.drift != Drift::Overwrite && spoken.row.row() != spoken.base
+    };
+    let towards = |direction| {
+        spoken.iter().filter(move |spoken| {
+            spoken.row != Presence::Unknown
+                && spoken.spoke.terms.direction == direction
+                && !(direction == Direction::LeftToRight && drifted(spoken))
+        })
+    };
+    let gone = |spoken: &Spoken<'_>| spoken.base.is_none() || spoken.row == Presence::Absent;
+    for direction in [Direction::Both, Direction::LeftToRight, Direction::RightToLeft] {
+        if towards(direction).next().is_some() {
+            return towards(direction).all(gone);
+        }
+    }
+    false
 }
 
 fn differs(own: &Terms, base: Option<&Row>, row: &Row) -> bool {

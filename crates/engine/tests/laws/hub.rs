@@ -145,7 +145,7 @@ fn one_spoke_is_the_two_way_case() {
     }
 }
 
-fn any_row() -> impl Gen<Value = Option<Row>> {
+pub(crate) fn any_row() -> impl Gen<Value = Option<Row>> {
     let cell = prop_oneof![Just(Value::Null), (1..4i64).prop_map(Value::from)];
     proptest::option::weighted(0.8, (cell.clone(), cell).prop_map(|(a, b)| row(KEY, &[a, b])))
 }

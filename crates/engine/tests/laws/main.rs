@@ -11,6 +11,8 @@ mod machine;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod spokes;
+#[cfg(test)]
 mod tables;
 #[cfg(test)]
 mod world;
