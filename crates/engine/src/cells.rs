@@ -1,6 +1,7 @@
 //! Merges two rows cell by cell against what both sides last agreed on.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::class::{Class, Outcome};
 use crate::conflict::{
@@ -52,7 +53,10 @@ pub(crate) fn merge(terms: &Terms, case: &Case<'_>, left: &Row, right: &Row) -> 
     let mut merged = if held(&fates) && terms.granularity == Granularity::Row {
         Merged::still(class, Outcome::Held)
     } else {
-        write(terms, case, class, left, right, &fates)
+        let open = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Hold(_)));
+        let mut frozen = terms.waiting(&open.map(|(index, _)| *index).collect());
+        frozen.extend(case.frozen.into_iter().flatten());
+        write(terms, case, class, left, right, &fates, &frozen)
     };
     if held(&fates) {
         merged.outcome = Outcome::Held;
@@ -158,7 +162,7 @@ fn chosen(
     }
 }
 
-/// Builds the rows that follow from the fates; held and drifting cells stay as they are everywhere.
+/// Builds the rows that follow from the fates; held, frozen and drifting cells stay as they are everywhere.
 fn write(
     terms: &Terms,
     case: &Case<'_>,
@@ -166,14 +170,15 @@ fn write(
     left: &Row,
     right: &Row,
     fates: &[(usize, Fate)],
+    frozen: &BTreeSet<usize>,
 ) -> Merged {
     let mut merged = Merged::still(class, Outcome::Nothing);
     let mut rows = [
         (SideName::Left, left.to_vec(), Vec::new()),
         (SideName::Right, right.to_vec(), Vec::new()),
     ];
-    let mut base = agreed(terms, case, left, right);
-    for (index, fate) in fates {
+    let mut base = agreed(terms, case, left, right, frozen);
+    for (index, fate) in fates.iter().filter(|(index, _)| !frozen.contains(index)) {
         let index = *index;
         let of =
             |side: SideName| cell(Some(if side == SideName::Left { left } else { right }), index);
@@ -253,15 +258,20 @@ fn outcome(fates: &[(usize, Fate)], before: Option<&Row>, base: &[Value]) -> Out
 }
 
 /// Returns the base row as far as both sides agree already; where they differ it stays as it was.
-fn agreed(terms: &Terms, case: &Case<'_>, left: &Row, right: &Row) -> Vec<Value> {
+fn agreed(
+    terms: &Terms,
+    case: &Case<'_>,
+    left: &Row,
+    right: &Row,
+    frozen: &BTreeSet<usize>,
+) -> Vec<Value> {
     let base = case.base;
-    let frozen = |index: &usize| case.frozen.is_some_and(|frozen| frozen.contains(index));
     let value = |(index, (l, r)): (usize, (&Value, &Value))| match terms.columns.get(index) {
         // Spellings of one key are equal keys; base keeps the one it has, else the one that does not depend on the side.
         Some(column) if column.key => {
             base.and_then(|base| base.get(index)).unwrap_or(l.min(r)).clone()
         }
-        Some(column) if column.shared() && l == r && !frozen(&index) => l.clone(),
+        Some(column) if column.shared() && l == r && !frozen.contains(&index) => l.clone(),
         Some(column) if column.shared() => cell(base, index).clone(),
         // One side alone has the column: there is nothing to agree on.
         _ => Value::Null,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::conflict::{Loser, Lost, name_of};
-use crate::dataset::{Clash, Direction, SideName};
+use crate::dataset::{Clash, Direction, Drift, SideName};
 use crate::facts::cell;
 use crate::hub::{HUB, HubConflict, HubDecision, Spoke};
 use crate::key::Key;
@@ -95,6 +95,11 @@ impl Part<'_> {
     fn changed(&self, terms: &Terms) -> bool {
         let Some(row) = self.row else { return false };
         self.base.is_none() || changed_cells(terms, self.terms, self.base, row).next().is_some()
+    }
+
+    /// Returns whether the row stays where it is whatever becomes of it elsewhere.
+    fn keeps(&self) -> bool {
+        matches!(self.terms.deletes.right, DeleteTerms::Ignore | DeleteTerms::Unmarkable)
     }
 }
 
@@ -186,7 +191,9 @@ pub(crate) fn decide<'a>(
         Clash::EditWins => Ok(true),
         Clash::DeleteWins => Ok(false),
         Clash::Left => Ok(!hub_gone),
-        Clash::Right => Ok(deleted.is_empty()),
+        // Of spokes that disagree the deletion counts, unless the changed row stays on its spoke in any case: it would be
+        // back with the next run, when that spoke alone is left to speak against the hub.
+        Clash::Right => Ok(deleted.is_empty() || changed.iter().any(|part| part.keeps())),
         Clash::Later => later(
             terms,
             &deleted,
@@ -258,16 +265,35 @@ pub(crate) fn decide<'a>(
 
 /// Returns whether the hub's row only stands there marked as deleted.
 ///
-/// In a shared column the mark may be ordinary data; it means a deletion where every spoke has either forgotten the row
-/// or lost it, so that the order of spokes does not matter.
+/// In a shared column the mark may be ordinary data; it means a deletion where every spoke that tells has either
+/// forgotten the row or lost it, so that the order of spokes does not matter. A spoke that is only read agrees with
+/// whatever the hub makes of its row, and one that is only written may keep a row of its own as drift: these tell
+/// nothing where another does.
 fn stands_deleted(terms: &Terms, hub: Presence<'_>, spoken: &[Spoken<'_>]) -> bool {
     let (Some(row), DeleteTerms::Mark { own, .. }) = (hub.row(), &terms.deletes.left) else {
         return false;
     };
-    let mut known = spoken.iter().filter(|spoken| spoken.row != Presence::Unknown).peekable();
-    let all = known.peek().is_some()
-        && known.all(|spoken| spoken.base.is_none() || spoken.row == Presence::Absent);
-    terms.marked(SideName::Left, row) && (*own || all)
+    let marked = terms.marked(SideName::Left, row);
+    if !marked || *own {
+        return marked;
+    }
+    let drifted = |spoken: &Spoken<'_>| {
+        spoken.spoke.terms.drift != Drift::Overwrite && spoken.row.row() != spoken.base
+    };
+    let towards = |direction| {
+        spoken.iter().filter(move |spoken| {
+            spoken.row != Presence::Unknown
+                && spoken.spoke.terms.direction == direction
+                && !(direction == Direction::LeftToRight && drifted(spoken))
+        })
+    };
+    let gone = |spoken: &Spoken<'_>| spoken.base.is_none() || spoken.row == Presence::Absent;
+    for direction in [Direction::Both, Direction::LeftToRight, Direction::RightToLeft] {
+        if towards(direction).next().is_some() {
+            return towards(direction).all(gone);
+        }
+    }
+    false
 }
 
 fn differs(own: &Terms, base: Option<&Row>, row: &Row) -> bool {

@@ -10,7 +10,7 @@ use crate::gather::{Gathered, Spoken, Target};
 use crate::hub::{HUB, Spread};
 use crate::key::Key;
 use crate::merge::{BaseMove, Case, ChangeKind, Merged, Presence, Write, live, merge};
-use crate::terms::{ColumnTerms, Terms};
+use crate::terms::{ColumnTerms, DeleteTerms, Terms};
 use crate::transfer;
 use crate::value::{Row, Value};
 
@@ -91,6 +91,8 @@ fn is_correction(rule: &str) -> bool {
 fn to_hub(terms: &Terms, key: &Key, gathered: &Gathered<'_>, target: Option<&Row>) -> Merged {
     let mut terms = terms.settled();
     terms.direction = Direction::Both;
+    // What was decided is a row that stands, also where the data of a spoke that is only read looks like a mark.
+    terms.deletes.right = DeleteTerms::Delete;
     for column in &mut terms.columns {
         column.direction = Direction::Both;
     }
@@ -125,6 +127,11 @@ fn to_spoke(
     // From here on the hub is what it will be.
     let left = target.map_or(Presence::Absent, Presence::Present);
     let case = Case { left, frozen: Some(&gathered.frozen), ..case };
+    // A spoke that is only written had no say, so whether its row bears a mark or data is told by what the hub will be.
+    let own = match terms.direction {
+        Direction::LeftToRight => live(spoken.spoke.terms, &case, SideName::Right),
+        _ => own,
+    };
     let forget = || if case.base.is_some() { BaseMove::Forget } else { BaseMove::Keep };
     let silent = terms.direction == Direction::RightToLeft;
     match (target, own) {

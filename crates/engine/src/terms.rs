@@ -1,6 +1,6 @@
 //! A policy checked against a schema, in the form that decisions are made with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dataset::{
     Clash, Combine, Deletes, Direction, Drift, Granularity, PerSide, Policy, SideName, Strategy,
@@ -186,6 +186,17 @@ impl Terms {
             column.combine = None;
         }
         terms
+    }
+
+    /// Returns the columns that must stay as they are while these wait for a person.
+    ///
+    /// A rule that did not decide may look at other cells of the row. Were those carried, the next run could decide
+    /// otherwise than this one, on a row that nobody has touched.
+    pub(crate) fn waiting(&self, held: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let ruled = held.iter().filter(|column| {
+            self.columns.get(**column).is_some_and(|column| column.strategy == Strategy::RuleBased)
+        });
+        ruled.flat_map(|column| self.rules.looks_at(*column)).collect()
     }
 
     /// Returns whether a side has a column.

@@ -99,6 +99,14 @@ pub(crate) fn merge_rows<'a>(
             _ => true,
         });
         gathered.frozen = open.iter().map(|cell| cell.column).collect();
+        for column in terms.waiting(&gathered.frozen) {
+            if let Some(slot) = target.get_mut(column) {
+                *slot = cell(ground, column).clone();
+            }
+            let about = |loser: &Loser| matches!(loser.lost, Lost::Cell { column: lost, .. } if lost == column);
+            gathered.losers.retain(|loser| !about(loser));
+            gathered.frozen.insert(column);
+        }
         if let Some(first) = open.first() {
             let reason = first.reason.clone();
             let (key, cells) = (key.clone(), open);

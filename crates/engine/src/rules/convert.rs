@@ -44,7 +44,10 @@ pub(crate) fn from_dynamic(result: Dynamic, column: &Column) -> Result<Value, St
             | (Value::DateTime(_), ColumnType::DateTime)
             | (Value::List(_), ColumnType::List)
     );
-    if fits {
+    // Lists are read back only so deep: what was calculated must be one that a cell can hold.
+    if fits && matches!(value, Value::List(_)) && column.read(&value.to_string()) != value {
+        Err(format!("the result is nested deeper than a list in column '{}' can be", column.name))
+    } else if fits {
         Ok(value)
     } else {
         Err(format!(
@@ -77,5 +80,22 @@ fn plain(result: Dynamic) -> Result<Value, String> {
     match result.into_immutable_string() {
         Ok(text) => Ok(Value::text(text.as_str())),
         Err(_) => Err(format!("the result is a {kind}, which no cell can hold")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_would_not_read_back_is_refused() {
+        let column = Column::new("g", ColumnType::List);
+        let nested =
+            |depth: usize| (0..depth).fold(Dynamic::ONE, |inner, _| Dynamic::from(vec![inner]));
+        let deepest =
+            (1..100).take_while(|depth| from_dynamic(nested(*depth), &column).is_ok()).last();
+        assert!((2..20).contains(&deepest.unwrap()));
+        let error = from_dynamic(nested(30), &column).unwrap_err();
+        assert_eq!(error, "the result is nested deeper than a list in column 'g' can be");
     }
 }

@@ -105,6 +105,11 @@ impl Expression {
         Ok((Expression { ast: Arc::new(ast), columns: checked.columns }, checked.result))
     }
 
+    /// Returns the columns that it names.
+    pub(crate) fn columns(&self) -> &BTreeSet<usize> {
+        &self.columns
+    }
+
     /// Returns whether the condition holds.
     pub(crate) fn holds(&self, scene: &Scene<'_>) -> Result<bool, String> {
         let result = self.evaluate(scene)?;

@@ -9,6 +9,7 @@ pub mod definition;
 pub(crate) mod expression;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -75,6 +76,19 @@ impl RuleSet {
             }
         }
         Err("no rule applies".into())
+    }
+
+    /// Returns the other columns that the decision about a column may look at.
+    pub(crate) fn looks_at(&self, column: usize) -> BTreeSet<usize> {
+        let about = self.rules.iter().filter(|rule| rule.is_about(column));
+        let named = about.flat_map(|rule| {
+            let calculation = match &rule.act {
+                Act::Calculate(expression) => Some(expression),
+                _ => None,
+            };
+            rule.when.iter().chain(calculation).flat_map(Expression::columns)
+        });
+        named.copied().filter(|other| *other != column).collect()
     }
 }
 
@@ -164,7 +178,7 @@ impl Compiled {
     /// Decides the dispute, or returns `None` when the rule does not apply.
     fn decide(&self, terms: &Terms, dispute: &Dispute<'_>) -> Result<Option<Settled>, Deferred> {
         let column = dispute.column;
-        let field = self.fields.is_empty() || self.fields.contains(&column);
+        let field = self.is_about(column);
         let from =
             |candidate: &Candidate<'_>| self.sources.iter().any(|name| candidate.is(name, column));
         let source = self.sources.is_empty() || dispute.candidates.iter().any(from);
@@ -188,6 +202,10 @@ impl Compiled {
             }
         };
         Ok(value.map(|value| Settled { value, rule: rule() }))
+    }
+
+    fn is_about(&self, column: usize) -> bool {
+        self.fields.is_empty() || self.fields.contains(&column)
     }
 
     fn in_time(&self, dispute: &Dispute<'_>) -> bool {

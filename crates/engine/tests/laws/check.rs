@@ -182,8 +182,9 @@ fn invents_nothing(world: &World, policy: &Policy, checked: &Checked, terms: &Te
                     world.side(*side).get(&change.key).is_some_and(|row| row[index] == *value)
                 });
                 let marking = is_marked(terms, policy, side, after);
+                let calculated = policy.rules.iter().any(|rule| rule.expression.is_some());
                 assert!(
-                    known || combined || marking || value.is_null(),
+                    known || combined || marking || calculated || value.is_null(),
                     "{name} of {change:?}\n{policy:?}"
                 );
             }
@@ -259,7 +260,12 @@ fn one_sided_edits_survive(world: &World, policy: &Policy, checked: &Checked, te
                 checked.after.side(side).get(&key).is_some_and(|row| row[index] == *value)
             };
             assert!(on(edited), "{key} column {index}\n{policy:?}");
-            if !held || policy.granularity == Granularity::Cell {
+            // A rule that did not decide looks at the cell, so it waits with the one in dispute.
+            let name = format!(".{}", terms.schema().columns[index].name);
+            let looked_at = policy.rules.iter().any(|rule| {
+                rule.when.iter().chain(&rule.expression).any(|text| text.contains(&name))
+            });
+            if !held || policy.granularity == Granularity::Cell && !looked_at {
                 assert!(
                     on(edited.other()),
                     "{key} column {index}\n{policy:?}\n{:?}",

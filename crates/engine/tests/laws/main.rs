@@ -7,7 +7,11 @@ mod exhaustive;
 #[cfg(test)]
 mod hub;
 #[cfg(test)]
+mod machine;
+#[cfg(test)]
 mod policies;
+#[cfg(test)]
+mod spokes;
 #[cfg(test)]
 mod tables;
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::check;
 use crate::policies;
 use crate::world::{World, row, schema};
 
-const COLUMNS: usize = 4;
+pub(crate) const COLUMNS: usize = 4;
 
 fn cell() -> impl Gen<Value = Value> + Clone {
     prop_oneof![1 => Just(Value::Null), 6 => (0..4i64).prop_map(Value::from)]
@@ -128,6 +128,9 @@ pub(crate) fn policies_of_columns() -> impl Gen<Value = Policy> {
         r#"[{"type":"sourcePriority","sources":["crm"],"action":"preferSource","prefer":["crm"]},
             {"type":"timeBased","minGapSeconds":1,"action":"useLatest"}]"#,
         r#"[{"type":"fieldPriority","fields":["a","b"],"action":"mergeFields","merge":"max"}]"#,
+        r#"[{"type":"valueBased","fields":["a","c"],"when":"left.b == right.b && base.d != 1","action":"mergeFields","merge":"max"},
+            {"type":"valueBased","fields":["d"],"when":"left.a + right.a > 2","action":"useLatest"}]"#,
+        r#"[{"type":"fieldPriority","fields":["b"],"action":"calculate","expression":"left.a + right.a + base.c"}]"#,
     ]);
     (choices, proptest::collection::vec(column, COLUMNS), proptest::bool::ANY, rules).prop_map(
         |((direction, strategy, clash, granularity, drift, deletes), columns, modified, rules)| {
@@ -355,7 +358,9 @@ proptest! {
         }
         let undo_policy = Policy { deletes: DeletePolicy::both(Deletes::Delete), granularity: Granularity::Cell, ..Policy::default() };
         let undo_terms = Terms::new(&schema, &undo_policy).unwrap();
-        let undo = World { base: after.right.clone(), left: world.right.clone(), right: now.clone() };
+        let undo = World {
+            base: after.right.clone(), left: world.right.clone(), right: now.clone(), tombstones: None
+        };
         let result = undo.reconcile(&undo_terms, &times);
         let mut undone = undo.clone();
         undone.apply(&result);

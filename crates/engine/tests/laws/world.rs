@@ -1,8 +1,10 @@
 //! Two sides and a base that can be reconciled, written to and edited, for tests.
 
+use std::collections::BTreeSet;
+
 use lockstep_engine::dataset::SideName;
 use lockstep_engine::key::Key;
-use lockstep_engine::reconcile::{Change, Reconciled, Side, reconcile};
+use lockstep_engine::reconcile::{Change, Reconciled, Reconciler, Side, feed};
 use lockstep_engine::schema::{Column, ColumnType, Schema};
 use lockstep_engine::table::Table;
 use lockstep_engine::terms::Terms;
@@ -14,6 +16,8 @@ pub(crate) struct World {
     pub(crate) base: Table,
     pub(crate) left: Table,
     pub(crate) right: Table,
+    /// The keys that base forgot because they were deleted; `None` where nobody keeps them.
+    pub(crate) tombstones: Option<BTreeSet<Key>>,
 }
 
 /// `id`, then columns named `a`, `b`, …, then `status`.
@@ -50,13 +54,13 @@ impl World {
     }
 
     pub(crate) fn reconcile(&self, terms: &Terms, times: &Times) -> Reconciled {
-        reconcile(
-            Some(&self.base),
-            Side::complete(&self.left),
-            Side::complete(&self.right),
-            terms,
-            times,
-        )
+        let mut reconciler = Reconciler::new(terms, times);
+        if let Some(tombstones) = &self.tombstones {
+            reconciler = reconciler.tombstones(tombstones);
+        }
+        let (left, right) = (Side::complete(&self.left), Side::complete(&self.right));
+        feed(&mut reconciler, Some(&self.base), left, right);
+        reconciler.finish()
     }
 
     /// Applies everything, as an undisturbed run does; every write must find what the plan saw.
@@ -69,11 +73,17 @@ impl World {
         for change in &result.base {
             assert_eq!(self.base.get(&change.key), change.before.as_ref(), "{change:?}");
             self.base.set(change.key.clone(), change.after.clone());
+            if let Some(tombstones) = &mut self.tombstones {
+                match change.after {
+                    Some(_) => tombstones.remove(&change.key),
+                    None => tombstones.insert(change.key.clone()),
+                };
+            }
         }
     }
 
     pub(crate) fn mirrored(&self) -> World {
-        World { base: self.base.clone(), left: self.right.clone(), right: self.left.clone() }
+        World { left: self.right.clone(), right: self.left.clone(), ..self.clone() }
     }
 
     pub(crate) fn keys(&self) -> Vec<Key> {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use lockstep_engine::conflict::Lost;
 use lockstep_engine::dataset::{Policy, SideName};
+use lockstep_engine::decision::{Choice, Decision, Decisions};
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{Change, Reading, Reconciled, Reconciler, Side, feed};
 use lockstep_engine::schema::{Column, ColumnType, Schema};
@@ -51,6 +52,15 @@ struct Case {
     tombstones: Option<Vec<String>>,
     #[serde(default)]
     read: BTreeMap<String, Reading>,
+    /// What a person decided about the conflict of a key.
+    #[serde(default)]
+    decide: BTreeMap<String, Choice>,
+    /// The decisions were made about another state.
+    #[serde(default)]
+    stale: bool,
+    /// `side column`, for columns that a side turned out not to have.
+    #[serde(default)]
+    lacks: Vec<String>,
 }
 
 #[test]
@@ -96,7 +106,14 @@ fn render(file: &File) -> String {
             Err(error) => writeln!(out, "refused: {error}\n").unwrap(),
             Ok(policy) => match Terms::new(&schema, &policy) {
                 Err(error) => writeln!(out, "refused: {error}\n").unwrap(),
-                Ok(terms) => run(&mut out, case, &schema, &terms),
+                Ok(terms) => {
+                    let lacking = |terms: Terms, place: &String| {
+                        let (side, column) = place.split_once(' ').unwrap();
+                        let side = if side == "left" { SideName::Left } else { SideName::Right };
+                        terms.lacking(side, schema.position(column).unwrap())
+                    };
+                    run(&mut out, case, &schema, &case.lacks.iter().fold(terms, lacking));
+                }
             },
         }
     }
@@ -139,12 +156,22 @@ fn run(out: &mut String, case: &Case, schema: &Schema, terms: &Terms) {
     let tombstones: Option<BTreeSet<Key>> =
         case.tombstones.as_ref().map(|keys| keys.iter().map(|key| Key::of(key)).collect());
     let (l, r) = (reading("left", &left), reading("right", &right));
-    let mut reconciler = Reconciler::new(terms, &times).readings(l.reading, r.reading);
-    if let Some(tombstones) = &tombstones {
-        reconciler = reconciler.tombstones(tombstones);
-    }
-    feed(&mut reconciler, Some(&base), l, r);
-    show(out, schema, &reconciler.finish());
+    let reconcile = |decisions: &Decisions| {
+        let mut reconciler =
+            Reconciler::new(terms, &times).readings(l.reading, r.reading).decisions(decisions);
+        if let Some(tombstones) = &tombstones {
+            reconciler = reconciler.tombstones(tombstones);
+        }
+        feed(&mut reconciler, Some(&base), l, r);
+        reconciler.finish()
+    };
+    let open = reconcile(&Decisions::default());
+    let decided = open.conflicts.iter().filter_map(|conflict| {
+        let choice = case.decide.get(&conflict.key.to_string())?.clone();
+        let digest = if case.stale { "another".into() } else { conflict.digest.clone() };
+        Some((conflict.key.clone(), Decision { digest, choice }))
+    });
+    show(out, schema, &reconcile(&decided.collect()));
     out.push('\n');
 }
 

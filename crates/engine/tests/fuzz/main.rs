@@ -1,4 +1,5 @@
-//! Random inputs against the readers of delimited text and of values: no panic, and no answer that contradicts itself.
+//! Random inputs against the readers of delimited text, of values and of rules: no panic, and no answer that
+//! contradicts itself.
 //!
 //! Each test runs for a second; `LOCKSTEP_FUZZ_SECONDS=600 cargo test -p lockstep-engine --release --test fuzz` runs
 //! each of them for ten minutes. The seed is printed and can be given back in `LOCKSTEP_FUZZ_SEED`.
@@ -6,7 +7,8 @@
 // Clippy applies its rules for tests where it sees this.
 #![cfg(test)]
 
-use std::time::{Duration, Instant};
+mod random;
+mod rules;
 
 use lockstep_engine::canonical;
 use lockstep_engine::cell::Cell;
@@ -18,6 +20,8 @@ use lockstep_engine::join::join;
 use lockstep_engine::schema::{Column, ColumnType};
 use lockstep_engine::snapshot::{self, Snapshot};
 
+use crate::random::{Random, run};
+
 const TYPES: [ColumnType; 7] = [
     ColumnType::Text,
     ColumnType::Number,
@@ -27,47 +31,6 @@ const TYPES: [ColumnType; 7] = [
     ColumnType::DateTime,
     ColumnType::List,
 ];
-
-/// SplitMix64: enough randomness for a mutator, and a seed that can be typed.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, items: &[&'a T]) -> &'a T {
-        items[self.below(items.len())]
-    }
-}
-
-fn run(mut once: impl FnMut(&mut Random)) {
-    let seconds =
-        std::env::var("LOCKSTEP_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    let clock = || {
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
-            as u64
-    };
-    let seed = std::env::var("LOCKSTEP_FUZZ_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(clock);
-    println!("seed {seed}");
-    let (start, mut random, mut rounds) = (Instant::now(), Random(seed), 0u64);
-    while start.elapsed() < Duration::from_secs(seconds) {
-        once(&mut random);
-        rounds += 1;
-    }
-    println!("{rounds} rounds");
-}
 
 const PIECES: [&[u8]; 30] = [
     b"a",
