@@ -1,16 +1,16 @@
 //! Somebody else sorts, inserts, deletes and edits through the same API while tools write.
 
-use lockstep::{clock::Clock, progress::Progress, replica::files::Files, tools::Context};
-use lockstep_google::{Config, Google};
+use lockstep::{app::App, config::Config};
 use lockstep_workspace::{Edit, Effect, Faults, Options, Rule, Workspace};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::tool;
+use crate::town::call;
 
-/// A context over a workspace with faults.
+/// A Lockstep over a workspace with faults.
 struct Race {
-    context: Context,
+    app: App,
+    _data: TempDir,
     folder: TempDir,
     id: String,
 }
@@ -23,13 +23,14 @@ impl Race {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
         let folder = TempDir::new().unwrap();
-        let context = Context {
-            google: Google::new(Config::local(&url)).unwrap(),
-            files: Files::open(folder.path(), true).unwrap(),
-            clock: Clock::System,
-            progress: Progress::silent(),
-        };
-        let mut race = Self { context, folder, id: String::new() };
+        let data = TempDir::new().unwrap();
+        let mut config = Config::default();
+        config.workspace.url = Some(url);
+        config.workspace.data = Some(data.path().to_owned());
+        config.files.root = folder.path().to_owned();
+        config.files.writable = true;
+        let app = App::start(&config).await.unwrap();
+        let mut race = Self { app, _data: data, folder, id: String::new() };
         let sheets = json!([{"title": "T"}]);
         let made = race
             .call("createFile", json!({"type": "spreadsheet", "name": "F", "sheets": sheets}))
@@ -40,9 +41,7 @@ impl Race {
     }
 
     async fn call(&self, name: &str, arguments: Value) -> Result<Value, String> {
-        let Value::Object(arguments) = arguments else { panic!("{arguments}") };
-        let context = self.context.for_call(Progress::silent());
-        tool(name).call(&context, arguments).await.map_err(|error| error.to_string())
+        call(&self.app, name, arguments).await.map_err(|error| error.to_string())
     }
 
     async fn rows(&self) -> Vec<Value> {

@@ -19,7 +19,7 @@ use super::{
     apply::Writes,
     header::label,
     marker,
-    sheet::{self, at},
+    sheet::at,
     sheet_check::{Todo, View},
     sheet_ops::{Ops, SetRow},
     sheet_picture::Seen,

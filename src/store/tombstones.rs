@@ -12,7 +12,6 @@ use super::{Conn, Store};
 use crate::error::Result;
 
 /// A row that base had and forgot.
-#[cfg_attr(not(test), expect(dead_code, reason = "conflict review will show what was deleted"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tombstone {
     /// The names of the columns that the row is aligned with.
