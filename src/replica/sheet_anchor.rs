@@ -19,7 +19,7 @@ use super::{
     apply::Writes,
     header::label,
     marker,
-    sheet::{self, at},
+    sheet::at,
     sheet_check::{Todo, View},
     sheet_ops::{Ops, SetRow},
     sheet_picture::Seen,
@@ -294,14 +294,14 @@ impl Found {
     /// Returns whether a tag sits on the row that it was meant for, and the row is as it was seen.
     fn is_as_seen(&self, view: &View<'_>, row: &Tagged<'_>) -> bool {
         let Some((_, cells)) = self.rows.get(&row.id) else { return false };
-        let key = view.layout.key_with(view.writes, |column| sheet::at(cells, column));
+        let key = view.layout.key_with(view.writes, |column| at(cells, column));
         let seen = match view.index.get(&row.set.key) {
             Some(super::sheet_layout::Spot::One(seen)) => *seen,
             _ => return false,
         };
         key == row.set.key
             && row.set.cells.iter().all(|(column, _)| {
-                Seen::seen(at(cells, *column).clone()) == *view.picture.cell(seen, *column)
+                Seen::showing(at(cells, *column).clone()) == *view.picture.cell(seen, *column)
             })
     }
 

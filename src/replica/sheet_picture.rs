@@ -26,7 +26,7 @@ impl Default for Seen {
 
 impl Seen {
     /// Returns a cell that shows a value and is no formula.
-    pub(crate) fn seen(value: CellValue) -> Self {
+    pub(crate) fn showing(value: CellValue) -> Self {
         Self::Plain(plain(value))
     }
 
