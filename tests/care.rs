@@ -45,7 +45,9 @@ async fn every_written_row_is_in_the_audit_and_a_changed_line_is_found() {
     assert_eq!((&line["caller"], &line["columns"]), (&json!("syncDataset"), &json!(["qty"])));
 
     let store = rusqlite::Connection::open(data.join("lockstep.db")).unwrap();
-    store.execute("UPDATE audit SET payload = replace(payload, '11', '99') WHERE seq = 4", []).unwrap();
+    store
+        .execute("UPDATE audit SET payload = replace(payload, '11', '99') WHERE seq = 4", [])
+        .unwrap();
     let error = failed(&run(data, root, &["audit", "verify"]));
     assert!(error.contains("broken at line 4"), "{error}");
 }
@@ -75,7 +77,8 @@ async fn a_sync_goes_on_from_a_restored_backup_as_from_the_store() {
 
     // Without base, B would be new on the left again; with it, it was deleted there.
     pair.file("sku,name,qty\nA,Apple,11\nC,Corn,30\n");
-    let arguments = pair.dataset(json!({"mode": "apply", "deletes": "delete", "maxDeletePercent": 50}));
+    let arguments =
+        pair.dataset(json!({"mode": "apply", "deletes": "delete", "maxDeletePercent": 50}));
     let report = ok(&run(other.path(), root, &["call", "syncDataset", &arguments.to_string()]));
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(

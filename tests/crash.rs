@@ -16,14 +16,8 @@ use crate::{
 };
 
 /// The steps of a run, and how often each can be passed in one run.
-const POINTS: &[(&str, u32)] = &[
-    ("begun", 1),
-    ("sending", 3),
-    ("sent", 3),
-    ("marked", 3),
-    ("closing", 1),
-    ("closed", 1),
-];
+const POINTS: &[(&str, u32)] =
+    &[("begun", 1), ("sending", 3), ("sent", 3), ("marked", 3), ("closing", 1), ("closed", 1)];
 
 /// Returns how many kills there are: a tenth unless the whole is asked for (`tests/run --full`).
 fn kills() -> u32 {
@@ -36,7 +30,13 @@ type Model = BTreeMap<String, (String, i64)>;
 fn child(pair: &Pair, arguments: &Value, halt: Option<&str>) -> Child {
     let mut command: Command = lockstep(pair.house.data());
     command
-        .args(["--root", pair.house.folder.path().to_str().unwrap(), "--allow-write", "call", "syncDataset"])
+        .args([
+            "--root",
+            pair.house.folder.path().to_str().unwrap(),
+            "--allow-write",
+            "call",
+            "syncDataset",
+        ])
         .arg(arguments.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -135,7 +135,8 @@ async fn edit(pair: &Pair, model: &mut Model, random: &mut StdRng, round: u32) {
 async fn a_killed_run_is_finished_by_the_next_one_and_nothing_is_lost_or_doubled() {
     let pair = Pair::in_step(STOCK).await;
     let mut model: Model = state(&pair).await[0].clone();
-    let arguments = pair.dataset(json!({"mode": "apply", "deletes": "delete", "maxDeletePercent": 100}));
+    let arguments =
+        pair.dataset(json!({"mode": "apply", "deletes": "delete", "maxDeletePercent": 100}));
     let mut random = StdRng::seed_from_u64(20_261_122);
     let matrix: Vec<String> = POINTS
         .iter()

@@ -57,7 +57,9 @@ impl House {
         let contents = contents.unwrap_or_else(|| panic!("there is no {uri}"));
         contents
             .iter()
-            .map(|content| serde_json::to_value(content).unwrap()["text"].as_str().unwrap().to_owned())
+            .map(|content| {
+                serde_json::to_value(content).unwrap()["text"].as_str().unwrap().to_owned()
+            })
             .collect()
     }
 

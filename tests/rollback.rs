@@ -90,9 +90,11 @@ async fn chosen_keys_alone_are_taken_back_from_a_file_too() {
     assert_eq!(pair.read_file(), "sku,name,qty\nA,Apple,11\nB,Beet,21\nC,Corn,31\n");
     undo(&pair, &run, json!({"keys": ["B"]})).await;
     assert_eq!(pair.read_file(), "sku,name,qty\nA,Apple,11\nB,Beet,20\nC,Corn,31\n");
-    let error =
-        pair.house.err("rollbackSync", json!({"runId": run["runId"], "keys": ["Z"]})).await;
-    assert!(error.contains("did not write the key \"Z\"") || error.contains("taken back"), "{error}");
+    let error = pair.house.err("rollbackSync", json!({"runId": run["runId"], "keys": ["Z"]})).await;
+    assert!(
+        error.contains("did not write the key \"Z\"") || error.contains("taken back"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -109,8 +111,7 @@ async fn history_tells_runs_changes_and_the_life_of_a_record() {
 
     let changes = pair.house.ok("syncHistory", json!({"runId": run["runId"]})).await;
     assert_eq!(changes["changes"][0]["cells"], json!({"qty": "10 → 11"}), "{changes:#}");
-    let life =
-        pair.house.ok("syncHistory", json!({"dataset": "stock", "key": ["A"]})).await;
+    let life = pair.house.ok("syncHistory", json!({"dataset": "stock", "key": ["A"]})).await;
     let kinds: Vec<&Value> =
         life["changes"].as_array().unwrap().iter().map(|c| &c["kind"]).collect();
     assert_eq!(kinds, ["update", "insert"], "{life:#}");

@@ -37,10 +37,17 @@ enum Step {
     Left(Edit),
     Right(Edit),
     /// Somebody sorts the sheet.
-    Sort { descending: bool },
-    Sync { server: usize },
+    Sort {
+        descending: bool,
+    },
+    Sync {
+        server: usize,
+    },
     /// A server dies in the middle of a run, and another is started in its place.
-    Crash { server: usize, polls: u32 },
+    Crash {
+        server: usize,
+        polls: u32,
+    },
     /// Both servers run at the same time.
     Together,
 }
@@ -120,7 +127,15 @@ impl<'a> World<'a> {
         let servers = [town.server().await, town.server().await];
         let pending = [Pending::default(), Pending::default()];
         let mut world = World {
-            town, servers, book, sheet, file, dataset, agreed: Rows::new(), pending, next: 0,
+            town,
+            servers,
+            book,
+            sheet,
+            file,
+            dataset,
+            agreed: Rows::new(),
+            pending,
+            next: 0,
         };
         for _ in 0..4 {
             world.left(Edit::Add).await;
@@ -272,7 +287,8 @@ impl<'a> World<'a> {
                 let row = filled[row % filled.len()];
                 let start = u32::try_from(row).unwrap();
                 let (sheet, dimension) = (self.sheet, Dimension::Rows);
-                self.people(Request::DeleteDimension { sheet, dimension, start, end: start + 1 }).await;
+                self.people(Request::DeleteDimension { sheet, dimension, start, end: start + 1 })
+                    .await;
                 self.gone(1, &key(row));
             }
             _ => {}
@@ -291,7 +307,8 @@ impl<'a> World<'a> {
             start_column: Some(0),
             end_column: Some(3),
         };
-        self.people(Request::SortRange { range, keys: vec![SortKey { column: 1, descending }] }).await;
+        self.people(Request::SortRange { range, keys: vec![SortKey { column: 1, descending }] })
+            .await;
     }
 
     /// Checks what a run that says it is done left behind.
@@ -308,7 +325,8 @@ impl<'a> World<'a> {
             .collect();
         for key in keys {
             let [left, right] = &self.pending;
-            let deleted = |a: &Pending, b: &Pending| a.deleted.contains(key) && !b.touched.contains(key);
+            let deleted =
+                |a: &Pending, b: &Pending| a.deleted.contains(key) && !b.touched.contains(key);
             let either = (left.deleted.contains(key) && right.touched.contains(key))
                 || (right.deleted.contains(key) && left.touched.contains(key));
             let Some(row) = file.get(key) else {
@@ -347,7 +365,10 @@ impl<'a> World<'a> {
     }
 
     /// Takes the answer of a run; checks the world if it says that it is done.
-    async fn answered(&mut self, answer: Result<Value, lockstep::error::Error>) -> Result<(), String> {
+    async fn answered(
+        &mut self,
+        answer: Result<Value, lockstep::error::Error>,
+    ) -> Result<(), String> {
         match answer {
             Ok(report) => {
                 let state = report["state"].as_str().unwrap_or_default();
@@ -356,8 +377,12 @@ impl<'a> World<'a> {
                 }
                 self.check().await
             }
-            Err(error) if error.retry() == Retry::Permanent
-                && error.kind() != lockstep::error::Kind::Changed => Err(error.to_string()),
+            Err(error)
+                if error.retry() == Retry::Permanent
+                    && error.kind() != lockstep::error::Kind::Changed =>
+            {
+                Err(error.to_string())
+            }
             Err(_) => Ok(()),
         }
     }
@@ -412,7 +437,12 @@ async fn play(town: &Town, name: &str, steps: &[Step]) -> Result<(), String> {
 }
 
 /// Leaves out what a failing story does not need, and returns it with how it fails.
-async fn shrink(town: &Town, seed: u64, mut steps: Vec<Step>, mut why: String) -> (Vec<Step>, String) {
+async fn shrink(
+    town: &Town,
+    seed: u64,
+    mut steps: Vec<Step>,
+    mut why: String,
+) -> (Vec<Step>, String) {
     let mut at = 0;
     while at < steps.len() {
         let mut fewer = steps.clone();
@@ -460,7 +490,8 @@ async fn whatever_happens_a_run_that_is_done_holds_what_people_said() {
                 let steps = story(seed);
                 if let Err(why) = play(&town, &format!("seed-{seed}"), &steps).await {
                     let (steps, why) = shrink(&town, seed, steps, why).await;
-                    let told: Vec<String> = steps.iter().map(|step| format!("  {step:?}")).collect();
+                    let told: Vec<String> =
+                        steps.iter().map(|step| format!("  {step:?}")).collect();
                     panic!("seed {seed}: {why}\nthe shrunk story:\n{}", told.join("\n"));
                 }
             }

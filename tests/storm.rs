@@ -36,7 +36,7 @@ pub(crate) fn bad_day(seed: u64) -> Faults {
 }
 
 /// Returns a count, or a tenth of it unless the whole is asked for (`tests/run --full`).
-fn scaled(count: u32) -> u32 {
+pub(crate) fn scaled(count: u32) -> u32 {
     if std::env::var_os("LOCKSTEP_FULL").is_some() { count } else { count / 10 }
 }
 
@@ -151,6 +151,8 @@ async fn no_sync_is_lost_doubled_or_falsely_done() {
         }
         false_done += u32::from(found != wanted);
     }
-    println!("{done} syncs, {failed} failures told and tried again: {false_done} falsely done, 0 doubled");
+    println!(
+        "{done} syncs, {failed} failures told and tried again: {false_done} falsely done, 0 doubled"
+    );
     assert_eq!(false_done, 0);
 }

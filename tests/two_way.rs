@@ -200,18 +200,15 @@ async fn a_saved_dataset_needs_only_its_name_and_keeps_its_sides() {
     let error = pair.house.err("syncDataset", json!({"name": "stok"})).await;
     assert!(error.contains("Did you mean \"stock\"?"), "{error}");
     pair.house.write("other.csv", STOCK);
-    let error = pair
-        .house
-        .err("syncDataset", pair.dataset(json!({"left": {"file": "other.csv"}})))
-        .await;
+    let error =
+        pair.house.err("syncDataset", pair.dataset(json!({"left": {"file": "other.csv"}}))).await;
     assert!(error.contains("another name"), "{error}");
 }
 
 #[tokio::test]
 async fn an_unknown_override_is_refused_by_name() {
     let pair = Pair::in_step(STOCK).await;
-    let error =
-        pair.house.err("syncDataset", pair.dataset(json!({"override": ["emptyed"]}))).await;
+    let error = pair.house.err("syncDataset", pair.dataset(json!({"override": ["emptyed"]}))).await;
     assert!(error.contains("Did you mean \"emptied\"?"), "{error}");
 }
 
@@ -220,7 +217,10 @@ async fn a_stored_plan_reads_as_a_page_and_as_csv() {
     let pair = Pair::in_step(STOCK).await;
     pair.file("sku,name,qty\nA,Apple,99\nB,Beet,20\nC,Corn,30\n");
     let plan = pair.plan(json!({})).await;
-    let page = pair.house.resource(&format!("lockstep://plans/{}", plan["planId"].as_str().unwrap())).await;
+    let page = pair
+        .house
+        .resource(&format!("lockstep://plans/{}", plan["planId"].as_str().unwrap()))
+        .await;
     assert!(page[0].contains("| update | A | qty | 10 | 99 |"), "{}", page[0]);
     assert_eq!(page[1], "side,kind,key,column,before,after\nright,update,A,qty,10,99\n");
     let dataset = pair.house.resource("lockstep://datasets/stock").await;
