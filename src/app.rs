@@ -49,7 +49,8 @@ impl App {
                 };
                 // Nobody else waits for a server on this machine: a second try need not be late.
                 let backoff = Backoff { base: Duration::from_millis(20), ..Backoff::default() };
-                let local = lockstep_google::Config { backoff, ..lockstep_google::Config::local(&url) };
+                let local =
+                    lockstep_google::Config { backoff, ..lockstep_google::Config::local(&url) };
                 (google(local)?, handle)
             }
             Backend::Google => (google(real(config, &store)?)?, None),
@@ -106,8 +107,11 @@ pub fn store_path(config: &Config) -> Result<PathBuf> {
     };
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|error| {
-        Error::invalid(format!("the store's folder {} cannot be created: {error}", folder.display()))
-            .next("name a file that can be written with [store] path, or a folder with LOCKSTEP_HOME")
+        Error::invalid(format!(
+            "the store's folder {} cannot be created: {error}",
+            folder.display()
+        ))
+        .next("name a file that can be written with [store] path, or a folder with LOCKSTEP_HOME")
     })?;
     Ok(path)
 }

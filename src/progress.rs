@@ -121,6 +121,9 @@ mod tests {
             7
         };
         assert_eq!(progress.during(work, waiting).await, 7);
-        assert_eq!(*told.lock().unwrap(), ["reading", "reading (1 s)", "reading (2 s)", "waiting 9 s"]);
+        assert_eq!(
+            *told.lock().unwrap(),
+            ["reading", "reading (1 s)", "reading (2 s)", "waiting 9 s"]
+        );
     }
 }

@@ -33,23 +33,27 @@ const PAGE: u32 = 1_000;
 pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     let store = operator.store().await?;
     match args.action {
-        Action::Verify => match store.verify_audit().await? {
-            AuditVerdict::Whole { lines, head, erased } => {
-                let erased = if erased == 0 {
-                    String::new()
-                } else {
-                    format!("; the contents of {erased} were erased by forget, their digests are in place")
-                };
-                print(&format!("{lines} lines, unbroken, head {head}{erased}"))?;
-            }
-            AuditVerdict::Broken { seq, why } => {
-                return Err(Error::new(
+        Action::Verify => {
+            match store.verify_audit().await? {
+                AuditVerdict::Whole { lines, head, erased } => {
+                    let erased = if erased == 0 {
+                        String::new()
+                    } else {
+                        format!(
+                            "; the contents of {erased} were erased by forget, their digests are in place"
+                        )
+                    };
+                    print(&format!("{lines} lines, unbroken, head {head}{erased}"))?;
+                }
+                AuditVerdict::Broken { seq, why } => {
+                    return Err(Error::new(
                     Kind::Changed,
                     format!("the audit is broken at line {seq}: {why}"),
                 )
                 .next("somebody or something changed it after it was written; compare with a backup"));
+                }
             }
-        },
+        }
         Action::Print { mut after } => loop {
             let lines = store.audit(after, PAGE).await?;
             for line in &lines {

@@ -48,9 +48,9 @@ fn prepare(folder: &std::path::Path) -> Result<()> {
             .next("name a folder that can be written with --dir")
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let databases = ["workspace.db", "lockstep.db"].iter().flat_map(|name| {
-        ["", "-wal", "-shm"].map(|suffix| format!("{name}{suffix}"))
-    });
+    let databases = ["workspace.db", "lockstep.db"]
+        .iter()
+        .flat_map(|name| ["", "-wal", "-shm"].map(|suffix| format!("{name}{suffix}")));
     for name in databases.chain(["planes.csv".to_owned()]) {
         match std::fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

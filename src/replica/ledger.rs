@@ -31,9 +31,9 @@ impl Ledger for StoreLedger {
     }
 
     fn close<'a>(&'a self, bucket: &'a str, until: SystemTime) -> LedgerFuture<'a, ()> {
-        Box::pin(async move {
-            Ok(self.store.quota_close(bucket, Timestamp::try_from(until)?).await?)
-        })
+        Box::pin(
+            async move { Ok(self.store.quota_close(bucket, Timestamp::try_from(until)?).await?) },
+        )
     }
 }
 
@@ -55,7 +55,11 @@ mod tests {
         assert_eq!(one.claim("a", 2, minute).await.unwrap(), None);
         assert_eq!(two.claim("a", 2, minute).await.unwrap(), None);
         assert_eq!(one.claim("a", 2, minute).await.unwrap(), Some(minute));
-        assert_eq!(two.claim("b", 2, minute).await.unwrap(), None, "another account is another quota");
+        assert_eq!(
+            two.claim("b", 2, minute).await.unwrap(),
+            None,
+            "another account is another quota"
+        );
         let until = SystemTime::from(now + SignedDuration::from_secs(30));
         one.close("b", until).await.unwrap();
         assert_eq!(two.claim("b", 2, minute).await.unwrap(), Some(Duration::from_secs(30)));

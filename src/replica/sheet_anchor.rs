@@ -301,11 +301,7 @@ impl Found {
         };
         key == row.set.key
             && row.set.cells.iter().all(|(column, _)| {
-<<<<<<< HEAD
-                Seen::of(at(cells, *column).clone()) == *view.picture.cell(seen, *column)
-=======
                 Seen::showing(at(cells, *column).clone()) == *view.picture.cell(seen, *column)
->>>>>>> port
             })
     }
 

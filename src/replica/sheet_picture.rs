@@ -26,11 +26,7 @@ impl Default for Seen {
 
 impl Seen {
     /// Returns a cell that shows a value and is no formula.
-<<<<<<< HEAD
-    pub(crate) fn of(value: CellValue) -> Self {
-=======
     pub(crate) fn showing(value: CellValue) -> Self {
->>>>>>> port
         Self::Plain(plain(value))
     }
 

@@ -156,11 +156,7 @@ impl SheetPlan {
         self.setup.clear();
         for name in writes.headers.iter().flatten() {
             if let Some(column) = self.layout.column(name) {
-<<<<<<< HEAD
-                let cell = Seen::of(CellValue::Text(name.clone()));
-=======
                 let cell = Seen::showing(CellValue::Text(name.clone()));
->>>>>>> port
                 self.picture.put(self.layout.header_row, column, cell);
             }
         }

@@ -88,11 +88,7 @@ async fn is_as_seen(google: &Google, plan: &SheetPlan, runs: &[(u32, u32)]) -> R
             let there = super::sheet::at(cells, column);
             let was = at(seen, column);
             // What a formula shows may change by itself.
-<<<<<<< HEAD
-            was.formula().is_some() || *was == Seen::of(there.clone())
-=======
             was.formula().is_some() || *was == Seen::showing(there.clone())
->>>>>>> port
         })
     };
     Ok(runs.iter().zip(&found).all(|((start, end), range)| {

@@ -147,8 +147,7 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let found =
-            resources::read(&self.context, &request.uri).await.map_err(|e| failed(&e))?;
+        let found = resources::read(&self.context, &request.uri).await.map_err(|e| failed(&e))?;
         match found {
             Some(contents) => Ok(ReadResourceResult::new(contents).into()),
             None => Err(ErrorData::resource_not_found(

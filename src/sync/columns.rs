@@ -115,7 +115,9 @@ pub(super) fn check_key(
                 return Err(Error::not_found(format!(
                     "the {side} side has no key column \"{header}\".{near}"
                 ))
-                .next(format!("name its header with columns: [{{name, {side}}}], or use an empty sheet")));
+                .next(format!(
+                    "name its header with columns: [{{name, {side}}}], or use an empty sheet"
+                )));
             }
         }
     }

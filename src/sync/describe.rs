@@ -12,7 +12,9 @@ use lockstep_engine::{
 use super::{
     Shell,
     prepare::Planned,
-    report::{CallsOut, ChangeOut, ColumnOut, ConflictOut, Counts, FindingOut, HaltOut, Report, State},
+    report::{
+        CallsOut, ChangeOut, ColumnOut, ConflictOut, Counts, FindingOut, HaltOut, Report, State,
+    },
 };
 use crate::replica::apply::Repair;
 
@@ -127,7 +129,8 @@ fn listed(repaired: &[Repair]) -> Vec<String> {
 fn counts(planned: &Planned) -> Counts {
     let result = &planned.plan.body().result;
     let of = |kind| result.counts.right.get(&kind).copied().unwrap_or(0);
-    let cells = |changes: &[Change]| changes.iter().map(|change| change.cells.len() as u64).sum::<u64>();
+    let cells =
+        |changes: &[Change]| changes.iter().map(|change| change.cells.len() as u64).sum::<u64>();
     Counts {
         insert: of(ChangeKind::Insert),
         update: of(ChangeKind::Update),
@@ -195,7 +198,11 @@ const SHOWN: usize = 80;
 /// Returns a value as a sample shows it.
 pub(crate) fn shown(value: &Value) -> String {
     let text = if value.is_null() { "(blank)".to_owned() } else { value.to_string() };
-    if text.chars().count() > SHOWN { text.chars().take(SHOWN).chain(['…']).collect() } else { text }
+    if text.chars().count() > SHOWN {
+        text.chars().take(SHOWN).chain(['…']).collect()
+    } else {
+        text
+    }
 }
 
 fn change_out(planned: &Planned, side: SideName, change: &Change) -> ChangeOut {

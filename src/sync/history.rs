@@ -2,11 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_engine::{key::Key, reconcile::ChangeKind, value::{Row, Value}};
+use lockstep_engine::{
+    key::Key,
+    reconcile::ChangeKind,
+    value::{Row, Value},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Shell, describe::{kind, shown}, saved};
+use super::{
+    Shell,
+    describe::{kind, shown},
+    saved,
+};
 use crate::{
     error::{Error, Result},
     store::{BatchState, ChangeRecord, Run, RunKind, RunState, Store},
@@ -135,8 +143,7 @@ pub(crate) async fn key_of(store: &Store, dataset: &str, parts: &[String]) -> Re
         return Err(Error::not_found(format!("the dataset \"{dataset}\" has no runs"))
             .next("call syncHistory without dataset to see which have"));
     };
-    let columns: Vec<_> =
-        schema.key.iter().filter_map(|at| schema.columns.get(*at)).collect();
+    let columns: Vec<_> = schema.key.iter().filter_map(|at| schema.columns.get(*at)).collect();
     if columns.len() != parts.len() {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         return Err(Error::invalid(format!(

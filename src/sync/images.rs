@@ -90,7 +90,8 @@ pub(super) fn unconfirmed(view: &View<'_>, actions: &[Action], proof: Proof) -> 
 }
 
 fn confirms(view: &View<'_>, row: usize, action: &Action, proof: Proof) -> bool {
-    let all: Vec<usize> = (0..view.schema().columns.len()).filter(|at| view.is_mapped(*at)).collect();
+    let all: Vec<usize> =
+        (0..view.schema().columns.len()).filter(|at| view.is_mapped(*at)).collect();
     let cells = if action.after.is_none() { &all } else { &action.cells };
     let was = |image: &Option<Row>, at: usize| {
         let value = image.as_ref().map(|row| row.get(at).cloned().unwrap_or(Value::Null));

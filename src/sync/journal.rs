@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use lockstep_engine::{dataset::SideName, key::Key, reconcile::{BaseChange, Change}};
+use lockstep_engine::{
+    dataset::SideName,
+    key::Key,
+    reconcile::{BaseChange, Change},
+};
 
 use crate::{
     error::{Error, Result},

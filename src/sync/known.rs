@@ -54,8 +54,15 @@ impl Known {
     pub(super) fn mapped(&self) -> Vec<String> {
         let Some(schema) = &self.schema else { return Vec::new() };
         let marks = [&self.marks.left, &self.marks.right];
-        let own = |name: &String| marks.iter().any(|mark| mark.as_ref().is_some_and(|m| m.column == *name));
-        self.snapshot.headers().iter().filter(|name| schema.position(name).is_some() && !own(name)).cloned().collect()
+        let own = |name: &String| {
+            marks.iter().any(|mark| mark.as_ref().is_some_and(|m| m.column == *name))
+        };
+        self.snapshot
+            .headers()
+            .iter()
+            .filter(|name| schema.position(name).is_some() && !own(name))
+            .cloned()
+            .collect()
     }
 }
 

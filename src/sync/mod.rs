@@ -9,8 +9,8 @@ use lockstep_google::Google;
 use crate::{clock::Clock, progress::Progress, replica::files::Files, store::Store};
 
 mod columns;
-pub(crate) mod describe;
 pub(crate) mod definition;
+pub(crate) mod describe;
 pub(crate) mod halt;
 pub(crate) mod history;
 pub mod holder;
@@ -24,9 +24,9 @@ pub(crate) mod render;
 pub(crate) mod report;
 mod rest;
 mod retyped;
-pub(crate) mod saved;
 pub(crate) mod rollback;
 pub(crate) mod run;
+pub(crate) mod saved;
 mod turn;
 mod write;
 

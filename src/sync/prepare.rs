@@ -126,9 +126,7 @@ fn compare(
         (true, None) => Some(&empty),
         (true, Some(_)) => Some(&known.snapshot),
     };
-    let base = learned
-        .map(|snapshot| base_view(snapshot, &settled.schema))
-        .transpose()?;
+    let base = learned.map(|snapshot| base_view(snapshot, &settled.schema)).transpose()?;
     let mut reconciler = Reconciler::new(&terms, times);
     if definition.has_base() {
         reconciler = reconciler.tombstones(&known.tombstones);
@@ -267,4 +265,3 @@ fn order(changes: &[Change], source: &View<'_>) -> Vec<usize> {
     });
     order
 }
-

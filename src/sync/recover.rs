@@ -5,10 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use lockstep_engine::{
-    dataset::PerSide,
-    key::Key,
-};
+use lockstep_engine::{dataset::PerSide, key::Key};
 
 use super::{
     Shell,
@@ -37,9 +34,9 @@ pub(crate) async fn recover(shell: &Shell, lease: &Lease) -> Result<u32> {
     let mut recovered = 0;
     for run in open {
         shell.progress.step(0, None, "settling what an interrupted run left open");
-        settle_run(shell, lease, &run).await.map_err(|error| {
-            error.context(format!("settling the interrupted run {}", run.id))
-        })?;
+        settle_run(shell, lease, &run)
+            .await
+            .map_err(|error| error.context(format!("settling the interrupted run {}", run.id)))?;
         recovered += 1;
     }
     Ok(recovered)

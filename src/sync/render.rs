@@ -139,7 +139,10 @@ mod tests {
                 base_version: None,
                 content: PerSide { left: "l".into(), right: "r".into() },
                 schema: Schema::new(
-                    vec![Column::new("id", ColumnType::Text), Column::new("no|te", ColumnType::Text)],
+                    vec![
+                        Column::new("id", ColumnType::Text),
+                        Column::new("no|te", ColumnType::Text),
+                    ],
                     vec![0],
                 ),
             },

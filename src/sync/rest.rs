@@ -49,7 +49,11 @@ impl Wide {
             for change in deletes(planned, side) {
                 let cells = unmapped(planned, side, change);
                 let named = cells.filter(|(_, value)| !value.is_null());
-                rest.extend(named.filter_map(|(at, _)| Some(format!("{}{}", prefix(side), headers.get(at)?))));
+                rest.extend(
+                    named.filter_map(|(at, _)| {
+                        Some(format!("{}{}", prefix(side), headers.get(at)?))
+                    }),
+                );
             }
         }
         columns.extend(rest);
@@ -63,7 +67,11 @@ impl Wide {
             let headers = planned.sides.get(side).snapshot.headers();
             for (at, value) in unmapped(planned, side, change) {
                 let name = headers.get(at).map(|header| format!("{}{header}", prefix(side)));
-                let slot = self.columns.iter().skip(self.own).position(|known| Some(known) == name.as_ref());
+                let slot = self
+                    .columns
+                    .iter()
+                    .skip(self.own)
+                    .position(|known| Some(known) == name.as_ref());
                 if let Some(slot) = slot.and_then(|slot| row.get_mut(self.own + slot)) {
                     *slot = value;
                 }
@@ -97,7 +105,10 @@ impl Wide {
 }
 
 /// Cuts moves of base in a journal's columns back to those of a schema; returns its names too.
-pub(super) fn narrow(columns: &[String], mut base: Vec<BaseChange>) -> (Vec<String>, Vec<BaseChange>) {
+pub(super) fn narrow(
+    columns: &[String],
+    mut base: Vec<BaseChange>,
+) -> (Vec<String>, Vec<BaseChange>) {
     let own = |name: &&String| SideName::BOTH.iter().all(|side| header(name, *side).is_none());
     let names: Vec<String> = columns.iter().take_while(own).cloned().collect();
     let cut = |row: Option<Row>| row.map(|row| row.iter().take(names.len()).cloned().collect());

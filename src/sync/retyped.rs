@@ -1,11 +1,6 @@
 //! Columns whose values stopped being of the type that the dataset was learned with.
 
-use lockstep_engine::{
-    safety::Retyped,
-    schema::ColumnType,
-    snapshot::View,
-    value::Value,
-};
+use lockstep_engine::{safety::Retyped, schema::ColumnType, snapshot::View, value::Value};
 
 /// How many rows are looked at, evenly spread: a column changes its type as a whole or not at all.
 const SAMPLE: usize = 2_000;

@@ -118,10 +118,7 @@ async fn find(shell: &Shell, id: &str) -> Result<Run> {
     })
 }
 
-async fn prepare(
-    shell: &Shell,
-    undo: &Undo,
-) -> Result<(Run, Planned, Guard)> {
+async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
     let run = find(shell, &undo.run).await?;
     check(&run)?;
     let (saved, types) = dataset(shell, &run).await?;
@@ -197,10 +194,14 @@ async fn dataset(shell: &Shell, run: &Run) -> Result<(Saved, Schema)> {
 
 fn check(run: &Run) -> Result<()> {
     match (&run.undone_by, run.state) {
-        (Some(by), _) => Err(Error::invalid(format!("run {} was taken back by run {by} already", run.id))
-            .next(format!("to have its changes again, take run {by} back"))),
-        (None, RunState::Applying) => Err(Error::invalid(format!("run {} is not at its end", run.id))
-            .next("wait for it, or call syncDataset for its dataset, which settles it")),
+        (Some(by), _) => {
+            Err(Error::invalid(format!("run {} was taken back by run {by} already", run.id))
+                .next(format!("to have its changes again, take run {by} back")))
+        }
+        (None, RunState::Applying) => {
+            Err(Error::invalid(format!("run {} is not at its end", run.id))
+                .next("wait for it, or call syncDataset for its dataset, which settles it"))
+        }
         (None, RunState::Failed) => Err(Error::invalid(format!("run {} wrote nothing", run.id))
             .next("syncHistory lists the runs; there is nothing to take back here")),
         (None, RunState::Applied | RunState::Partial) => Ok(()),
@@ -332,11 +333,8 @@ async fn base_moves(
                 }
                 (was, _) => was.cloned(),
             };
-            let entry = BaseChange {
-                key: change.key.clone(),
-                before: now_row.cloned(),
-                after: back,
-            };
+            let entry =
+                BaseChange { key: change.key.clone(), before: now_row.cloned(), after: back };
             moves.insert(change.key.clone(), entry);
         }
     }
@@ -360,7 +358,8 @@ impl Known {
         let mut row = row.clone();
         for name in cells.iter().filter_map(|at| Some(&schema.columns.get(*at)?.name)) {
             let at = self.columns.iter().position(|known| known == name);
-            if let Some((slot, value)) = at.and_then(|at| Some((row.get_mut(at)?, other.get(at)?))) {
+            if let Some((slot, value)) = at.and_then(|at| Some((row.get_mut(at)?, other.get(at)?)))
+            {
                 *slot = value.clone();
             }
         }
@@ -380,5 +379,8 @@ fn by_key(base: Option<Base>, schema: &Schema) -> Known {
         let values = key.iter().filter_map(|at| row.get(*at)).cloned();
         Key::normalised(values, schema.fold_key_case)
     };
-    Known { rows: base.rows.iter().map(|row| (of(row), row.clone())).collect(), columns: base.columns }
+    Known {
+        rows: base.rows.iter().map(|row| (of(row), row.clone())).collect(),
+        columns: base.columns,
+    }
 }

@@ -5,8 +5,8 @@ use lockstep_engine::{safety::remaining, schema::Schema};
 use super::{
     Shell,
     definition::Definition,
-    prepare::{Planned, prepare},
     describe::{Done, report, short},
+    prepare::{Planned, prepare},
     report::{Report, State},
     saved::{json, save},
     turn,
@@ -76,7 +76,8 @@ async fn apply_in_turn(
         }
         keep_plan(shell, definition, &planned).await?;
         save(shell, definition, Some(&planned)).await?;
-        let base = if definition.has_base() { planned.plan.body().result.base.as_slice() } else { &[] };
+        let base =
+            if definition.has_base() { planned.plan.body().result.base.as_slice() } else { &[] };
         let job = Job {
             dataset: &definition.name,
             guard: definition.guard,

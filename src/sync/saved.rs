@@ -97,9 +97,7 @@ pub(super) async fn save(
         .next("give this dataset another name"));
     }
     let (schema, marks) = match found {
-        Some(planned) => {
-            (Some(planned.plan.body().basis.schema.clone()), planned.marks.clone())
-        }
+        Some(planned) => (Some(planned.plan.body().basis.schema.clone()), planned.marks.clone()),
         None => before.map(|before| (before.schema, before.marks)).unwrap_or_default(),
     };
     let json = json(&Saved { definition: kept, schema, marks })?;
@@ -108,7 +106,8 @@ pub(super) async fn save(
 }
 
 fn same_sides(a: &Definition, b: &Definition) -> Result<bool> {
-    let sides = |definition: &Definition| json(&(&definition.left, &definition.right, &definition.key));
+    let sides =
+        |definition: &Definition| json(&(&definition.left, &definition.right, &definition.key));
     Ok(sides(a)? == sides(b)?)
 }
 

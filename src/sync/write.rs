@@ -9,12 +9,13 @@ use lockstep_engine::{
 };
 
 use super::{
-    Shell, halt,
+    Shell,
+    describe::Done,
+    halt,
     journal::{batches, confirmed},
     prepare::Planned,
     recover::state_of,
     rest::Wide,
-    describe::Done,
     turn,
 };
 use crate::{
@@ -56,7 +57,11 @@ impl From<Error> for Stopped {
 ///
 /// # Errors
 /// Without a run: nothing was written. With one: its journal says what was.
-pub(super) async fn write(shell: &Shell, job: &Job<'_>, lease: &mut Lease) -> Result<Done, Stopped> {
+pub(super) async fn write(
+    shell: &Shell,
+    job: &Job<'_>,
+    lease: &mut Lease,
+) -> Result<Done, Stopped> {
     let planned = job.planned;
     let run = marker::run_id();
     let mut sides = Vec::new();
@@ -70,7 +75,14 @@ pub(super) async fn write(shell: &Shell, job: &Job<'_>, lease: &mut Lease) -> Re
         let writes = writes(planned, side, &changes);
         let target = &planned.sides.get(side).target;
         let prepared = apply::prepare(
-            &shell.google, &shell.files, shell.clock, &shell.progress, target, &writes, &run, side,
+            &shell.google,
+            &shell.files,
+            shell.clock,
+            &shell.progress,
+            target,
+            &writes,
+            &run,
+            side,
             job.guard,
         )
         .await?;
@@ -182,7 +194,13 @@ async fn send_one(
     }
     halt::point("sending").await;
     let sent = apply::send(
-        &shell.google, &shell.files, shell.clock, &shell.progress, prepared, number, writes,
+        &shell.google,
+        &shell.files,
+        shell.clock,
+        &shell.progress,
+        prepared,
+        number,
+        writes,
     )
     .await;
     halt::point("sent").await;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use lockstep_engine::{
-    dataset::{Clash, ColumnPolicy, Combine, Direction, Drift, Granularity, Policy, Rule, Strategy},
+    dataset::{
+        Clash, ColumnPolicy, Combine, Direction, Drift, Granularity, Policy, Rule, Strategy,
+    },
     schema::ColumnType,
 };
 use schemars::JsonSchema;

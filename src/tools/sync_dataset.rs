@@ -116,8 +116,12 @@ impl Args {
         let (left, right) = (left.source("left")?, right.source("right")?);
         let direction = self.direction.unwrap_or_default();
         if direction == DirectionArg::RightToLeft {
-            return Err(Error::invalid("argument direction: a dataset flows leftToRight or both ways")
-                .next("call the source left and the target right; single columns may flow rightToLeft"));
+            return Err(Error::invalid(
+                "argument direction: a dataset flows leftToRight or both ways",
+            )
+            .next(
+                "call the source left and the target right; single columns may flow rightToLeft",
+            ));
         }
         for (name, source, written) in [
             ("left", &left, direction != DirectionArg::LeftToRight),
@@ -246,7 +250,11 @@ updateCells, for new rows alone appendRows.";
 async fn definition(context: &Context, args: Args) -> Result<Definition> {
     let named = args.name.clone().filter(|_| args.left.is_none() && args.right.is_none());
     let Some(name) = named else { return args.definition() };
-    if !args.key.is_empty() || args.columns.is_some() || args.direction.is_some() || args.policy.is_some() {
+    if !args.key.is_empty()
+        || args.columns.is_some()
+        || args.direction.is_some()
+        || args.policy.is_some()
+    {
         return Err(Error::invalid(
             "a saved dataset is named, and parts of a definition are given beside it",
         )

@@ -45,17 +45,17 @@ dataset and key the life of one record over all runs.";
     async fn call(context: &Context, args: Args) -> Result<History> {
         let limit = args.limit.unwrap_or(20);
         if !(1..=200).contains(&limit) {
-            return Err(Error::invalid(format!("argument limit: {limit} is not between 1 and 200"))
-                .next("ask for at most 200"));
+            return Err(Error::invalid(format!(
+                "argument limit: {limit} is not between 1 and 200"
+            ))
+            .next("ask for at most 200"));
         }
         let shell = context.shell(Self::NAME);
         let cursor = args.cursor.as_deref();
         match (&args.run_id, &args.dataset, &args.key) {
             (Some(run), None, None) => history::changes(&shell, run, cursor, limit).await,
             (None, Some(dataset), Some(key)) => history::life(&shell, dataset, key, limit).await,
-            (None, dataset, None) => {
-                history::runs(&shell, dataset.as_deref(), cursor, limit).await
-            }
+            (None, dataset, None) => history::runs(&shell, dataset.as_deref(), cursor, limit).await,
             (None, None, Some(_)) => Err(Error::invalid("argument key: it goes with dataset")
                 .next("name the dataset whose record it is")),
             (Some(_), _, _) => Err(Error::invalid("argument runId: it stands alone")

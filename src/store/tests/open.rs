@@ -1,8 +1,8 @@
 use std::fs;
 
 use super::*;
-use crate::store::datasets::Dataset;
 use crate::error::Kind;
+use crate::store::datasets::Dataset;
 
 #[tokio::test]
 async fn a_file_that_is_no_store_is_refused_in_words_and_left_alone() {
