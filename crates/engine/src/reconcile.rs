@@ -101,6 +101,20 @@ pub struct Counts {
     pub right: BTreeMap<ChangeKind, u64>,
 }
 
+impl Counts {
+    fn absorb(&mut self, other: Counts) {
+        fn add<K: Ord>(to: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
+            for (kind, keys) in from {
+                *to.entry(kind).or_default() += keys;
+            }
+        }
+        add(&mut self.classes, other.classes);
+        add(&mut self.outcomes, other.outcomes);
+        add(&mut self.left, other.left);
+        add(&mut self.right, other.right);
+    }
+}
+
 /// Everything that follows from a comparison: applying it takes no further choice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -213,6 +227,24 @@ impl<'a> Reconciler<'a> {
     pub fn at_best(&mut self, side: SideName, reading: Reading) {
         let known = self.readings.get_mut(side);
         *known = (*known).max(reading);
+    }
+
+    /// Returns a comparison on the same terms that has decided nothing, for some of the keys on another thread.
+    pub(crate) fn fork(&self) -> Reconciler<'a> {
+        Reconciler { result: Reconciled::default(), ..*self }
+    }
+
+    /// Takes over what another comparison on the same terms decided about other keys.
+    pub(crate) fn absorb(&mut self, other: Reconciler<'a>) {
+        let (result, mut other) = (&mut self.result, other.result);
+        result.left.append(&mut other.left);
+        result.right.append(&mut other.right);
+        result.base.append(&mut other.base);
+        result.conflicts.append(&mut other.conflicts);
+        result.losers.append(&mut other.losers);
+        result.drift.append(&mut other.drift);
+        result.withheld.append(&mut other.withheld);
+        result.counts.absorb(other.counts);
     }
 
     /// Counts keys whose rows are equal on both sides, and in base where there is one.
