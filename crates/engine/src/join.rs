@@ -1,13 +1,12 @@
 //! Brings the rows of several views together by key, and drops those on which all agree.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use crate::cell::Cell;
 use crate::findings::Finding;
-use crate::group::{Group, group};
+use crate::group::{Group, Grouper};
 use crate::index::{Entry, Index, SHARDS};
 use crate::key::Key;
 use crate::schema::Schema;
@@ -91,16 +90,14 @@ pub(crate) fn join_keeping(views: &[Option<&View<'_>>], keep: Option<Keep<'_>>) 
             starts.into_par_iter().map(part).collect()
         })
         .collect();
+    let what = Views { present: &present, width: views.len(), columns: &columns, keep };
+    let room = || (Grouper::default(), vec![Vec::new(); present.len()]);
     let shards: Vec<Joined> = (0..SHARDS)
         .into_par_iter()
-        .map(|shard| {
-            let sides: Vec<Cow<'_, [Entry]>> =
-                sides.iter().map(|parts| whole(parts, shard)).collect();
-            let sides: Vec<&[Entry]> = sides.iter().map(|entries| &**entries).collect();
-            join_shard(
-                &sides,
-                &Views { present: &present, width: views.len(), columns: &columns, keep },
-            )
+        .map_init(room, |(grouper, buffers), shard| {
+            let whole =
+                sides.iter().zip(buffers).map(|(parts, buffer)| whole(parts, shard, buffer));
+            join_shard(grouper, &whole.collect::<Vec<_>>(), &what)
         })
         .collect();
     let mut joined = Joined::default();
@@ -128,14 +125,13 @@ struct Part {
 }
 
 /// Returns one shard of all the parts of a view, in the order of its rows.
-fn whole(parts: &[Part], shard: usize) -> Cow<'_, [Entry]> {
-    match parts {
-        [part] => Cow::Borrowed(part.index.shard(shard)),
-        parts => {
-            let parts: Vec<&[Entry]> = parts.iter().map(|part| part.index.shard(shard)).collect();
-            Cow::Owned(parts.concat())
-        }
+fn whole<'a>(parts: &'a [Part], shard: usize, buffer: &'a mut Vec<Entry>) -> &'a [Entry] {
+    if let [part] = parts {
+        return part.index.shard(shard);
     }
+    buffer.clear();
+    parts.iter().for_each(|part| buffer.extend_from_slice(part.index.shard(shard)));
+    buffer
 }
 
 /// What is joined.
@@ -193,10 +189,10 @@ fn index(view: &View<'_>, columns: &[usize], rows: Range<usize>) -> Part {
     Part { index, blanks }
 }
 
-fn join_shard(sides: &[&[Entry]], views: &Views<'_>) -> Joined {
+fn join_shard(grouper: &mut Grouper, sides: &[&[Entry]], views: &Views<'_>) -> Joined {
     let Views { present, width, columns, keep } = views;
     let mut joined = Joined::default();
-    for group in group(sides).iter() {
+    for group in grouper.group(sides).iter() {
         if group.is_repeated() {
             joined.duplicates.extend(duplicate(&group, present, *width));
             continue;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use lockstep_engine::{
     cell::Cell,
-    dataset::{Policy, SideName},
+    dataset::Policy,
     encode,
     infer::{Declared, infer},
     join::JoinedRow,
