@@ -3,12 +3,13 @@
 //! The decision for each key is [`merge`](crate::merge)'s; this module feeds it the keys of whole tables and gathers
 //! what comes of them. The result does not depend on the order in which the keys come.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::class::{Class, Outcome};
 use crate::conflict::{Conflict, DriftNote, Loser, Withheld};
+pub use crate::counts::Counts;
 use crate::dataset::{PerSide, SideName};
 use crate::decision::Decisions;
 use crate::key::Key;
@@ -85,34 +86,6 @@ pub struct BaseChange {
     pub before: Option<Row>,
     /// What base shall have; `None` forgets the row and leaves a tombstone.
     pub after: Option<Row>,
-}
-
-/// How many keys there are of each kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Counts {
-    /// Keys by what happened to them.
-    pub classes: BTreeMap<Class, u64>,
-    /// Keys by what is made of them.
-    pub outcomes: BTreeMap<Outcome, u64>,
-    /// Writes to the left, by kind.
-    pub left: BTreeMap<ChangeKind, u64>,
-    /// Writes to the right, by kind.
-    pub right: BTreeMap<ChangeKind, u64>,
-}
-
-impl Counts {
-    fn absorb(&mut self, other: Counts) {
-        fn add<K: Ord>(to: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
-            for (kind, keys) in from {
-                *to.entry(kind).or_default() += keys;
-            }
-        }
-        add(&mut self.classes, other.classes);
-        add(&mut self.outcomes, other.outcomes);
-        add(&mut self.left, other.left);
-        add(&mut self.right, other.right);
-    }
 }
 
 /// Everything that follows from a comparison: applying it takes no further choice.
