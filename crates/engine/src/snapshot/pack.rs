@@ -83,27 +83,34 @@ fn put_kind(out: &mut Vec<u8>, kind: Kind, text: &[u8]) -> Kind {
 }
 
 /// Takes the next cell off the front of packed bytes.
-#[inline]
+// Always inlined: the result is three words, and a call would hand every cell over through memory.
+#[inline(always)]
 pub(crate) fn take<'a>(bytes: &mut &'a [u8]) -> Option<(Kind, &'a [u8])> {
-    let (mut head, mut shift) = (0usize, 0u32);
-    loop {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        head |= usize::from(byte & 0x7f).checked_shl(shift)?;
-        if byte < 0x80 {
-            break;
-        }
-        shift += 7;
-    }
+    let (&byte, rest) = bytes.split_first()?;
+    let (head, rest) = if byte < 0x80 { (usize::from(byte), rest) } else { long_head(bytes)? };
     let kind = match head & 3 {
         0 => Kind::Text,
         1 => Kind::Number,
         2 => Kind::Bool,
         _ => Kind::Null,
     };
-    let (text, rest) = bytes.split_at_checked(head >> 2)?;
+    let (text, rest) = rest.split_at_checked(head >> 2)?;
     *bytes = rest;
     Some((kind, text))
+}
+
+/// Reads a head of several bytes; returns what follows it too.
+fn long_head(mut bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (mut head, mut shift) = (0usize, 0u32);
+    loop {
+        let (&byte, rest) = bytes.split_first()?;
+        bytes = rest;
+        head |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        if byte < 0x80 {
+            return Some((head, bytes));
+        }
+        shift += 7;
+    }
 }
 
 /// Returns the cell that packed parts stand for.
