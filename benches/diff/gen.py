@@ -8,7 +8,7 @@ truth.json what differs between base and left: counts, and digests of the sets o
 
 The same arguments give the same files on every machine.
 """
-import csv, datetime, hashlib, json, os, random, sys
+import csv, datetime, hashlib, io, json, os, random, sys
 
 ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
 OUT = sys.argv[2] if len(sys.argv) > 2 else "."
@@ -54,17 +54,35 @@ def edit(cells, column):
     return cells
 
 
-def perturb(rows, seed, first_new):
+def line(cells):
+    """The row as a line of a file: a million rows of separate cells would take a gigabyte."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+def cells_of(text):
+    return next(csv.reader([text.decode()]))
+
+
+def perturb(lines, seed, first_new):
     r = random.Random(seed)
-    picked = r.sample(range(len(rows)), len(rows) // 100 + len(rows) // 200)
-    changed, deleted = picked[:len(rows) // 100], set(picked[len(rows) // 100:])
-    result = list(rows)
+    picked = r.sample(range(len(lines)), len(lines) // 100 + len(lines) // 200)
+    changed, deleted = picked[:len(lines) // 100], set(picked[len(lines) // 100:])
+    result = list(lines)
     for at in changed:
-        result[at] = edit(rows[at], r.randrange(1, 10))
-    added = [row(first_new + k, r) for k in range(len(rows) // 200)]
-    result = [cells for at, cells in enumerate(result) if at not in deleted] + added
+        result[at] = line(edit(cells_of(lines[at]), r.randrange(1, 10)))
+    added = [row(first_new + k, r) for k in range(len(lines) // 200)]
+    result = [text for at, text in enumerate(result) if at not in deleted] + [line(cells) for cells in added]
     r.shuffle(result)
-    return result, [rows[at][0] for at in changed], [rows[at][0] for at in deleted], [cells[0] for cells in added]
+    key = lambda at: cells_of(lines[at])[0]
+    return result, [key(at) for at in changed], [key(at) for at in deleted], [cells[0] for cells in added]
+
+
+def write(name, lines):
+    with open(f"{OUT}/{name}.csv", "wb") as file:
+        file.write(line(COLUMNS))
+        file.writelines(lines)
 
 
 def digest(keys):
@@ -75,14 +93,13 @@ os.makedirs(OUT, exist_ok=True)
 R = random.Random(7)
 ids = list(range(1, ROWS + 1))
 R.shuffle(ids)
-base = [row(key, R) for key in ids]
+base = [line(row(key, R)) for key in ids]
+del ids
+write("base", base)
 left, changed, deleted, added = perturb(base, 11, ROWS + 1)
-right, _, _, _ = perturb(base, 13, 2 * ROWS + 1)
-for name, rows in (("base", base), ("left", left), ("right", right)):
-    with open(f"{OUT}/{name}.csv", "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+write("left", left)
+del left
+write("right", perturb(base, 13, 2 * ROWS + 1)[0])
 truth = {"update": [len(changed), digest(changed)], "delete": [len(deleted), digest(deleted)],
          "insert": [len(added), digest(added)]}
 json.dump(truth, open(f"{OUT}/truth.json", "w"), indent=1)

@@ -51,8 +51,9 @@ pub(super) struct Args {
     /// Says which type each column has, and why.
     #[arg(long)]
     types: bool,
-    /// Memory in MiB for row indexes before they go to a temporary file.
-    #[arg(long, default_value_t = 512, value_name = "MIB")]
+    /// Memory in MiB for row indexes before they go to a temporary file; with the default, two files of
+    /// 20 million rows are compared within a gibibyte (with --base, all three files are held in memory).
+    #[arg(long, default_value_t = 768, value_name = "MIB")]
     memory: usize,
 }
 

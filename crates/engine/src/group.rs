@@ -8,13 +8,22 @@ use crate::index::Entry;
 /// Marks a side that does not have the key.
 const ABSENT: u32 = u32::MAX;
 
-/// For every key of a shard, its entry on each side.
-pub(crate) struct Groups<'a> {
-    sides: &'a [&'a [Entry]],
+/// Groups one shard after the other in the same memory: to get it anew from the system costs more than to use it.
+#[derive(Default)]
+pub(crate) struct Grouper {
+    /// Digests of keys, and their groups.
+    table: HashTable<([u64; 2], u32)>,
     /// One slot for each side, for each key in turn: an index into the side's entries.
     slots: Vec<u32>,
     /// Entries beyond the first of their key on their side: group, side, entry; sorted.
     repeated: Vec<(usize, usize, u32)>,
+}
+
+/// For every key of a shard, its entry on each side.
+pub(crate) struct Groups<'a> {
+    sides: &'a [&'a [Entry]],
+    slots: &'a [u32],
+    repeated: &'a [(usize, usize, u32)],
 }
 
 /// One key's entries.
@@ -24,42 +33,53 @@ pub(crate) struct Group<'a> {
     repeated: &'a [(usize, usize, u32)],
 }
 
-/// Groups the entries of all sides by key; a side has fewer than 2^32 entries in a shard.
-pub(crate) fn group<'a>(sides: &'a [&'a [Entry]]) -> Groups<'a> {
-    let width = sides.len();
-    let expected = sides.iter().map(|entries| entries.len()).max().unwrap_or(0);
-    let mut table: HashTable<(Entry, usize)> = HashTable::with_capacity(expected + expected / 8);
-    let mut slots: Vec<u32> = Vec::with_capacity((expected + expected / 8) * width);
-    let mut repeated = Vec::new();
-    for (side, entries) in sides.iter().enumerate() {
-        for (position, entry) in (0u32..).zip(entries.iter()) {
-            let group = match table.entry(
-                entry.hash(),
-                |(known, _)| known.same_key(entry),
-                |(known, _)| known.hash(),
-            ) {
-                Slot::Occupied(found) => found.get().1,
-                Slot::Vacant(vacant) => {
-                    let group = slots.len() / width;
-                    vacant.insert((*entry, group));
-                    slots.resize(slots.len() + width, ABSENT);
-                    group
+impl Grouper {
+    /// Groups the entries of all sides by key; all sides together have fewer than 2^32 entries in a shard.
+    pub(crate) fn group<'a>(&'a mut self, sides: &'a [&'a [Entry]]) -> Groups<'a> {
+        let width = sides.len();
+        let expected = sides.iter().map(|entries| entries.len()).max().unwrap_or(0);
+        let expected = expected + expected / 8;
+        self.table.clear();
+        self.table.reserve(expected, |(known, _)| hash(known));
+        self.slots.clear();
+        self.slots.reserve(expected * width);
+        self.repeated.clear();
+        let mut groups = 0u32;
+        for (side, entries) in sides.iter().enumerate() {
+            for (position, entry) in (0u32..).zip(entries.iter()) {
+                let key = entry.key();
+                let same = |(known, _): &([u64; 2], u32)| *known == key;
+                let group = match self.table.entry(hash(&key), same, |(known, _)| hash(known)) {
+                    Slot::Occupied(found) => found.get().1,
+                    Slot::Vacant(vacant) => {
+                        vacant.insert((key, groups));
+                        self.slots.resize(self.slots.len() + width, ABSENT);
+                        groups += 1;
+                        groups - 1
+                    }
+                } as usize;
+                match self.slots.get_mut(group * width + side) {
+                    Some(slot) if *slot == ABSENT => *slot = position,
+                    _ => self.repeated.push((group, side, position)),
                 }
-            };
-            match slots.get_mut(group * width + side) {
-                Some(slot) if *slot == ABSENT => *slot = position,
-                _ => repeated.push((group, side, position)),
             }
         }
+        self.repeated.sort_unstable();
+        Groups { sides, slots: &self.slots, repeated: &self.repeated }
     }
-    repeated.sort_unstable();
-    Groups { sides, slots, repeated }
+}
+
+/// Returns the bits of a key's digest that the choice of the shard has not used.
+#[inline]
+fn hash(key: &[u64; 2]) -> u64 {
+    let [_, bits] = key;
+    *bits
 }
 
 impl<'a> Groups<'a> {
     /// Iterates over the keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Group<'_>> {
-        let mut repeated = self.repeated.as_slice();
+        let mut repeated = self.repeated;
         self.slots.chunks(self.sides.len().max(1)).enumerate().map(move |(at, slots)| {
             let here = repeated.iter().take_while(|(group, _, _)| *group == at).count();
             let (mine, rest) = repeated.split_at_checked(here).unwrap_or_default();
@@ -107,7 +127,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Against a map from key to the places of each side.
+        /// Against a map from key to the places of each side; the memory has been used before.
         #[test]
         fn groups_are_those_of_a_map(sides in prop::collection::vec(prop::collection::vec((0u128..12, 0u128..3), 0..20), 1..4)) {
             let entries: Vec<Vec<Entry>> = sides
@@ -120,8 +140,10 @@ mod tests {
                     expected.entry(*key).or_insert_with(|| vec![Vec::new(); sides.len()])[side].push(at as u64);
                 }
             }
+            let mut grouper = Grouper::default();
+            grouper.group(&[&[Entry::new(1, 1, 1), Entry::new(1, 1, 1)], &[Entry::new(2, 2, 2)]]);
             let slices: Vec<&[Entry]> = entries.iter().map(Vec::as_slice).collect();
-            let groups = group(&slices);
+            let groups = grouper.group(&slices);
             let mut found = 0;
             for group in groups.iter() {
                 found += 1;

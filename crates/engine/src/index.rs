@@ -5,6 +5,9 @@
 //! joined in parallel.
 
 /// Shards of an index; a power of two.
+///
+/// So few that the pages being filled stay in the second-level cache of a core, which counts for more with millions of
+/// rows than the size of the tables that join them.
 pub(crate) const SHARDS: usize = 64;
 
 /// Bytes of an entry, in memory and in a spill file.
@@ -31,19 +34,14 @@ impl Entry {
 
     /// Returns the shard the entry belongs to.
     #[inline]
-    pub(crate) fn shard(&self) -> usize {
+    fn shard(&self) -> usize {
         (self.key[0] >> (64 - SHARDS.trailing_zeros())) as usize
     }
 
-    /// Returns bits for a hash table that the shard's choice has not used.
+    /// Returns the digest of the key.
     #[inline]
-    pub(crate) fn hash(&self) -> u64 {
-        self.key[1]
-    }
-
-    #[inline]
-    pub(crate) fn same_key(&self, other: &Entry) -> bool {
-        self.key == other.key
+    pub(crate) fn key(&self) -> [u64; 2] {
+        self.key
     }
 
     #[inline]
@@ -79,8 +77,8 @@ pub(crate) struct Index {
 impl Index {
     /// Returns an index that is expected to get this many entries.
     pub(crate) fn new(expected: usize) -> Index {
-        // A little more than the mean, so that the usual scatter over the shards does not make them grow.
-        let each = expected / SHARDS + expected / (SHARDS * 16);
+        // More than the mean, so that neither scatter nor a wrong guess makes them grow; what is not used stays untouched.
+        let each = expected / SHARDS + expected / (SHARDS * 4);
         Index { shards: (0..SHARDS).map(|_| Vec::with_capacity(each)).collect() }
     }
 

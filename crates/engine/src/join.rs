@@ -1,10 +1,12 @@
 //! Brings the rows of several views together by key, and drops those on which all agree.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::cell::Cell;
 use crate::findings::Finding;
-use crate::group::{Group, group};
+use crate::group::{Group, Grouper};
 use crate::index::{Entry, Index, SHARDS};
 use crate::key::Key;
 use crate::schema::Schema;
@@ -65,20 +67,37 @@ impl Joined {
 /// Rows are equal when every column has equal values in all the views that map it. Equality is typed: digests only
 /// save the work for rows whose bytes are the same.
 pub fn join(views: &[Option<&View<'_>>]) -> Joined {
+    join_keeping(views, None)
+}
+
+/// Tells of a view and one of its rows that its key is to be listed although all views agree on it.
+pub(crate) type Keep<'a> = &'a (dyn Fn(usize, usize) -> bool + Sync);
+
+/// Joins like [`join`], and lists the keys of some rows in any case.
+pub(crate) fn join_keeping(views: &[Option<&View<'_>>], keep: Option<Keep<'_>>) -> Joined {
     let present: Vec<(usize, &View<'_>)> =
         views.iter().enumerate().filter_map(|(at, view)| Some((at, (*view)?))).collect();
     let Some((_, first)) = present.first() else {
         return Joined::default();
     };
     let columns = Columns::new(first.schema(), &present);
-    let indexed: Vec<(Index, Vec<usize>)> =
-        present.par_iter().map(|(_, view)| index(view, &columns.everywhere)).collect();
+    let sides: Vec<Vec<Part>> = present
+        .par_iter()
+        .map(|(_, view)| {
+            let starts: Vec<usize> = (0..view.len()).step_by(PART).collect();
+            let part =
+                |start| index(view, &columns.everywhere, start..view.len().min(start + PART));
+            starts.into_par_iter().map(part).collect()
+        })
+        .collect();
+    let what = Views { present: &present, width: views.len(), columns: &columns, keep };
+    let room = || (Grouper::default(), vec![Vec::new(); present.len()]);
     let shards: Vec<Joined> = (0..SHARDS)
         .into_par_iter()
-        .map(|shard| {
-            let sides: Vec<&[Entry]> =
-                indexed.iter().map(|(index, _)| index.shard(shard)).collect();
-            join_shard(&sides, &present, views.len(), &columns)
+        .map_init(room, |(grouper, buffers), shard| {
+            let whole =
+                sides.iter().zip(buffers).map(|(parts, buffer)| whole(parts, shard, buffer));
+            join_shard(grouper, &whole.collect::<Vec<_>>(), &what)
         })
         .collect();
     let mut joined = Joined::default();
@@ -89,10 +108,39 @@ pub fn join(views: &[Option<&View<'_>>]) -> Joined {
     }
     joined.rows.par_sort_unstable_by(|a, b| a.key.cmp(&b.key));
     joined.duplicates.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-    for ((at, _), (_, blanks)) in present.iter().zip(indexed) {
-        joined.blanks.extend(blanks.into_iter().map(|row| (*at, row)));
+    for ((at, _), parts) in present.iter().zip(sides) {
+        let blanks = parts.into_iter().flat_map(|part| part.blanks);
+        joined.blanks.extend(blanks.map(|row| (*at, row)));
     }
     joined
+}
+
+/// Rows that are indexed in one piece: enough pieces for every core, and few enough that they cost nothing.
+const PART: usize = 1 << 17;
+
+/// The rows of a piece of a view, and those of them without a complete key.
+struct Part {
+    index: Index,
+    blanks: Vec<usize>,
+}
+
+/// Returns one shard of all the parts of a view, in the order of its rows.
+fn whole<'a>(parts: &'a [Part], shard: usize, buffer: &'a mut Vec<Entry>) -> &'a [Entry] {
+    if let [part] = parts {
+        return part.index.shard(shard);
+    }
+    buffer.clear();
+    parts.iter().for_each(|part| buffer.extend_from_slice(part.index.shard(shard)));
+    buffer
+}
+
+/// What is joined.
+struct Views<'a> {
+    present: &'a [(usize, &'a View<'a>)],
+    /// How many views there are, with those that are not present.
+    width: usize,
+    columns: &'a Columns,
+    keep: Option<Keep<'a>>,
 }
 
 /// The columns that are compared.
@@ -115,14 +163,14 @@ impl Columns {
     }
 }
 
-fn index(view: &View<'_>, columns: &[usize]) -> (Index, Vec<usize>) {
+fn index(view: &View<'_>, columns: &[usize], rows: Range<usize>) -> Part {
     let snapshot = view.snapshot();
     let identity = view.is_identity(columns);
     // Where the packed row is hashed as it lies, only the cells of the key are looked at.
     let needed = if identity { view.cells_of_key() } else { usize::MAX };
-    let (mut index, mut blanks) = (Index::new(view.len()), Vec::new());
+    let (mut index, mut blanks) = (Index::new(rows.len()), Vec::new());
     let (mut parts, mut scratch) = (Vec::new(), Vec::new());
-    for row in 0..view.len() {
+    for row in rows {
         let packed = snapshot.packed(row);
         parts.clear();
         let mut rest = packed;
@@ -138,37 +186,40 @@ fn index(view: &View<'_>, columns: &[usize]) -> (Index, Vec<usize>) {
         };
         index.push(Entry::new(key, digest, row as u64));
     }
-    (index, blanks)
+    Part { index, blanks }
 }
 
-fn join_shard(
-    sides: &[&[Entry]],
-    views: &[(usize, &View<'_>)],
-    width: usize,
-    columns: &Columns,
-) -> Joined {
+fn join_shard(grouper: &mut Grouper, sides: &[&[Entry]], views: &Views<'_>) -> Joined {
+    let Views { present, width, columns, keep } = views;
     let mut joined = Joined::default();
-    for group in group(sides).iter() {
+    for group in grouper.group(sides).iter() {
         if group.is_repeated() {
-            joined.duplicates.extend(duplicate(&group, views, width));
+            joined.duplicates.extend(duplicate(&group, present, *width));
             continue;
         }
-        if group.is_same() && columns.somewhere.is_empty() {
+        let same = group.is_same();
+        if same && columns.somewhere.is_empty() && keep.is_none() {
             joined.equal += 1;
             continue;
         }
-        let rows: Vec<Option<usize>> = (0..views.len())
+        let rows: Vec<Option<usize>> = (0..present.len())
             .map(|side| group.entry(side).map(|entry| entry.place as usize))
             .collect();
-        let doubtful: &[usize] = if group.is_same() { &[] } else { &columns.everywhere };
+        let doubtful: &[usize] = if same { &[] } else { &columns.everywhere };
         let complete: Option<Vec<usize>> = rows.iter().copied().collect();
+        let wanted = || {
+            let mut places =
+                present.iter().zip(&rows).filter_map(|((at, _), row)| Some((*at, (*row)?)));
+            keep.is_some_and(|keep| places.any(|(view, row)| keep(view, row)))
+        };
         if complete.is_some_and(|rows| {
-            equal(views, &rows, doubtful) && equal(views, &rows, &columns.somewhere)
-        }) {
+            equal(present, &rows, doubtful) && equal(present, &rows, &columns.somewhere)
+        }) && !wanted()
+        {
             joined.equal += 1;
-        } else if let Some(key) = key(views, &rows) {
-            let mut spread = vec![None; width];
-            for ((at, _), row) in views.iter().zip(rows) {
+        } else if let Some(key) = key(present, &rows) {
+            let mut spread = vec![None; *width];
+            for ((at, _), row) in present.iter().zip(rows) {
                 spread.get_mut(*at).into_iter().for_each(|slot| *slot = row);
             }
             joined.rows.push(JoinedRow { key, rows: spread });

@@ -15,6 +15,7 @@ mod cells;
 pub mod class;
 mod combine;
 pub mod conflict;
+mod counts;
 pub mod csv;
 pub mod dataset;
 mod datetime;

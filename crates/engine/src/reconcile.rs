@@ -3,12 +3,13 @@
 //! The decision for each key is [`merge`](crate::merge)'s; this module feeds it the keys of whole tables and gathers
 //! what comes of them. The result does not depend on the order in which the keys come.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::class::{Class, Outcome};
 use crate::conflict::{Conflict, DriftNote, Loser, Withheld};
+pub use crate::counts::Counts;
 use crate::dataset::{PerSide, SideName};
 use crate::decision::Decisions;
 use crate::key::Key;
@@ -85,20 +86,6 @@ pub struct BaseChange {
     pub before: Option<Row>,
     /// What base shall have; `None` forgets the row and leaves a tombstone.
     pub after: Option<Row>,
-}
-
-/// How many keys there are of each kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Counts {
-    /// Keys by what happened to them.
-    pub classes: BTreeMap<Class, u64>,
-    /// Keys by what is made of them.
-    pub outcomes: BTreeMap<Outcome, u64>,
-    /// Writes to the left, by kind.
-    pub left: BTreeMap<ChangeKind, u64>,
-    /// Writes to the right, by kind.
-    pub right: BTreeMap<ChangeKind, u64>,
 }
 
 /// Everything that follows from a comparison: applying it takes no further choice.
@@ -213,6 +200,24 @@ impl<'a> Reconciler<'a> {
     pub fn at_best(&mut self, side: SideName, reading: Reading) {
         let known = self.readings.get_mut(side);
         *known = (*known).max(reading);
+    }
+
+    /// Returns a comparison on the same terms that has decided nothing, for some of the keys on another thread.
+    pub(crate) fn fork(&self) -> Reconciler<'a> {
+        Reconciler { result: Reconciled::default(), ..*self }
+    }
+
+    /// Takes over what another comparison on the same terms decided about other keys.
+    pub(crate) fn absorb(&mut self, other: Reconciler<'a>) {
+        let (result, mut other) = (&mut self.result, other.result);
+        result.left.append(&mut other.left);
+        result.right.append(&mut other.right);
+        result.base.append(&mut other.base);
+        result.conflicts.append(&mut other.conflicts);
+        result.losers.append(&mut other.losers);
+        result.drift.append(&mut other.drift);
+        result.withheld.append(&mut other.withheld);
+        result.counts.absorb(other.counts);
     }
 
     /// Counts keys whose rows are equal on both sides, and in base where there is one.

@@ -80,6 +80,13 @@ fn is_plain_number(text: &[u8]) -> bool {
 }
 
 fn dated(text: &[u8]) -> Types {
+    match text.split_first_chunk::<10>() {
+        Some((date, [])) if is_usual_date(date) => return Types::DATE,
+        Some((date, [b'T' | b' ', time @ ..])) if is_usual_date(date) && is_usual_time(time) => {
+            return Types::DATE_TIME;
+        }
+        _ => {}
+    }
     let Ok(text) = std::str::from_utf8(text) else {
         return Types::NONE;
     };
@@ -91,9 +98,72 @@ fn dated(text: &[u8]) -> Types {
     }
 }
 
+/// Accepts `2024-01-15` up to the 28th of a month: the usual date, told without a calendar.
+#[inline]
+fn is_usual_date(text: &[u8; 10]) -> bool {
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else {
+        return false;
+    };
+    let pair = |tens: u8, ones: u8| (tens & 15) * 10 + (ones & 15);
+    are_digits([y1, y2, y3, y4, m1, m2, d1, d2])
+        && (1..=12).contains(&pair(m1, m2))
+        && (1..=28).contains(&pair(d1, d2))
+}
+
+/// Accepts `09:30:00` and `09:30:00Z`: the usual time of a date-time.
+#[inline]
+fn is_usual_time(text: &[u8]) -> bool {
+    let (&[h1, h2, b':', m1, m2, b':', s1, s2] | &[h1, h2, b':', m1, m2, b':', s1, s2, b'Z']) =
+        text
+    else {
+        return false;
+    };
+    are_digits([h1, h2, m1, m2, s1, s2, b'0', b'0'])
+        && (h1, h2) <= (b'2', b'3')
+        && m1 <= b'5'
+        && s1 <= b'5'
+}
+
+/// Returns whether all bytes are `0` to `9`, in a few operations on all of them at once.
+#[inline]
+fn are_digits(bytes: [u8; 8]) -> bool {
+    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    let word = u64::from_le_bytes(bytes);
+    word & HIGH == ZEROS && word.wrapping_add(0x0606_0606_0606_0606) & HIGH == ZEROS
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// The quick way against the parsers.
+        #[test]
+        fn usual_dates_are_those_that_parse(text in "[0-9]{4}-[013][0-9]-[0-3][0-9]([T t][0-2][0-9]:[0-6][0-9]:[0-6][0-9:/]Z?)?") {
+            let expected = if parse_date(&text).is_some() {
+                Types::DATE
+            } else if text.parse::<DateTime>().is_ok() {
+                Types::DATE_TIME
+            } else {
+                Types::NONE
+            };
+            prop_assert_eq!(types_of(text.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn digits_are_told_from_their_neighbours() {
+        for byte in 0..=255 {
+            for at in 0..8 {
+                let mut bytes = *b"09182736";
+                bytes[at] = byte;
+                assert_eq!(are_digits(bytes), byte.is_ascii_digit(), "{byte} at {at}");
+            }
+        }
+    }
 
     #[test]
     fn shapes() {

@@ -1,7 +1,7 @@
 //! An index that goes to a file beyond a memory budget.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 
 use crate::index::{ENTRY, Entry, Index, SHARDS};
 use crate::source::read_exact_at;
@@ -23,6 +23,13 @@ pub(crate) struct SpillIndex {
     /// Where each shard's written runs are: offset and number of entries.
     runs: Vec<Vec<(u64, usize)>>,
     written: u64,
+}
+
+/// Memory for the entries of a shard that are read from its file, used for one shard after the other.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    entries: Vec<Entry>,
+    bytes: Vec<u8>,
 }
 
 impl SpillIndex {
@@ -57,17 +64,26 @@ impl SpillIndex {
         let Some(spill) = &mut self.spill else {
             return Ok(());
         };
-        let mut bytes = Vec::new();
+        if self.written == 0 {
+            // An index before this one may have used the file.
+            spill.file.rewind()?;
+        }
+        let mut bytes = Vec::with_capacity(WRITE);
         for (shard, runs) in self.index.shards_mut().zip(&mut self.runs) {
-            bytes.clear();
-            bytes.extend(shard.iter().flat_map(|entry| entry.to_bytes()));
-            spill.file.write_all(&bytes)?;
             if !shard.is_empty() {
                 runs.push((self.written, shard.len()));
+                self.written += (shard.len() * ENTRY) as u64;
             }
-            self.written += bytes.len() as u64;
+            for entry in shard.iter() {
+                bytes.extend_from_slice(&entry.to_bytes());
+                if bytes.len() >= WRITE {
+                    spill.file.write_all(&bytes)?;
+                    bytes.clear();
+                }
+            }
             shard.clear();
         }
+        spill.file.write_all(&bytes)?;
         self.held = 0;
         Ok(())
     }
@@ -76,41 +92,30 @@ impl SpillIndex {
     ///
     /// # Errors
     /// When the spill file cannot be read.
-    pub(crate) fn shard(&self, shard: usize) -> io::Result<Shard<'_>> {
+    pub(crate) fn shard<'a>(
+        &'a self,
+        shard: usize,
+        loaded: &'a mut Loaded,
+    ) -> io::Result<&'a [Entry]> {
         let held = self.index.shard(shard);
         let runs = self.runs.get(shard).map_or(&[][..], Vec::as_slice);
         let Some(spill) = self.spill.as_ref().filter(|_| !runs.is_empty()) else {
-            return Ok(Shard::Held(held));
+            return Ok(held);
         };
-        let mut entries =
-            Vec::with_capacity(held.len() + runs.iter().map(|(_, count)| count).sum::<usize>());
-        let mut bytes = Vec::new();
+        let Loaded { entries, bytes } = loaded;
+        entries.clear();
         for (offset, count) in runs {
             bytes.resize(count * ENTRY, 0);
-            read_exact_at(&spill.file, *offset, &mut bytes)?;
+            read_exact_at(&spill.file, *offset, bytes)?;
             entries.extend(bytes.chunks_exact(ENTRY).map(Entry::from_bytes));
         }
         entries.extend_from_slice(held);
-        Ok(Shard::Loaded(entries))
+        Ok(entries)
     }
 }
 
-/// The entries of a shard.
-pub(crate) enum Shard<'a> {
-    Held(&'a [Entry]),
-    Loaded(Vec<Entry>),
-}
-
-impl std::ops::Deref for Shard<'_> {
-    type Target = [Entry];
-
-    fn deref(&self) -> &[Entry] {
-        match self {
-            Shard::Held(entries) => entries,
-            Shard::Loaded(entries) => entries,
-        }
-    }
-}
+/// Bytes that are written at a time.
+const WRITE: usize = 1 << 18;
 
 #[cfg(test)]
 mod tests {
@@ -132,11 +137,19 @@ mod tests {
             entries.iter().for_each(|entry| index.push(*entry).unwrap());
             index
         };
-        let spilled = fill(Some(Spill { file: tempfile::tempfile().unwrap(), budget: 777 }));
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"left by another index").unwrap();
+        let spilled = fill(Some(Spill { file, budget: 777 }));
         let held = fill(None);
         assert!(spilled.written > 0);
+        let (mut loaded, mut unused) = (Loaded::default(), Loaded::default());
+        let mut found = 0;
         for shard in 0..SHARDS {
-            assert_eq!(*spilled.shard(shard).unwrap(), *held.shard(shard).unwrap());
+            let (a, b) = (spilled.shard(shard, &mut loaded), held.shard(shard, &mut unused));
+            let (a, b) = (a.unwrap(), b.unwrap());
+            assert_eq!(a, b);
+            found += a.len();
         }
+        assert_eq!(found, entries.len());
     }
 }

@@ -1,61 +1,88 @@
-//! Feeds whole snapshots to a reconciler: joined by key, typed only where they differ.
+//! Feeds whole snapshots to a reconciler: joined by key, typed only where they differ, on all cores.
 
-use std::collections::{BTreeMap, BTreeSet};
+use rayon::prelude::*;
 
 use crate::dataset::{PerSide, SideName};
 use crate::findings::Finding;
-use crate::join::join;
+use crate::join::{Joined, Keep, join_keeping};
 use crate::key::Key;
-use crate::reconcile::{Joined, Presence, Reading, Reconciler};
+use crate::reconcile::{self, Presence, Reading, Reconciler};
 use crate::snapshot::View;
 use crate::terms::{DeleteTerms, Terms};
-use crate::value::Row;
+use crate::value::{Row, Value};
+
+/// Keys that one thread decides in one go.
+const CHUNK: usize = 1 << 10;
 
 /// Gives every key of two snapshots and of base to a reconciler; returns what is wrong with the keys of each side.
 ///
-/// All views are of the schema that the reconciler's terms were made for. Keys that a side has more than once are not
-/// decided, and rows without a key keep anything from being deleted elsewhere. Without a base (`None`) rows that are
-/// equal on both sides are only counted; give an empty view to have base learn them.
+/// All views are of the schema that the reconciler's terms were made for. Keys that a side or base has more than once
+/// are not decided, and rows without a key keep anything from being deleted elsewhere. Without a base (`None`) rows
+/// that are equal on both sides are only counted; give an empty view to have base learn them.
 pub fn feed_views(
     reconciler: &mut Reconciler<'_>,
     base: Option<&View<'_>>,
     left: &View<'_>,
     right: &View<'_>,
 ) -> PerSide<Vec<Finding>> {
-    let joined = join(&[base, Some(left), Some(right)]);
-    for (view, side) in [(1, SideName::Left), (2, SideName::Right)] {
-        if joined.blanks.iter().any(|(at, _)| *at == view) {
+    let joined = feed_joined(reconciler, base, left, right);
+    PerSide { left: joined.findings(1, left), right: joined.findings(2, right) }
+}
+
+/// Does what [`feed_views`] does, and returns the join of base, left and right in its place.
+pub fn feed_joined(
+    reconciler: &mut Reconciler<'_>,
+    base: Option<&View<'_>>,
+    left: &View<'_>,
+    right: &View<'_>,
+) -> Joined {
+    feed_chunks(reconciler, [base, Some(left), Some(right)], CHUNK)
+}
+
+fn feed_chunks(
+    reconciler: &mut Reconciler<'_>,
+    views: [Option<&View<'_>>; 3],
+    chunk: usize,
+) -> Joined {
+    let marks = marks(reconciler.terms());
+    let marked = |place: usize, row: usize| {
+        let view = views.get(place).copied().flatten();
+        let mut own = marks.iter().filter(|mark| mark.place == place);
+        own.any(|mark| view.is_some_and(|view| view.cell(row, mark.column) == *mark.value))
+    };
+    let keep: Option<Keep<'_>> = if marks.is_empty() { None } else { Some(&marked) };
+    let joined = join_keeping(&views, keep);
+    for (place, side) in [(1, SideName::Left), (2, SideName::Right)] {
+        if joined.blanks.iter().any(|(at, _)| *at == place) {
             reconciler.at_best(side, Reading::Doubtful);
         }
     }
-    let mut apart = BTreeSet::new();
-    let watch = marks_alone(reconciler.terms());
-    for row in &joined.rows {
-        let at = |view: usize| row.rows.get(view).copied().flatten();
-        push(
-            reconciler,
-            &row.key,
-            [base, Some(left), Some(right)],
-            [at(0), at(1), at(2)],
-            [false, false],
-        );
-        if watch {
-            apart.insert(&row.key);
-        }
+    let fork = reconciler.fork();
+    let parts: Vec<Reconciler<'_>> = joined
+        .rows
+        .par_chunks(chunk)
+        .map(|rows| {
+            let mut part = fork.clone();
+            for row in rows {
+                let at = |place: usize| row.rows.get(place).copied().flatten();
+                push(&mut part, &row.key, views, [at(0), at(1), at(2)], [false, false]);
+            }
+            part
+        })
+        .collect();
+    for part in parts {
+        reconciler.absorb(part);
     }
     for duplicate in &joined.duplicates {
-        let rows = |view: usize| duplicate.rows.get(view).map_or(&[][..], Vec::as_slice);
-        let at = [0, 1, 2].map(|view| rows(view).first().copied());
-        let unknown = [rows(1).len() > 1, rows(2).len() > 1];
-        push(reconciler, &duplicate.key, [base, Some(left), Some(right)], at, unknown);
-        if watch {
-            apart.insert(&duplicate.key);
-        }
+        let rows = |place: usize| duplicate.rows.get(place).map_or(&[][..], Vec::as_slice);
+        let at = [0, 1, 2].map(|place| rows(place).first().copied());
+        // A key that base has twice says of neither side what it changed.
+        let unknown = [1, 2].map(|side| rows(side).len() > 1 || rows(0).len() > 1);
+        push(reconciler, &duplicate.key, views, at, unknown);
     }
-    let seen = equal_but_marked(reconciler, &apart, [base, Some(left), Some(right)]);
-    let equal = (joined.equal as u64).saturating_sub(seen);
-    reconciler.skip(equal, base.is_some());
-    PerSide { left: joined.findings(1, left), right: joined.findings(2, right) }
+    let [base, ..] = views;
+    reconciler.skip(joined.equal as u64, base.is_some());
+    joined
 }
 
 fn push(
@@ -69,7 +96,7 @@ fn push(
     let [base, left, right] = views;
     let [base_at, left_index, right_index] = at;
     let (base, left, right) = (row(base, base_at), row(left, left_index), row(right, right_index));
-    reconciler.push(&Joined {
+    reconciler.push(&reconcile::Joined {
         key,
         base: base.as_ref(),
         left: presence(left.as_ref(), left_unknown),
@@ -87,48 +114,24 @@ fn presence(row: Option<&Row>, unknown: bool) -> Presence<'_> {
     }
 }
 
-/// Returns whether a side marks deleted rows in a column of its own, which the join does not compare.
-fn marks_alone(terms: &Terms) -> bool {
-    SideName::BOTH
-        .iter()
-        .any(|side| matches!(terms.deletes.get(*side), DeleteTerms::Mark { own: true, .. }))
+/// A column in which one side marks deleted rows, and which the join does not compare because only it has the column.
+struct Mark<'a> {
+    place: usize,
+    column: usize,
+    value: &'a Value,
 }
 
-/// Decides the rows that are equal in every compared column and yet marked as deleted on one side; returns how many.
-fn equal_but_marked(
-    reconciler: &mut Reconciler<'_>,
-    apart: &BTreeSet<&Key>,
-    views: [Option<&View<'_>>; 3],
-) -> u64 {
-    let [_, left, right] = views;
-    let mut marked: BTreeMap<Key, [Option<usize>; 3]> = BTreeMap::new();
-    for (side, view) in [(SideName::Left, left), (SideName::Right, right)] {
-        let (DeleteTerms::Mark { column, value, own: true }, Some(view)) =
-            (reconciler.terms().deletes.get(side), view)
-        else {
-            continue;
-        };
-        for row in (0..view.len()).filter(|row| view.cell(*row, *column) == *value) {
-            let key = view.key(row);
-            if !key.is_blank() && !apart.contains(&key) {
-                marked.insert(key, [None; 3]);
-            }
+fn marks(terms: &Terms) -> Vec<Mark<'_>> {
+    let places = [(1, SideName::Left), (2, SideName::Right)].into_iter();
+    let mark = |(place, side)| match terms.deletes.get(side) {
+        DeleteTerms::Mark { column, value, own: true } => {
+            Some(Mark { place, column: *column, value })
         }
-    }
-    if marked.is_empty() {
-        return 0;
-    }
-    for (place, view) in views.iter().enumerate() {
-        let Some(view) = view else { continue };
-        for row in 0..view.len() {
-            if let Some(slot) = marked.get_mut(&view.key(row)).and_then(|rows| rows.get_mut(place))
-            {
-                *slot = Some(row);
-            }
-        }
-    }
-    for (key, at) in &marked {
-        push(reconciler, key, views, *at, [false, false]);
-    }
-    marked.len() as u64
+        _ => None,
+    };
+    places.filter_map(mark).collect()
 }
+
+#[cfg(test)]
+#[path = "views_tests.rs"]
+mod tests;

@@ -4,17 +4,18 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use lockstep_engine::{
     cell::Cell,
-    dataset::{Policy, SideName},
+    dataset::Policy,
     encode,
     infer::{Declared, infer},
-    join::join,
+    join::JoinedRow,
     key::Key,
-    reconcile::{Change, Joined, Presence, Reading as Completeness, Reconciled, Reconciler},
+    reconcile::{Change, Reconciled, Reconciler},
     schema::{Column, Schema},
     snapshot::{self, Snapshot, View, ViewError},
     terms::Terms,
     times::Times,
     value::{Row, Value},
+    views::feed_joined,
 };
 
 use crate::cli::diff::Reading;
@@ -29,12 +30,19 @@ pub(super) struct Files {
 /// What a merge decided.
 pub(super) struct Merged {
     pub(super) result: Reconciled,
-    right_rows: BTreeMap<Key, usize>,
+    /// The keys on which the files differ, with their rows in base, left and right; in the order of keys.
+    rows: Vec<JoinedRow>,
     pub(super) findings: Vec<String>,
     set_aside: usize,
 }
 
 impl Merged {
+    /// Returns the right file's row of a key on which the files differ.
+    fn right_row(&self, key: &Key) -> Option<usize> {
+        let at = self.rows.binary_search_by(|row| row.key.cmp(key)).ok()?;
+        self.rows.get(at)?.rows.get(2).copied()?
+    }
+
     pub(super) fn is_clean(&self) -> bool {
         self.result.conflicts.is_empty() && self.result.withheld.is_empty() && self.set_aside == 0
     }
@@ -129,35 +137,11 @@ impl Files {
         let terms = Terms::new(&self.schema, policy).map_err(|error| error.to_string())?;
         let [left, right, base] = &self.views()?;
         let times = Times::default();
-        let joined = join(&[Some(left), Some(right), Some(base)]);
         let mut reconciler = Reconciler::new(&terms, &times);
-        for (view, side) in [(0, SideName::Left), (1, SideName::Right)] {
-            if joined.blanks.iter().any(|(at, _)| *at == view) {
-                reconciler.at_best(side, Completeness::Doubtful);
-            }
-        }
-        reconciler.skip(joined.equal as u64, true);
-        let mut right_rows = BTreeMap::new();
-        for found in &joined.rows {
-            let at = |view: usize| found.rows.get(view).copied().flatten();
-            let row =
-                |view: usize, seen: &View<'_>| -> Option<Row> { at(view).map(|row| seen.row(row)) };
-            let (left, right, base) = (row(0, left), row(1, right), row(2, base));
-            reconciler.push(&Joined {
-                key: &found.key,
-                base: base.as_ref(),
-                left: left.as_ref().map_or(Presence::Absent, Presence::Present),
-                left_index: at(0),
-                right: right.as_ref().map_or(Presence::Absent, Presence::Present),
-                right_index: at(1),
-            });
-            if let Some(row) = at(1) {
-                right_rows.insert(found.key.clone(), row);
-            }
-        }
+        let joined = feed_joined(&mut reconciler, Some(base), left, right);
         let mut findings = self.notes.clone();
         for (view, (name, seen)) in
-            [("left", left), ("right", right), ("base", base)].into_iter().enumerate()
+            [("base", base), ("left", left), ("right", right)].into_iter().enumerate()
         {
             findings.extend(
                 joined.findings(view, seen).iter().map(|finding| format!("{name} file: {finding}")),
@@ -165,7 +149,7 @@ impl Files {
         }
         // The keys set aside are decided by nobody: the left file's rows stay as they are.
         let set_aside = joined.duplicates.len() + joined.blanks.len();
-        Ok(Merged { result: reconciler.finish(), right_rows, findings, set_aside })
+        Ok(Merged { result: reconciler.finish(), rows: joined.rows, findings, set_aside })
     }
 
     /// Writes the merged file: the left one with what follows from the merge, and the right one's new rows at the end.
@@ -197,7 +181,7 @@ impl Files {
         }
         let mut inserts: Vec<&Change> =
             merged.result.left.iter().filter(|change| change.row.is_none()).collect();
-        inserts.sort_by_key(|change| merged.right_rows.get(&change.key).copied());
+        inserts.sort_by_cached_key(|change| merged.right_row(&change.key));
         for change in inserts {
             let Some(after) = &change.after else { continue };
             let cells = columns.iter().map(|column| match column {
@@ -225,10 +209,9 @@ impl Files {
         let source =
             right.snapshot().headers().iter().position(|header| *header == definition.name);
         let theirs = merged
-            .right_rows
-            .get(&change.key)
+            .right_row(&change.key)
             .zip(source)
-            .map(|(&row, source)| right.snapshot().cell(row, source));
+            .map(|(row, source)| right.snapshot().cell(row, source));
         match theirs.filter(|cell| definition.value(cell) == *value) {
             Some(cell) => raw(&cell),
             None => encode::csv::encode(value, &definition.ty),

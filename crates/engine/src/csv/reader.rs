@@ -68,6 +68,12 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Returns where the fields of a record without quotes are in the reader's buffer, and where the record is there.
+    #[inline]
+    pub(crate) fn unquoted(&self) -> Option<(usize, &'a [Field])> {
+        (!self.quoted && self.plain.is_none()).then_some((self.base, self.fields))
+    }
+
     /// Iterates over the texts of the fields.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Cow<'a, str>> {
         (0..self.len()).map_while(|index| self.get(index))

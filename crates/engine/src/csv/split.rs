@@ -16,6 +16,14 @@ pub(crate) struct Field {
     pub(crate) doubled: bool,
 }
 
+impl Field {
+    /// Returns the bytes of the text, with doubled quotes as two.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.start
+    }
+}
+
 /// What is wrong with a record's quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {

@@ -202,6 +202,28 @@ proptest! {
 }
 
 #[test]
+fn a_key_whose_type_shows_late_is_compared_again_from_the_spill() {
+    // Numbers as far as the guess looks, then a text: 07 and 7 are one key to the first pass and two to the second.
+    let rows = |ids: &mut dyn Iterator<Item = String>| {
+        ids.fold("id,v\n".to_owned(), |text, id| format!("{text}{id},v\n"))
+    };
+    let numbers = || (0..1_500).map(|id| id.to_string());
+    let left = rows(&mut numbers().chain(["a".into(), "07".into()])).into_bytes();
+    let right = rows(&mut numbers().chain(["a".into(), "08".into()])).into_bytes();
+    let options = DiffOptions { memory: 8_000, ..options("id") };
+    let spill = [tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap()];
+    let diff = diff(&left, &right, &options, Some(spill)).unwrap();
+    let mut keys = Vec::new();
+    let counts = diff.visit(&mut |change| {
+        keys.push(change.key.to_string());
+        Ok(())
+    });
+    let counts = counts.unwrap();
+    assert_eq!((counts.same, counts.duplicates), (1_501, 0));
+    assert_eq!(keys, ["07", "08"]);
+}
+
+#[test]
 fn the_form_of_a_row_does_not_matter() {
     let bytes = DiffOptions { bytes: true, ..options("id") };
     let left = "id,a,b\n1,x,\"p,q\"\n2,5\" pipe,\n3,\"\"\"q\"\"\",\"l\nm\"\n";

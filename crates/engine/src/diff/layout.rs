@@ -35,8 +35,8 @@ pub(crate) struct Head {
     pub(crate) start: u64,
     pub(crate) columns: usize,
     names: Vec<String>,
-    /// Mean bytes of the first rows, to estimate how many there are.
-    pub(crate) row_bytes: u64,
+    /// How many rows there are, going by the size of the first ones.
+    pub(crate) rows: usize,
 }
 
 impl Layout {
@@ -187,11 +187,13 @@ fn head(source: &dyn Source, options: &DiffOptions) -> Result<Head, CsvError> {
             None => break,
         }
     }
+    let row_bytes = (bytes / rows.max(1)).max(1);
+    let all = source.size().map_err(CsvError::Read)? / row_bytes;
     Ok(Head {
         delimiter,
         start,
         columns: names.len(),
         names,
-        row_bytes: (bytes / rows.max(1)).max(1),
+        rows: usize::try_from(all).unwrap_or(usize::MAX),
     })
 }

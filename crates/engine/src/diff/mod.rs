@@ -18,13 +18,14 @@ use rayon::prelude::*;
 
 use crate::csv::CsvError;
 use crate::findings::Finding;
-use crate::group::group;
-use crate::index::SHARDS;
+use crate::group::Grouper;
+use crate::index::{Entry, SHARDS};
 use crate::infer::{Cause, InferReason, conclude};
 use crate::key::Key;
 use crate::schema::Schema;
 use crate::side::SideName;
 use crate::source::{Source, same_bytes};
+use crate::spill::Loaded;
 use layout::Layout;
 use row::{Place, Rows};
 use scan::{Scan, scan};
@@ -146,14 +147,13 @@ fn judge(layout: &Layout, scans: &[Scan; 2]) -> Vec<InferReason> {
 fn join(scans: &[Scan; 2]) -> Result<Places, DiffError> {
     let [left, right] = scans;
     let spill_error = |error| DiffError::Spill(error);
+    let room = || (Grouper::default(), [Loaded::default(), Loaded::default()]);
     let shards: Vec<Places> = (0..SHARDS)
         .into_par_iter()
-        .map(|shard| {
-            let (a, b) = (
-                left.index.shard(shard).map_err(spill_error)?,
-                right.index.shard(shard).map_err(spill_error)?,
-            );
-            Ok(join_shard(&[&*a, &*b]))
+        .map_init(room, |(grouper, [a, b]), shard| {
+            let a = left.index.shard(shard, a).map_err(spill_error)?;
+            let b = right.index.shard(shard, b).map_err(spill_error)?;
+            Ok(join_shard(grouper, &[a, b]))
         })
         .collect::<Result<_, DiffError>>()?;
     let mut places = Places::default();
@@ -174,9 +174,9 @@ fn join(scans: &[Scan; 2]) -> Result<Places, DiffError> {
     Ok(places)
 }
 
-fn join_shard(sides: &[&[crate::index::Entry]]) -> Places {
+fn join_shard(grouper: &mut Grouper, sides: &[&[Entry]]) -> Places {
     let mut places = Places::default();
-    for group in group(sides).iter() {
+    for group in grouper.group(sides).iter() {
         if group.is_repeated() {
             places.repeated.push(
                 [0, 1].map(|side| group.places(side).into_iter().map(Place::from_word).collect()),

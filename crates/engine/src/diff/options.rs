@@ -20,7 +20,7 @@ pub struct DiffOptions {
     pub ignore: Vec<String>,
     /// How the files are read. Both are UTF-8 already, so the encoding is not looked at.
     pub csv: CsvOptions,
-    /// Bytes of memory for the indexes of both files before they are spilled; 512 MiB when zero.
+    /// Bytes of memory for the indexes of both files before they are spilled; 768 MiB when zero.
     pub memory: usize,
 }
 

@@ -1,8 +1,9 @@
 //! Builds snapshots row by row.
 
 use super::Snapshot;
-use super::pack::{Kind, put, put_cell};
+use super::pack::{Kind, put, put_cell, put_fields};
 use crate::cell::Cell;
+use crate::csv::reader::Record;
 use crate::findings::{Finding, check_headers};
 
 /// Collects rows into a [`Snapshot`].
@@ -55,24 +56,26 @@ impl SnapshotBuilder {
     }
 
     /// Appends a row of texts; the way of the hot path.
-    pub(crate) fn push_texts<T: AsRef<str>>(
-        &mut self,
-        origin: u64,
-        texts: impl Iterator<Item = T>,
-        nulls: &[String],
-    ) {
-        let mut count = 0;
-        for text in texts.take(self.snapshot.headers.len()) {
-            let text = text.as_ref();
-            if !nulls.is_empty() && nulls.iter().any(|null| null == text) {
-                put(&mut self.snapshot.arena, Kind::Null, b"");
-                self.snapshot.all_text = false;
-            } else {
-                put(&mut self.snapshot.arena, Kind::Text, text.as_bytes());
+    pub(crate) fn push_record(&mut self, record: &Record<'_>, nulls: &[String]) {
+        let columns = self.snapshot.headers.len();
+        let arena = &mut self.snapshot.arena;
+        match record.unquoted() {
+            Some((base, fields)) if nulls.is_empty() => {
+                let fields = fields.get(..columns).unwrap_or(fields);
+                put_fields(arena, record.raw().as_bytes(), base, fields);
             }
-            count += 1;
+            _ => {
+                for text in record.iter().take(columns) {
+                    if nulls.iter().any(|null| *null == text) {
+                        put(arena, Kind::Null, b"");
+                        self.snapshot.all_text = false;
+                    } else {
+                        put(arena, Kind::Text, text.as_bytes());
+                    }
+                }
+            }
         }
-        self.close(origin, count);
+        self.close(record.line, record.len());
     }
 
     fn close(&mut self, origin: u64, cells: usize) {

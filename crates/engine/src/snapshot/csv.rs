@@ -57,7 +57,7 @@ fn rows(
     let mut lengths = Lengths::default();
     while let Some(record) = reader.next()? {
         lengths.check(columns, record.len(), record.line, options.pad_short_rows);
-        builder.push_texts(record.line, record.iter(), &options.nulls);
+        builder.push_record(&record, &options.nulls);
     }
     lengths.finish(columns)?;
     Ok(builder.finish())
