@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod exhaustive;
 #[cfg(test)]
 mod hub;
@@ -14,6 +16,8 @@ mod policies;
 mod spokes;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod views;
 #[cfg(test)]
 mod world;
 
