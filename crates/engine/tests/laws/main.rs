@@ -9,6 +9,8 @@ mod exhaustive;
 #[cfg(test)]
 mod hub;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod machine;
 #[cfg(test)]
 mod policies;

@@ -10,7 +10,8 @@ use lockstep_engine::value::{Row, Value};
 use lockstep_engine::views::feed_views;
 use proptest::prelude::*;
 
-use crate::tables::{COLUMNS, policies_of_columns, times, worlds};
+use crate::policies::policies_of_columns;
+use crate::tables::{COLUMNS, times, worlds};
 use crate::world::schema;
 
 fn snapshot(rows: &[Row]) -> Snapshot {
