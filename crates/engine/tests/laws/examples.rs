@@ -200,6 +200,18 @@ fn a_cell_that_only_the_spoke_may_write_is_its_own() {
 }
 
 #[test]
+fn a_cell_that_only_the_hub_may_write_does_not_flow_back() {
+    let column =
+        ColumnPolicy { direction: Some(Direction::LeftToRight), ..ColumnPolicy::default() };
+    let policy =
+        Policy { columns: BTreeMap::from([("a".into(), column)]), ..deleting(Clash::Hold) };
+    let result = hub(Some([1, 1]), &[(BOTH, Some([1, 1]), Some([2, 5]))], &policy, None);
+    assert_eq!(result.hub[0].cells, [2]);
+    assert_eq!(result.spokes[0].changes[0].cells, [1]);
+    assert_eq!(losers(&result), [said("s0", "1=2", "drift:overwrite")]);
+}
+
+#[test]
 fn rules_see_one_spoke_against_the_hub_and_no_more() {
     let rules = serde_json::json!([{"type": "valueBased", "when": "left.b == 1", "action": "calculate",
         "fields": ["a"], "expression": "left.a * 100 + right.a + base.a"}]);
