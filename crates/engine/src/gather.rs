@@ -186,6 +186,7 @@ pub(crate) fn decide<'a>(
         names
     };
     let (gone_by, changed_by) = (names(&deleted, hub_gone), names(&changed, hub_changed));
+    let keeps = changed.iter().any(|part| part.keeps());
     let survives = match terms.clash {
         Clash::Hold => Err("some deleted the row, others changed it".into()),
         Clash::EditWins => Ok(true),
@@ -193,10 +194,11 @@ pub(crate) fn decide<'a>(
         Clash::Left => Ok(!hub_gone),
         // Of spokes that disagree the deletion counts, unless the changed row stays on its spoke in any case: it would be
         // back with the next run, when that spoke alone is left to speak against the hub.
-        Clash::Right => Ok(deleted.is_empty() || changed.iter().any(|part| part.keeps())),
+        Clash::Right => Ok(deleted.is_empty() || keeps),
         Clash::Later => later(
             terms,
-            &deleted,
+            // For the same reason only the time that the next run still knows counts against such a row.
+            if hub_gone && keeps { &[] } else { &deleted },
             &changed,
             hub_origins,
             hub_gone,

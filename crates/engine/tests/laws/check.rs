@@ -72,6 +72,14 @@ fn one_class_each(world: &World, policy: &Policy, checked: &Checked) {
     let counts = &checked.result.counts;
     assert_eq!(counts.classes.values().sum::<u64>(), keys, "{policy:?}");
     assert_eq!(counts.outcomes.values().sum::<u64>(), keys, "{policy:?}");
+    for (counted, writes) in
+        [(&counts.left, &checked.result.left), (&counts.right, &checked.result.right)]
+    {
+        for (kind, n) in counted {
+            assert_eq!(writes.iter().filter(|change| change.kind == *kind).count() as u64, *n);
+        }
+        assert_eq!(counted.values().sum::<u64>(), writes.len() as u64);
+    }
     // In each list a key occurs once, except in those of single cells.
     for list in [&checked.result.left, &checked.result.right] {
         let keys: BTreeSet<&Key> = list.iter().map(|change| &change.key).collect();

@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod exhaustive;
 #[cfg(test)]
 mod hub;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod machine;
 #[cfg(test)]
@@ -14,6 +18,8 @@ mod policies;
 mod spokes;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod views;
 #[cfg(test)]
 mod world;
 

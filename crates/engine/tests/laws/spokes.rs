@@ -292,6 +292,14 @@ proptest! {
                 prop_assert!(known || mark, "{:?}", change);
             }
         }
+        // Who is said to have lost a value has it, and what decided is named.
+        for loser in &result.losers {
+            let one = everyone().find(|one| *one.name == *loser.from);
+            prop_assert!(one.is_some() && !["", "clash", "hub"].contains(&&*loser.rule), "{:?}", loser);
+            if let (Some(One { row: Some(row), .. }), Lost::Cell { column, value }) = (one, &loser.lost) {
+                prop_assert_eq!(&row[*column], value, "{:?}", loser);
+            }
+        }
         for (one, now) in case.spokes.iter().zip(&after.spokes).filter(|(one, _)| one.direction != Direction::LeftToRight) {
             let Some(row) = one.row.as_ref().filter(|_| !one.unknown()) else { continue };
             for index in 1..3 {

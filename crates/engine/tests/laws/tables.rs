@@ -1,12 +1,9 @@
 //! The laws over random tables: many keys, several columns with policies of their own, times and origins.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use lockstep_engine::conflict::Lost;
 use lockstep_engine::dataset::{
-    Clash, ColumnPolicy, Combine, DeletePolicy, Deletes, Direction, Drift, Granularity, Policy,
-    SideName, Strategy,
+    Clash, ColumnPolicy, DeletePolicy, Deletes, Direction, Granularity, Policy, SideName, Strategy,
 };
 use lockstep_engine::decision::{Choice, Decision, Decisions};
 use lockstep_engine::key::Key;
@@ -23,7 +20,7 @@ use proptest::sample::select;
 use proptest::strategy::Strategy as Gen;
 
 use crate::check;
-use crate::policies;
+use crate::policies::{self, policies_of_columns};
 use crate::world::{World, row, schema};
 
 pub(crate) const COLUMNS: usize = 4;
@@ -89,74 +86,6 @@ pub(crate) fn times() -> impl Gen<Value = Times> {
         }
         times
     })
-}
-
-pub(crate) fn policies_of_columns() -> impl Gen<Value = Policy> {
-    let direction = || {
-        select(vec![
-            Direction::Both,
-            Direction::Both,
-            Direction::LeftToRight,
-            Direction::RightToLeft,
-        ])
-    };
-    let merges =
-        [Combine::Sum, Combine::Max, Combine::Min, Combine::Fill, Combine::Union, Combine::Concat];
-    let column = (
-        proptest::option::weighted(0.3, direction()),
-        proptest::option::weighted(0.3, select(Strategy::ALL.to_vec())),
-        proptest::option::weighted(0.2, select(merges.to_vec())),
-        proptest::option::weighted(0.1, select(SideName::BOTH.to_vec())),
-    )
-        .prop_map(|(direction, strategy, merge, only)| ColumnPolicy {
-            direction,
-            strategy,
-            merge,
-            only,
-            ..ColumnPolicy::default()
-        });
-    let choices = (
-        direction(),
-        select(Strategy::ALL.to_vec()),
-        select(Clash::ALL.to_vec()),
-        select(vec![Granularity::Row, Granularity::Cell]),
-        select(vec![Drift::Overwrite, Drift::Report, Drift::Keep]),
-        select(policies::deletes().to_vec()),
-    );
-    let rules = select(vec![
-        "[]",
-        r#"[{"type":"sourcePriority","sources":["crm"],"action":"preferSource","prefer":["crm"]},
-            {"type":"timeBased","minGapSeconds":1,"action":"useLatest"}]"#,
-        r#"[{"type":"fieldPriority","fields":["a","b"],"action":"mergeFields","merge":"max"}]"#,
-        r#"[{"type":"valueBased","fields":["a","c"],"when":"left.b == right.b && base.d != 1","action":"mergeFields","merge":"max"},
-            {"type":"valueBased","fields":["d"],"when":"left.a + right.a > 2","action":"useLatest"}]"#,
-        r#"[{"type":"fieldPriority","fields":["b"],"action":"calculate","expression":"left.a + right.a + base.c"}]"#,
-    ]);
-    (choices, proptest::collection::vec(column, COLUMNS), proptest::bool::ANY, rules).prop_map(
-        |((direction, strategy, clash, granularity, drift, deletes), columns, modified, rules)| {
-            let mut columns: BTreeMap<String, ColumnPolicy> =
-                ["a", "b", "c", "d"].map(String::from).into_iter().zip(columns).collect();
-            // `a` is a column that rows may be marked in, so it stays on both sides; `d` may say when a row changed.
-            columns.entry("a".into()).and_modify(|column| column.only = None);
-            let modified_at = modified.then(|| "d".to_owned());
-            let priorities =
-                BTreeMap::from([("left".into(), 2), ("right".into(), 2), ("crm".into(), 3)]);
-            let rules = serde_json::from_str(rules).unwrap();
-            Policy {
-                direction,
-                strategy,
-                clash,
-                granularity,
-                drift,
-                deletes,
-                columns,
-                modified_at,
-                priorities,
-                rules,
-                ..Policy::default()
-            }
-        },
-    )
 }
 
 /// Blanks the cells that a side does not have, as a view of a real snapshot does.
