@@ -4,12 +4,15 @@
 
 mod anchors;
 mod auth;
+mod batch;
 mod drive;
 mod durable;
 mod faults;
 mod formula;
 mod model;
 mod push;
+mod schema;
 mod server;
 mod sheets;
+mod upload;
 mod web;

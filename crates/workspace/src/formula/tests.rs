@@ -8,7 +8,7 @@ use super::evaluate::{Evaluator, Source};
 use super::parse::{Expression, parse};
 use super::value::Outcome;
 use super::*;
-use crate::book::{Axis, Remap};
+use crate::book::{Axis, Remap, Shift};
 use crate::grid::Scalar;
 use crate::locale::Locale;
 use crate::render::Renderer;
@@ -307,10 +307,61 @@ fn references_follow_rows_and_columns() {
         ("=not a formula '", Axis::Rows, insert(0, 1), None),
     ];
     for (formula, axis, remap, expected) in table {
-        assert_eq!(follow(formula, true, "Sheet1", axis, remap).as_deref(), expected, "{formula}");
+        let shift = Shift::whole(axis, remap);
+        assert_eq!(follow(formula, true, "Sheet1", shift).as_deref(), expected, "{formula}");
     }
-    let elsewhere = follow("=A5+Sheet1!A5", false, "Sheet1", Axis::Rows, insert(0, 1));
+    let shift = Shift::whole(Axis::Rows, insert(0, 1));
+    let elsewhere = follow("=A5+Sheet1!A5", false, "Sheet1", shift);
     assert_eq!(elsewhere.as_deref(), Some("=A5+Sheet1!A6"));
+}
+
+#[test]
+fn references_follow_shifted_cells() {
+    // Cells B3:C4 are inserted, those below move down; or deleted, those below move up.
+    let lanes = Some((1, 3));
+    let insert = Shift { axis: Axis::Rows, remap: Remap::Insert { at: 2, count: 2 }, lanes };
+    let delete = Shift { axis: Axis::Rows, remap: Remap::Delete { start: 2, end: 4 }, lanes };
+    for (formula, shift, expected) in [
+        ("=B3+B2+A3+D3", insert, Some("=B5+B2+A3+D3")),
+        ("=SUM(B1:C9)", insert, Some("=SUM(B1:C11)")),
+        ("=SUM(A1:C9)", insert, None),
+        ("=SUM(B:C)+SUM(3:3)", insert, None),
+        ("=$C$9", delete, Some("=$C$7")),
+        ("=B3", delete, Some("=#REF!")),
+        ("=SUM(B1:B9)+SUM(C3:C4)", delete, Some("=SUM(B1:B7)+SUM(#REF!)")),
+        ("=SUM(C1:D9)", delete, None),
+    ] {
+        assert_eq!(follow(formula, true, "Sheet1", shift).as_deref(), expected, "{formula}");
+    }
+}
+
+#[test]
+fn references_follow_cells_that_are_cut() {
+    // B2:C3 of the first sheet goes to E5 of it, or of the second.
+    let titles = [(0, "Sheet1"), (7, "My Data")];
+    let sheet_of = |title: &str| titles.iter().find(|(_, own)| *own == title).map(|(id, _)| *id);
+    let title_of = |id: i32| titles.iter().find(|(own, _)| *own == id).unwrap().1.to_owned();
+    let moved = |to| Moved {
+        from: 0,
+        source: Rect { start_row: 1, end_row: 3, start_column: 1, end_column: 3 },
+        to,
+        by: (3, 3),
+        sheet_of: &sheet_of,
+        title_of: &title_of,
+    };
+    for (formula, before, now, to, expected) in [
+        ("=B2+$C$3+A1", 0, 0, 0, Some("=E5+$F$6+A1")),
+        ("=SUM(B2:C3)+SUM(B2:C4)", 0, 0, 0, Some("=SUM(E5:F6)+SUM(B2:C4)")),
+        ("=B2+A1", 0, 0, 7, Some("='My Data'!E5+A1")),
+        ("=Sheet1!B2", 7, 7, 7, Some("='My Data'!E5")),
+        ("=B2", 7, 7, 7, None),
+        // A formula that was cut itself reads what it read before.
+        ("=B2+A1", 0, 7, 7, Some("=E5+Sheet1!A1")),
+        ("='My Data'!A1+Gone!B2", 0, 7, 7, None),
+    ] {
+        let text = moved(to).relocate(formula, before, now);
+        assert_eq!(text.as_deref(), expected, "{formula} to {to}");
+    }
 }
 
 #[test]
@@ -328,15 +379,15 @@ proptest! {
     #[test]
     fn any_text_is_taken(text in "=[A-C1-3$!'\"(){},;:.+*/^&=<>% -]{0,24}|=\\PC{0,24}") {
         let _ = shows(&text);
-        let _ = follow(&text, true, "Sheet1", Axis::Rows, Remap::Insert { at: 1, count: 1 });
+        let _ = follow(&text, true, "Sheet1", Shift::whole(Axis::Rows, Remap::Insert { at: 1, count: 1 }));
         let _ = translate(&text, 1, 1);
     }
 
     #[test]
     fn inserting_and_deleting_again_changes_nothing(row in 1_u32..60, at in 0_u32..60, count in 1_u32..5) {
         let formula = format!("=SUM(B{row}:C{}) + $D{row}", row + 7);
-        let there = follow(&formula, true, "S", Axis::Rows, Remap::Insert { at, count }).unwrap_or_else(|| formula.clone());
-        let back = follow(&there, true, "S", Axis::Rows, Remap::Delete { start: at, end: at + count }).unwrap_or(there);
+        let there = follow(&formula, true, "S", Shift::whole(Axis::Rows, Remap::Insert { at, count })).unwrap_or_else(|| formula.clone());
+        let back = follow(&there, true, "S", Shift::whole(Axis::Rows, Remap::Delete { start: at, end: at + count })).unwrap_or(there);
         prop_assert_eq!(back, formula);
     }
 
