@@ -284,6 +284,14 @@ async fn permissions_are_kept() {
     assert_eq!(anyone["id"], "anyoneWithLink");
     assert_eq!(server.delete(&permission).await.status, 204);
     assert_eq!(server.delete(&permission).await.status, 404);
+    // A copy with its permissions makes the owner the owner again; nobody else becomes it.
+    let owner = json!({"type": "user", "role": "owner", "emailAddress": "owner@lockstep.local"});
+    assert_eq!(server.post(&path, owner.clone()).await.status, 403);
+    let transfer = format!("{path}?transferOwnership=true");
+    assert_eq!(server.post(&transfer, owner).await.ok()["role"], "owner");
+    let other = json!({"type": "user", "role": "owner", "emailAddress": "a@b.example"});
+    let refused = server.post(&transfer, other).await.error();
+    assert!(refused.0 == 400 && refused.1.contains("not supported"), "{refused:?}");
     for bad in [
         json!({}),
         json!({"role": "king", "type": "user"}),

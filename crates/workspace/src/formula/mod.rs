@@ -30,4 +30,6 @@ pub(crate) fn is_volatile(formula: &str) -> bool {
 }
 
 #[cfg(test)]
+mod rewrite_tests;
+#[cfg(test)]
 mod tests;

@@ -7,7 +7,8 @@
 //! through a socket. *Cold* is the first read after opening: for the raw read a new connection, for
 //! the server a new process whose first read of cells it is. *Warm* is the best of several more: the
 //! raw read then has its connection and SQLite's page cache, the server its cache of blocks. The
-//! file itself is in the system's page cache in all cases. The client counts the bytes of the
+//! file itself is in the system's page cache in all cases. *Copied* is the same program with each
+//! block copied to the heap and no byte of it looked at. The client counts the bytes of the
 //! answer as they arrive and keeps none. The **naive loop** asks for one row a call.
 #![allow(
     clippy::unwrap_used,
@@ -17,15 +18,18 @@
     reason = "a bench is run by people and stops where it fails"
 )]
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod raw;
+mod server;
+
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lockstep_workspace::Workspace;
 use serde_json::{Value, json};
 
-const FILE: &str = "LOCKSTEP_BENCH_WORKSPACE_FILE";
+use self::raw::Raw;
+use self::server::{FILE, Server};
+
 const ROWS: usize = 50_000;
 const COLUMNS: usize = 20;
 
@@ -101,6 +105,7 @@ async fn main() {
         server.memory("VmRSS"),
         server.memory("VmHWM")
     );
+    long_and_linked(&mut server, &client).await;
     server.stop();
 }
 
@@ -110,7 +115,13 @@ async fn read_all(path: &Path, server: &mut Server, client: &reqwest::Client, id
     let raw_cold = raw.read();
     let raw_warm = (0..7).map(|_| raw.read()).min().unwrap();
     let raw_cold = (0..4).map(|_| Raw::open(path).read()).chain([raw_cold]).min().unwrap();
-    println!("reading the SQLite file raw: {} cold, {} warm", show(raw_cold), show(raw_warm));
+    let copied = (0..7).map(|_| raw.copy()).min().unwrap();
+    println!(
+        "reading the SQLite file raw: {} cold, {} warm; its blocks only copied: {}",
+        show(raw_cold),
+        show(raw_warm),
+        show(copied)
+    );
     for (what, query) in [
         ("formatted", ""),
         ("unformatted", "?valueRenderOption=UNFORMATTED_VALUE"),
@@ -167,6 +178,58 @@ async fn read_all(path: &Path, server: &mut Server, client: &reqwest::Client, id
     );
 }
 
+/// Measures an append to a long sheet, and a write in a book of many formulas.
+async fn long_and_linked(server: &mut Server, client: &reqwest::Client) {
+    const LONG: usize = 500_000;
+    const FORMULAS: usize = 100_000;
+    let new = post(client, &format!("{}/v4/spreadsheets", server.url), &json!({"sheets": [
+        {"properties": {"title": "Long", "gridProperties": {"rowCount": LONG, "columnCount": 4}}},
+        {"properties": {"title": "Linked", "gridProperties": {"rowCount": FORMULAS, "columnCount": 4}}}
+    ]}))
+    .await;
+    let id = new["spreadsheetId"].as_str().unwrap().to_owned();
+    let put = async |server: &Server, range: String, mode: &str, rows: Vec<Value>| {
+        let path =
+            format!("{}/v4/spreadsheets/{id}/values/{range}?valueInputOption={mode}", server.url);
+        let start = Instant::now();
+        let answer = client.put(path).json(&json!({ "values": rows })).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        start.elapsed()
+    };
+    for part in 0..10 {
+        let first = part * LONG / 10;
+        let rows =
+            (first..first + LONG / 10).map(|row| json!([row, "text", row, "more"])).collect();
+        put(server, format!("Long!A{}", first + 1), "RAW", rows).await;
+    }
+    server.restart();
+    for what in ["the first", "the next"] {
+        let path =
+            format!("{}/v4/spreadsheets/{id}/values/Long:append?valueInputOption=RAW", server.url);
+        let body = json!({"values": [[1, 2, 3, 4]]});
+        let took = timed(|| post(client, &path, &body)).await;
+        println!("values.append to {LONG} rows, {what} after opening: {}", show(took));
+    }
+    for part in 0..10 {
+        let first = part * FORMULAS / 10;
+        let rows = (first + 1..=first + FORMULAS / 10)
+            .map(|row| {
+                json!([row, format!("=A{row}*2"), "", if row == 1 { "=SUM(B:B)" } else { "" }])
+            })
+            .collect();
+        put(server, format!("Linked!A{}", first + 1), "USER_ENTERED", rows).await;
+    }
+    server.restart();
+    for what in ["the first", "the next"] {
+        let took = put(server, "Linked!A50000".to_owned(), "RAW", vec![json!([7])]).await;
+        println!(
+            "a cell of a book of {FORMULAS} formulas, two of which read it, {what} after opening: {}",
+            show(took)
+        );
+    }
+    println!("memory after it: {} MB, peak {} MB", server.memory("VmRSS"), server.memory("VmHWM"));
+}
+
 /// Sends a batchUpdate to a new server and tells its time and what memory it took at most.
 async fn update(
     server: &mut Server,
@@ -215,67 +278,6 @@ async fn drain(client: &reqwest::Client, url: &str) -> (Duration, usize) {
     (start.elapsed(), length)
 }
 
-/// Is a plain program that reads the file of the workspace.
-struct Raw(rusqlite::Connection, Duration);
-
-impl Raw {
-    fn open(path: &Path) -> Self {
-        let start = Instant::now();
-        let connection = rusqlite::Connection::open(path).unwrap();
-        Self(connection, start.elapsed())
-    }
-
-    /// Reads every block and touches every byte; the first time, opening the file counts too.
-    fn read(&mut self) -> Duration {
-        let start = Instant::now();
-        let mut statement = self.0.prepare_cached("SELECT data FROM blocks").unwrap();
-        let mut rows = statement.query([]).unwrap();
-        let (mut length, mut sum) = (0, 0_u64);
-        while let Some(row) = rows.next().unwrap() {
-            let blob = row.get_ref(0).unwrap().as_blob().unwrap();
-            length += blob.len();
-            sum += blob.iter().map(|byte| u64::from(*byte)).sum::<u64>();
-        }
-        assert!(length > 1_000_000 && sum > 0);
-        start.elapsed() + std::mem::take(&mut self.1)
-    }
-}
-
-/// Is the server, a process of its own, so that its memory can be told.
-struct Server {
-    process: Child,
-    file: PathBuf,
-    url: String,
-}
-
-impl Server {
-    fn start(file: &Path) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .env(FILE, file)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Self { process, file: file.to_owned(), url: url.trim().to_owned() }
-    }
-
-    fn restart(&mut self) {
-        self.stop();
-        *self = Self::start(&self.file.clone());
-    }
-
-    fn stop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    /// Returns a figure of the process in MB; 0 where there is no /proc.
-    fn memory(&self, name: &str) -> u64 {
-        memory(self.process.id(), name)
-    }
-}
-
 async fn serve(path: &Path) {
     let workspace = Workspace::open(path).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -308,22 +310,4 @@ async fn timed<T, F: Future<Output = T>>(work: impl Fn() -> F) -> Duration {
 
 fn show(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
-}
-
-/// Returns a figure of a process in MB; 0 where there is no /proc.
-fn memory(process: u32, name: &str) -> u64 {
-    std::fs::read_to_string(format!("/proc/{process}/status"))
-        .unwrap_or_default()
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix(name)?
-                .trim_start_matches(':')
-                .trim()
-                .strip_suffix(" kB")?
-                .trim()
-                .parse::<u64>()
-                .ok()
-        })
-        .unwrap_or(0)
-        / 1024
 }
