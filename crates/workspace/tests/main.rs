@@ -9,6 +9,7 @@ mod drive;
 mod durable;
 mod faults;
 mod formula;
+mod long;
 mod model;
 mod push;
 mod schema;
