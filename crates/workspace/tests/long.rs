@@ -14,8 +14,8 @@ fn row(number: usize) -> Vec<Value> {
     }
     vec![
         json!(format!("row {number}")),
-        if number % 5 == 0 { json!("") } else { json!(number as f64 / 4.0 + 0.125) },
-        json!(number % 2 == 0),
+        if number.is_multiple_of(5) { json!("") } else { json!(number as f64 / 4.0 + 0.125) },
+        json!(number.is_multiple_of(2)),
         json!("a \"quoted\" é\n"),
     ]
 }

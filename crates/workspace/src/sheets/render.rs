@@ -112,8 +112,8 @@ impl Style {
         if self.options.render == Render::Formula && !cell.formula.is_empty() {
             return out.stored(cell.formula, cell.formula).then_some(());
         }
-        if cell.format == 0 {
-            // Most cells have no format; none of these goes through a string of its own.
+        if cell.format == 0 || self.is_plain(cell) {
+            // Most cells are; none of these goes through a string of its own.
             match cell.value {
                 RawValue::Text(text, tail) => return out.stored(text, tail).then_some(()),
                 RawValue::Integer(number) if self.options.render == Render::Formatted => {
@@ -127,17 +127,31 @@ impl Style {
                     out.integer(number);
                     return Some(());
                 }
-                RawValue::Number(number)
-                    if self.options.render == Render::Formatted
-                        && self.point
-                        && out.shown(number) =>
-                {
+                RawValue::Number(number) if self.options.render != Render::Formatted => {
+                    out.number(number);
                     return Some(());
                 }
+                RawValue::Number(number) if self.point && out.shown(number) => return Some(()),
                 _ => {}
             }
         }
         self.formatted(out, cell.value.view()?, cell.format)
+    }
+
+    /// Returns whether the format of a cell changes nothing of how its value is told.
+    fn is_plain(&self, cell: &RawCell<'_>) -> bool {
+        let Some(Some(format)) = self.formats.get(cell.format as usize) else {
+            return true;
+        };
+        match (&cell.value, self.options.render) {
+            (RawValue::Text(..), Render::Formatted) => !format.pattern.contains('@'),
+            (RawValue::Text(..), _) => true,
+            (RawValue::Integer(_) | RawValue::Number(_), Render::Unformatted) => {
+                !(self.options.format_dates && format.kind.is_temporal())
+            }
+            (RawValue::Integer(_) | RawValue::Number(_), Render::Formula) => true,
+            _ => false,
+        }
     }
 
     #[inline(never)]
