@@ -41,9 +41,16 @@ fn spawn(path: &Path) -> (Child, String) {
 }
 
 async fn post(client: &reqwest::Client, url: &str, body: Value) -> Option<Value> {
-    let response = client.post(url).json(&body).send().await.ok()?;
+    json_of("POST", client.post(url).json(&body).send().await.ok()?).await
+}
+
+/// Returns the JSON of a 200, held to its schema.
+async fn json_of(method: &str, response: reqwest::Response) -> Option<Value> {
     (response.status() == 200).then_some(())?;
-    response.json().await.ok()
+    let url = response.url().clone();
+    let text = response.text().await.ok()?;
+    crate::schema::hold(method, &url, 200, "application/json", &text);
+    serde_json::from_str(&text).ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +87,7 @@ async fn a_killed_workspace_loses_nothing_acknowledged() {
         let read = format!(
             "{url}/v4/spreadsheets/{id}/values:batchGet?ranges=A1&ranges=A901&valueRenderOption=UNFORMATTED_VALUE"
         );
-        let read: Value = client.get(read).send().await.unwrap().json().await.unwrap();
+        let read = json_of("GET", client.get(read).send().await.unwrap()).await.unwrap();
         let value = |index: usize| read["valueRanges"][index]["values"][0][0].as_i64().unwrap_or(0);
         assert_eq!(value(0), value(1), "half a batch");
         assert!(value(0) >= acknowledged, "lost {acknowledged}, found {}", value(0));
@@ -127,7 +134,7 @@ async fn two_handles_on_one_file_see_each_other() {
         let read = format!(
             "{url}/v4/spreadsheets/{id}/values/A:A?valueRenderOption=UNFORMATTED_VALUE&majorDimension=COLUMNS"
         );
-        let read: Value = client.get(read).send().await.unwrap().json().await.unwrap();
+        let read = json_of("GET", client.get(read).send().await.unwrap()).await.unwrap();
         let mut found: Vec<i64> = read["values"][0]
             .as_array()
             .unwrap()

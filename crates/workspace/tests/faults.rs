@@ -30,8 +30,11 @@ async fn clear(server: &Server) {
 async fn write(server: &Server, id: &str) -> Option<(u16, String)> {
     let url = format!("{}/v4/spreadsheets/{id}/values/A1?valueInputOption=RAW", server.url);
     let response = server.client.put(url).json(&json!({"values": [["x"]]})).send().await.ok()?;
-    let status = response.status().as_u16();
-    response.text().await.ok().map(|text| (status, text))
+    let (status, url) = (response.status().as_u16(), response.url().clone());
+    let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+    let text = response.text().await.ok()?;
+    crate::schema::hold("PUT", &url, status, &kind.unwrap_or_default(), &text);
+    Some((status, text))
 }
 
 async fn written(server: &Server, id: &str) -> bool {

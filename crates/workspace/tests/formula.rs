@@ -177,3 +177,97 @@ async fn dates_and_money_are_shown_as_such() {
     );
     assert_eq!(sheet.get("A1:B1", "UNFORMATTED_VALUE").await, json!([[46348, 46349]]));
 }
+
+#[tokio::test]
+async fn references_follow_shifted_and_cut_cells() {
+    let sheet = Sheet::new().await;
+    sheet.batch(json!([
+        {"addSheet": {"properties": {"sheetId": 7, "title": "Other"}}},
+        {"addNamedRange": {"namedRange": {"namedRangeId": "n", "name": "Total", "range":
+            {"sheetId": 0, "startRowIndex": 2, "endRowIndex": 3, "startColumnIndex": 0, "endColumnIndex": 1}}}}
+    ])).await;
+    sheet.put("A1", json!([[1, "=A3"], [2, "=SUM(A1:A2)"], ["=A1+A2", "=Total"]])).await;
+    let cells = |top: u32, bottom: u32| json!({"sheetId": 0, "startRowIndex": top, "endRowIndex": bottom, "startColumnIndex": 0, "endColumnIndex": 1});
+    sheet.batch(json!([{"insertRange": {"range": cells(1, 2), "shiftDimension": "ROWS"}}])).await;
+    assert_eq!(
+        sheet.formulas("A1:B4").await,
+        json!([[1, "=A4"], ["", "=SUM(A1:A3)"], [2, "=Total"], ["=A1+A3"]])
+    );
+    assert_eq!(sheet.shown("B1:B3").await, json!([["3"], ["3"], ["3"]]));
+    sheet.batch(json!([{"deleteRange": {"range": cells(1, 2), "shiftDimension": "ROWS"}}])).await;
+    assert_eq!(sheet.formulas("A3").await, json!([["=A1+A2"]]));
+    assert_eq!(sheet.formulas("B1:B3").await, json!([["=A3"], ["=SUM(A1:A2)"], ["=Total"]]));
+    sheet
+        .batch(json!([{"cutPaste": {"source": cells(1, 3), "destination": {"sheetId": 7, "rowIndex": 4, "columnIndex": 2}}}]))
+        .await;
+    assert_eq!(sheet.formulas("Other!C5:C6").await, json!([[2], ["=Sheet1!A1+C5"]]));
+    assert_eq!(sheet.formulas("B1:B3").await, json!([["=Other!C6"], ["=SUM(A1:A2)"], ["=Total"]]));
+    assert_eq!(sheet.shown("B1:B3").await, json!([["3"], ["1"], ["3"]]));
+    sheet.put("A1", json!([[10]])).await;
+    assert_eq!(sheet.shown("B1:B3").await, json!([["12"], ["10"], ["12"]]));
+}
+
+#[tokio::test]
+async fn what_changes_with_time_is_fresh_at_every_read() {
+    const DAY: i64 = 86_400_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.db");
+    let mut id = String::new();
+    for (day, expected) in [(20_000, "10/4/2024"), (20_001, "10/5/2024")] {
+        let options = Options::new().fixed_clock(day * DAY);
+        let server = Server::open(&path, options).await;
+        if id.is_empty() {
+            let new = server.post("/v4/spreadsheets", json!({})).await.ok();
+            id = new["spreadsheetId"].as_str().unwrap().to_owned();
+            let range = format!("/v4/spreadsheets/{id}/values/A1?valueInputOption=USER_ENTERED");
+            let values = json!({"values": [["=TODAY()", "=A1+1", 5, "=C1*2"]]});
+            server.send("PUT", &range, "application/json", values.to_string()).await.ok();
+        }
+        let read = server.get(&format!("/v4/spreadsheets/{id}/values/A1:D1")).await.ok();
+        let serial = day + 25_569 + 1;
+        assert_eq!(read["values"][0][0], expected);
+        assert_eq!(read["values"][0][3], "10");
+        let raw = format!("/v4/spreadsheets/{id}/values/B1?valueRenderOption=UNFORMATTED_VALUE");
+        assert_eq!(server.get(&raw).await.ok()["values"][0][0], serial);
+        let fields = "sheets.data.rowData.values.effectiveValue";
+        let grid = server.get(&format!("/v4/spreadsheets/{id}?ranges=B1&fields={fields}")).await;
+        let value = &grid.ok()["sheets"][0]["data"][0]["rowData"][0]["values"][0]["effectiveValue"];
+        assert_eq!(value["numberValue"], serial);
+    }
+}
+
+#[tokio::test]
+async fn a_write_reaches_all_that_depends_on_it_and_the_rest_stays() {
+    let sheet = Sheet::new().await;
+    sheet.batch(json!([
+        {"addSheet": {"properties": {"sheetId": 7, "title": "Other", "gridProperties": {"rowCount": 3000, "columnCount": 4}}}},
+        {"addSheet": {"properties": {"sheetId": 8, "title": "Sums"}}}
+    ])).await;
+    let rows: Vec<Value> = (1..=2000).map(|row| json!([row, format!("=A{row}*2")])).collect();
+    sheet.put("Other!A1", json!(rows)).await;
+    sheet
+        .put(
+            "Sums!A1",
+            json!([["=SUM(Other!B:B)", "=A1+1", "=Later!A1", "=COUNTIF(Other!A:A,\"\")"]]),
+        )
+        .await;
+    assert_eq!(sheet.shown("Sums!A1:D1").await, json!([["4002000", "4002001", "#REF!", "1000"]]));
+    sheet.put("Other!A1500", json!([[0]])).await;
+    assert_eq!(sheet.shown("Other!B1499:B1501").await, json!([["2998"], ["0"], ["3002"]]));
+    assert_eq!(sheet.shown("Sums!A1:B1").await, json!([["3999000", "3999001"]]));
+    // A grid that grows is read to its new edge, and a sheet that comes is found.
+    sheet
+        .batch(json!([
+            {"appendDimension": {"sheetId": 7, "dimension": "ROWS", "length": 10}},
+            {"addSheet": {"properties": {"title": "Later"}}}
+        ]))
+        .await;
+    sheet.put("Later!A1", json!([["here"]])).await;
+    assert_eq!(sheet.shown("Sums!C1:D1").await, json!([["here", "1010"]]));
+    // A circle that is closed by one cell and opened again.
+    sheet.put("Sums!A3", json!([["=B3", "=C3", 5]])).await;
+    sheet.put("Sums!C3", json!([["=A3"]])).await;
+    assert_eq!(sheet.shown("Sums!A3:C3").await, json!([["#REF!", "#REF!", "#REF!"]]));
+    sheet.put("Sums!C3", json!([[6]])).await;
+    assert_eq!(sheet.shown("Sums!A3:C3").await, json!([["6", "6", "6"]]));
+}

@@ -4,12 +4,16 @@
 
 mod anchors;
 mod auth;
+mod batch;
 mod drive;
 mod durable;
 mod faults;
 mod formula;
+mod long;
 mod model;
 mod push;
+mod schema;
 mod server;
 mod sheets;
+mod upload;
 mod web;

@@ -72,16 +72,22 @@ async fn a_watched_file_tells_what_happens_to_it() {
     assert_eq!(server.post(&watch, channel).await.status, 400);
     server.patch(&format!("/drive/v3/files/{id}"), json!({"description": "x"})).await.ok();
     heard(&messages, 2).await;
-    server.patch(&format!("/drive/v3/files/{id}"), json!({"trashed": true})).await.ok();
+    // A new name is one change, though the spreadsheet has a title too.
+    server.patch(&format!("/drive/v3/files/{id}"), json!({"name": "t"})).await.ok();
     heard(&messages, 3).await;
+    let title = server.get(&format!("/v4/spreadsheets/{id}?fields=properties.title")).await.ok();
+    assert_eq!(title["properties"]["title"], "t");
+    server.patch(&format!("/drive/v3/files/{id}"), json!({"trashed": true})).await.ok();
+    heard(&messages, 4).await;
     server.delete(&format!("/drive/v3/files/{id}")).await;
     let expected = triples(&[
         ("sync", "1", ""),
         ("update", "2", "properties"),
-        ("trash", "3", "properties"),
-        ("remove", "4", ""),
+        ("update", "3", "properties"),
+        ("trash", "4", "properties"),
+        ("remove", "5", ""),
     ]);
-    assert_eq!(heard(&messages, 4).await, expected);
+    assert_eq!(heard(&messages, 5).await, expected);
     let first = messages.lock().await[0].clone();
     assert_eq!(first["x-goog-channel-id"], "c1");
     assert_eq!(first["x-goog-channel-token"], "secret");

@@ -44,7 +44,15 @@ impl Server {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
-        let workspace = Workspace::in_memory_with(options).unwrap();
+        Self::serving(Workspace::in_memory_with(options).unwrap()).await
+    }
+
+    /// Starts a workspace over a file.
+    pub(crate) async fn open(path: &std::path::Path, options: Options) -> Self {
+        Self::serving(Workspace::open_with(path, options).unwrap()).await
+    }
+
+    async fn serving(workspace: Workspace) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
@@ -64,10 +72,16 @@ impl Server {
     }
 
     pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
-        let response = request.send().await.unwrap();
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, url) = (request.method().to_string(), request.url().clone());
+        let response = client.execute(request).await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await.unwrap();
-        Answer { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let answer = Answer { status, headers, text };
+        crate::schema::hold(&method, &url, status, answer.header("content-type"), &answer.text);
+        answer
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -11,7 +11,7 @@ pub(crate) use create::{COLUMNS, ROWS, blank, copy, new_id, new_sheet_id, sheet_
 pub(crate) use formats::Formats;
 pub(crate) use metadata::{Location, Metadata};
 pub(crate) use normal::{default_format, normalize, theme_colors};
-pub(crate) use remap::{Axis, Remap, remap_ranges};
+pub(crate) use remap::{Axis, Remap, Shift, remap_ranges};
 pub(crate) use sheet::{LISTS, Sheet};
 
 use std::sync::Arc;

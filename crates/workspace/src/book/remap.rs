@@ -41,6 +41,28 @@ pub(crate) enum Remap {
     },
 }
 
+/// Is a change of positions along an axis: of a whole sheet, or of the cells of a few lanes only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shift {
+    pub(crate) axis: Axis,
+    pub(crate) remap: Remap,
+    /// The lanes of the other axis that move: start and one past the end; `None` is all.
+    pub(crate) lanes: Option<(u32, u32)>,
+}
+
+impl Shift {
+    /// Returns the change of a whole sheet.
+    pub(crate) const fn whole(axis: Axis, remap: Remap) -> Self {
+        Self { axis, remap, lanes: None }
+    }
+
+    /// Returns whether something that reaches over lanes of the other axis moves: only what lies in
+    /// the moving ones entirely. `None` is an open end.
+    pub(crate) fn takes(self, start: u32, end: Option<u32>) -> bool {
+        self.lanes.is_none_or(|(from, to)| from <= start && end.is_some_and(|end| end <= to))
+    }
+}
+
 impl Axis {
     /// Returns the axis of an API `Dimension`.
     pub(crate) fn parse(name: &str) -> Option<Self> {
@@ -55,6 +77,13 @@ impl Axis {
         match self {
             Self::Rows => ("startRowIndex", "endRowIndex"),
             Self::Columns => ("startColumnIndex", "endColumnIndex"),
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Rows => Self::Columns,
+            Self::Columns => Self::Rows,
         }
     }
 
@@ -131,20 +160,20 @@ impl Remap {
 /// Lets every range on a sheet inside a JSON object follow; `false` when a range in it is gone.
 ///
 /// A range is any object with GridRange or DimensionRange fields; an absent `sheetId` is 0.
-pub(crate) fn remap_ranges(value: &mut Value, sheet: i32, axis: Axis, remap: Remap) -> bool {
+pub(crate) fn remap_ranges(value: &mut Value, sheet: i32, shift: Shift) -> bool {
     match value {
         Value::Array(items) => {
             let before = items.len();
-            items.retain_mut(|item| remap_ranges(item, sheet, axis, remap));
+            items.retain_mut(|item| remap_ranges(item, sheet, shift));
             before == 0 || !items.is_empty()
         }
         Value::Object(map) => {
             if is_range(map) {
-                return on_sheet(map, sheet).is_none_or(|()| remap_range(map, axis, remap));
+                return on_sheet(map, sheet).is_none_or(|()| remap_range(map, shift));
             }
             let mut whole = true;
             for (name, inner) in map.iter_mut() {
-                let kept = remap_ranges(inner, sheet, axis, remap);
+                let kept = remap_ranges(inner, sheet, shift);
                 // Only its own place decides whether an object goes, not one it refers to.
                 whole &= kept || !(name == "range" || name == "ranges");
             }
@@ -168,17 +197,25 @@ fn on_sheet(map: &Map<String, Value>, sheet: i32) -> Option<()> {
     (id == i64::from(sheet)).then_some(())
 }
 
-fn remap_range(map: &mut Map<String, Value>, axis: Axis, remap: Remap) -> bool {
+fn remap_range(map: &mut Map<String, Value>, shift: Shift) -> bool {
+    let Shift { axis, remap, .. } = shift;
+    let number =
+        |key: &str| map.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let (start_key, end_key) = if map.contains_key("dimension") {
-        if map.get("dimension").and_then(Value::as_str) != Some(axis.name()) {
+        // Whole rows or columns do not follow a shift of cells.
+        if map.get("dimension").and_then(Value::as_str) != Some(axis.name())
+            || shift.lanes.is_some()
+        {
             return true;
         }
         ("startIndex", "endIndex")
     } else {
+        let (start, end) = axis.other().keys();
+        if !shift.takes(number(start).unwrap_or(0), number(end)) {
+            return true;
+        }
         axis.keys()
     };
-    let number =
-        |key: &str| map.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let (start, end) = (number(start_key), number(end_key));
     match (start, end) {
         // An open range reaches to the edge whatever happens.
@@ -265,12 +302,23 @@ mod tests {
     #[test]
     fn ranges_in_objects_follow() {
         let mut chart = json!({"series": [{"startRowIndex": 2, "endRowIndex": 5}, {"sheetId": 7, "startRowIndex": 2, "endRowIndex": 5}]});
-        assert!(remap_ranges(&mut chart, 0, Axis::Rows, Remap::Delete { start: 0, end: 3 }));
+        let shift = Shift::whole(Axis::Rows, Remap::Delete { start: 0, end: 3 });
+        assert!(remap_ranges(&mut chart, 0, shift));
         assert_eq!(
             chart,
             json!({"series": [{"startRowIndex": 0, "endRowIndex": 2}, {"sheetId": 7, "startRowIndex": 2, "endRowIndex": 5}]})
         );
         let mut gone = json!({"range": {"startRowIndex": 1, "endRowIndex": 2}});
-        assert!(!remap_ranges(&mut gone, 0, Axis::Rows, Remap::Delete { start: 0, end: 3 }));
+        assert!(!remap_ranges(&mut gone, 0, shift));
+        // Of cells shifted in columns 2 and 3, only what lies in them follows.
+        let lanes = Shift { lanes: Some((2, 4)), ..shift };
+        for (columns, follows) in [((2, 4), true), ((3, 4), true), ((1, 4), false), ((2, 5), false)]
+        {
+            let mut range = json!({"startRowIndex": 4, "endRowIndex": 5, "startColumnIndex": columns.0, "endColumnIndex": columns.1});
+            assert!(remap_ranges(&mut range, 0, lanes));
+            assert_eq!(range["startRowIndex"], if follows { 1 } else { 4 }, "{columns:?}");
+        }
+        let mut open = json!({"startRowIndex": 4, "endRowIndex": 5});
+        assert!(remap_ranges(&mut open, 0, lanes) && open["startRowIndex"] == 4);
     }
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::error::{invalid_value, parameter};
+use super::error::{invalid_value, no_file, parameter};
 use super::table::{self, ROOT};
 use super::{Context, Reply, order, page, query};
 use crate::http::ApiError;
@@ -19,6 +19,14 @@ pub(super) fn list(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply,
     let mut files = table::all(context.session.sql())?;
     if let Some(text) = call.param("q").filter(|text| !text.trim().is_empty()) {
         let query = query::parse(text)?;
+        let mut unknown = false;
+        query.each_parent(&mut |id| {
+            unknown |= !["root", ROOT].contains(&id) && !files.iter().any(|file| file.id == id);
+        });
+        if unknown {
+            // The service names no file here.
+            return Err(no_file(""));
+        }
         files.retain(|file| query.matches(file, ROOT, context.owner));
     }
     if call.param("spaces").is_some_and(|spaces| {

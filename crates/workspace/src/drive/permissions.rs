@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::error::{error, parameter, unsupported};
-use super::file::{File, permission_id};
+use super::file::{File, owner_permission, permission_id};
 use super::table::{self, Event};
 use super::{Context, Reply, page};
 use crate::http::ApiError;
@@ -56,6 +56,18 @@ pub(super) fn create(context: &mut Context<'_, '_>, ids: &[String]) -> Result<Re
     let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let role = role(text("role"))?;
     if role == "owner" {
+        if !context.call.flag("transferOwnership") {
+            // The words of the API's documentation; not recorded.
+            return Err(parameter(
+                403,
+                "forbidden",
+                "The transferOwnership parameter must be enabled when the permission role is 'owner'.",
+                "transferOwnership",
+            ));
+        }
+        if text("emailAddress").is_some_and(|email| email.eq_ignore_ascii_case(context.owner)) {
+            return show(context, owner_permission(context.owner));
+        }
         return Err(unsupported("Transferring ownership"));
     }
     let mut permission = Map::new();

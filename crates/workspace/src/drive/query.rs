@@ -64,6 +64,19 @@ pub(super) fn parse(text: &str) -> Result<Query, ApiError> {
 }
 
 impl Query {
+    /// Calls a closure for every id that is compared with the parents of files.
+    pub(super) fn each_parent(&self, visit: &mut dyn FnMut(&str)) {
+        match self {
+            Self::And(left, right) | Self::Or(left, right) => {
+                left.each_parent(visit);
+                right.each_parent(visit);
+            }
+            Self::Not(inner) => inner.each_parent(visit),
+            Self::In { value, collection: Collection::Parents } => visit(value),
+            Self::In { .. } | Self::Compare { .. } | Self::Has { .. } => {}
+        }
+    }
+
     /// Returns whether a file matches; `root` is the id that the alias `root` stands for, `owner`
     /// the address of the one user.
     pub(super) fn matches(&self, file: &File, root: &str, owner: &str) -> bool {

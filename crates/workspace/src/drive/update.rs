@@ -117,7 +117,7 @@ pub(super) fn change(
         let book = context.session.book(&file.id)?;
         let mut book = (*book).clone();
         book.set_title(&file.name);
-        context.session.save(book)?;
+        context.session.save_cells(book)?;
     }
     table::get(context.session.sql(), &file.id)
 }

@@ -127,6 +127,25 @@ impl AsyncWrite for CutStream {
         Pin::new(&mut self.stream).poll_write(context, part)
     }
 
+    /// Sends several buffers at once while the connection is whole: a long answer is not copied
+    /// together first.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.cut.left.load(Ordering::Acquire) == WHOLE {
+            return Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        }
+        // Before a cut every byte is counted, a buffer at a time.
+        let first = buffers.iter().find(|buffer| !buffer.is_empty());
+        self.poll_write(context, first.map_or(&[], |buffer| buffer))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(context)
     }

@@ -1,31 +1,48 @@
 //! Computing all formulas of a book, each after those it needs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::civil::DateTime;
 use lockstep_a1::Rect;
 
+use super::affected::{Changes, Link, affected};
 use super::cells::{BookCells, Place, named};
 use super::evaluate::{Evaluator, circular, unparsed};
 use super::format;
-use super::parse::{Expression, parse};
+use super::parse::Expression;
+use super::parsed::Parsed;
 use super::value::Stop;
 use crate::book::Book;
-use crate::grid::Scalar;
+use crate::grid::{FormulaBlock, Scalar};
 use crate::http::ApiError;
 use crate::locale::Locale;
 use crate::render::Renderer;
 use crate::store::Session;
 
-/// Computes every formula of a book, and stores the values that changed beside their formulas.
+/// Computes the formulas of a book that a change since `before` reaches, all of them when there is
+/// none before, and stores the values that changed beside their formulas.
 ///
-/// `now` is the wall-clock time of the book, for TODAY and NOW.
+/// `now` is the wall-clock time of the book, for TODAY and NOW, which any change reaches.
 pub(crate) fn recalculate(
     session: &mut Session<'_>,
     book: &mut Book,
+    before: Option<&Book>,
     now: DateTime,
 ) -> Result<(), ApiError> {
-    let formulas = collect(session, book)?;
+    let mut formulas = collect(session, book)?;
+    if let Some(changes) = before.and_then(|before| Changes::between(before, book)) {
+        let links: Vec<Link<'_>> = formulas
+            .iter()
+            .map(|formula| Link {
+                place: formula.place,
+                needs: &formula.needs,
+                volatile: formula.parsed().is_some_and(|parsed| parsed.volatile),
+            })
+            .collect();
+        let mut reached = affected(&changes, &links).into_iter();
+        formulas.retain(|_| reached.next().unwrap_or(true));
+    }
     if formulas.is_empty() {
         return Ok(());
     }
@@ -52,7 +69,7 @@ fn write(
     if !is_number || book.head.formats.number_format(before).is_some() {
         return Ok(());
     }
-    let Some(tree) = &formula.tree else { return Ok(()) };
+    let Some(tree) = formula.tree() else { return Ok(()) };
     if let Some(brought) = format::of(tree, book, sheet, session)? {
         let formats = &mut book.head_mut().formats;
         let new = format::with(formats.get(before), &brought);
@@ -65,9 +82,21 @@ fn write(
 /// Is one formula with the ranges it reads.
 struct Formula {
     place: Place,
-    tree: Option<Expression>,
+    /// The formulas of its block, and its number among them.
+    block: Arc<Vec<Parsed>>,
+    number: usize,
     needs: Vec<(i32, Rect)>,
     state: State,
+}
+
+impl Formula {
+    fn parsed(&self) -> Option<&Parsed> {
+        self.block.get(self.number)
+    }
+
+    fn tree(&self) -> Option<&Expression> {
+        self.parsed()?.tree.as_ref()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -81,23 +110,29 @@ enum State {
 }
 
 fn collect(session: &mut Session<'_>, book: &Book) -> Result<Vec<Formula>, ApiError> {
-    let locale = Locale::of(book.locale());
+    let decimal = Locale::of(book.locale()).decimal;
     let mut formulas = Vec::new();
     for sheet in &book.sheets {
-        for (row, column, text) in sheet.grid.formulas(session)? {
-            let tree = parse(&text, locale.decimal);
-            let mut needs = Vec::new();
-            if let Some(tree) = &tree {
-                tree.each_reference(&mut |reference| {
-                    needs.extend(resolve(book, sheet.id, reference))
+        for (first, block) in sheet.grid.formula_blocks()? {
+            let block = match block {
+                FormulaBlock::Stored(id) => session.parsed(id, decimal)?,
+                FormulaBlock::Changed(found) => Arc::new(Parsed::all(&found, decimal)),
+            };
+            for (number, parsed) in block.iter().enumerate() {
+                let mut needs = Vec::new();
+                if let Some(tree) = &parsed.tree {
+                    tree.each_reference(&mut |reference| {
+                        needs.extend(resolve(book, sheet.id, reference))
+                    });
+                }
+                formulas.push(Formula {
+                    place: (sheet.id, first + parsed.row, parsed.column),
+                    block: Arc::clone(&block),
+                    number,
+                    needs,
+                    state: State::Waiting,
                 });
             }
-            formulas.push(Formula {
-                place: (sheet.id, row, column),
-                tree,
-                needs,
-                state: State::Waiting,
-            });
         }
     }
     Ok(formulas)
@@ -246,7 +281,7 @@ fn finish(
     now: DateTime,
 ) -> Result<(), ApiError> {
     let Some(formula) = formulas.get_mut(number) else { return Ok(()) };
-    let value = match (&formula.tree, formula.state) {
+    let value = match (formula.tree(), formula.state) {
         (_, State::Circular) => circular(),
         (None, _) => unparsed(),
         (Some(tree), _) => {

@@ -1,11 +1,11 @@
 //! References follow: when rows or columns come and go, when a formula is copied, when a sheet is
 //! renamed. Everything else in the formula stays as it was typed.
 
-use lockstep_a1::quote_if_needed;
+use lockstep_a1::{Rect, quote_if_needed};
 
 use super::reference::{Corner, Edge, Reference};
 use super::token::{Kind, scan};
-use crate::book::{Axis, Remap};
+use crate::book::{Axis, Shift};
 
 /// Is what a rewrite makes of a reference.
 enum Rewritten {
@@ -18,19 +18,13 @@ enum Rewritten {
 /// Returns a formula after positions of a sheet changed, or `None` when it stays the same.
 ///
 /// `on_sheet` says whether the formula stands on that sheet itself, `title` is the sheet's title.
-pub(crate) fn follow(
-    formula: &str,
-    on_sheet: bool,
-    title: &str,
-    axis: Axis,
-    remap: Remap,
-) -> Option<String> {
+pub(crate) fn follow(formula: &str, on_sheet: bool, title: &str, shift: Shift) -> Option<String> {
     rewrite(formula, |reference| {
         let concerned = match &reference.sheet {
             Some(sheet) => sheet.to_lowercase() == title.to_lowercase(),
             None => on_sheet,
         };
-        if concerned { follow_one(reference, axis, remap) } else { Rewritten::Same }
+        if concerned { follow_one(reference, shift) } else { Rewritten::Same }
     })
 }
 
@@ -58,6 +52,67 @@ pub(crate) fn translate(formula: &str, down: i64, right: i64) -> String {
         }
     });
     moved.unwrap_or_else(|| formula.to_owned())
+}
+
+/// Is a rectangle of cells that was cut and pasted elsewhere.
+pub(crate) struct Moved<'a> {
+    pub(crate) from: i32,
+    pub(crate) source: Rect,
+    pub(crate) to: i32,
+    /// How far down and to the right.
+    pub(crate) by: (i64, i64),
+    /// Returns the sheet of a title.
+    pub(crate) sheet_of: &'a dyn Fn(&str) -> Option<i32>,
+    /// Returns the title of a sheet.
+    pub(crate) title_of: &'a dyn Fn(i32) -> String,
+}
+
+impl Moved<'_> {
+    /// Returns a formula that stood on sheet `before` and stands on sheet `now`, or `None` when it
+    /// stays the same: what it read is read where it is now.
+    ///
+    /// Only a reference that lies in what was cut entirely follows it. One to a cell that was pasted
+    /// over stays: it reads what is there now. [BELIEF, no recording]
+    pub(crate) fn relocate(&self, formula: &str, before: i32, now: i32) -> Option<String> {
+        rewrite(formula, |reference| {
+            let target = match &reference.sheet {
+                None => before,
+                Some(title) => match (self.sheet_of)(title) {
+                    Some(sheet) => sheet,
+                    None => return Rewritten::Same,
+                },
+            };
+            let cells = reference.cells();
+            let inside = target == self.from
+                && cells.start_row >= self.source.start_row
+                && cells.start_column >= self.source.start_column
+                && cells.end_row.is_some_and(|end| end <= self.source.end_row)
+                && cells.end_column.is_some_and(|end| end <= self.source.end_column);
+            let sheet = if inside { self.to } else { target };
+            let named = match &reference.sheet {
+                Some(title) if sheet == target => Some(title.clone()),
+                None if sheet == now => None,
+                _ => Some((self.title_of)(sheet)),
+            };
+            let by = if inside { self.by } else { (0, 0) };
+            let corner = |corner: Corner| {
+                let edge = |edge: Option<Edge>, by: i64| match edge {
+                    Some(edge) => u32::try_from(i64::from(edge.at) + by)
+                        .ok()
+                        .map(|at| Some(Edge { at, ..edge })),
+                    None => Some(None),
+                };
+                Some(Corner { row: edge(corner.row, by.0)?, column: edge(corner.column, by.1)? })
+            };
+            match (corner(reference.first), reference.last.map(corner)) {
+                (Some(first), None) => Rewritten::To(Reference { sheet: named, first, last: None }),
+                (Some(first), Some(Some(last))) => {
+                    Rewritten::To(Reference { sheet: named, first, last: Some(last) })
+                }
+                _ => Rewritten::Gone,
+            }
+        })
+    }
 }
 
 /// Returns a formula with the new title of a sheet, or `None` when it does not name the sheet.
@@ -98,7 +153,16 @@ fn rewrite(formula: &str, mut change: impl FnMut(&Reference) -> Rewritten) -> Op
     changed.then_some(out)
 }
 
-fn follow_one(reference: &Reference, axis: Axis, remap: Remap) -> Rewritten {
+fn follow_one(reference: &Reference, shift: Shift) -> Rewritten {
+    let Shift { axis, remap, .. } = shift;
+    let cells = reference.cells();
+    let moves = match axis {
+        Axis::Rows => shift.takes(cells.start_column, cells.end_column),
+        Axis::Columns => shift.takes(cells.start_row, cells.end_row),
+    };
+    if !moves {
+        return Rewritten::Same;
+    }
     let edge = |corner: &Corner| match axis {
         Axis::Rows => corner.row,
         Axis::Columns => corner.column,

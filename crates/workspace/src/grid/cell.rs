@@ -99,19 +99,6 @@ impl Cell {
             self.set_field("chipRuns", None);
         }
     }
-
-    /// Returns the cell, borrowed.
-    pub(crate) fn view(&self) -> CellView<'_> {
-        CellView {
-            value: self.value.view(),
-            formula: self.formula.as_deref(),
-            format: self.format,
-            extra: match &self.extra {
-                Some(map) => Extra::Map(map),
-                None => Extra::None,
-            },
-        }
-    }
 }
 
 impl Scalar {
@@ -120,7 +107,10 @@ impl Scalar {
         let text = text.into();
         if text.is_empty() { Self::Empty } else { Self::Text(text) }
     }
+}
 
+#[cfg(test)]
+impl Scalar {
     /// Returns the value, borrowed.
     pub(crate) fn view(&self) -> ScalarView<'_> {
         match self {
@@ -154,12 +144,11 @@ pub(crate) enum ScalarView<'a> {
     Error { shown: &'a str, message: &'a str },
 }
 
-/// Is the further fields of a cell read in place: JSON text, or a map that is decoded already.
+/// Is the further fields of a cell read in place, as JSON text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Extra<'a> {
     None,
     Text(&'a str),
-    Map(&'a Map<String, Value>),
 }
 
 impl CellView<'_> {
@@ -200,7 +189,6 @@ impl Extra<'_> {
         match self {
             Self::None => None,
             Self::Text(text) => serde_json::from_str(text).ok(),
-            Self::Map(map) => Some(map.clone()),
         }
     }
 }

@@ -6,20 +6,21 @@
 
 use std::io::Write as _;
 
-use super::cell::{Cell, CellView, Extra, Scalar, ScalarView};
+use super::cell::{Cell, CellView, Scalar};
+use super::walk::Walk;
 
-const BLANKS: u8 = 0;
-const BARE: u8 = 1;
-const NUMBER: u8 = 2;
-const INTEGER: u8 = 3;
-const TRUE: u8 = 4;
-const FALSE: u8 = 5;
-const TEXT: u8 = 6;
-const ERROR: u8 = 7;
-const KIND: u8 = 0x0f;
-const FORMULA: u8 = 0x10;
-const FORMAT: u8 = 0x20;
-const EXTRA: u8 = 0x40;
+pub(super) const BLANKS: u8 = 0;
+pub(super) const BARE: u8 = 1;
+pub(super) const NUMBER: u8 = 2;
+pub(super) const INTEGER: u8 = 3;
+pub(super) const TRUE: u8 = 4;
+pub(super) const FALSE: u8 = 5;
+pub(super) const TEXT: u8 = 6;
+pub(super) const ERROR: u8 = 7;
+pub(super) const KIND: u8 = 0x0f;
+pub(super) const FORMULA: u8 = 0x10;
+pub(super) const FORMAT: u8 = 0x20;
+pub(super) const EXTRA: u8 = 0x40;
 
 /// Is the cells of one decoded row, by column; blank cells at the end are left out.
 pub(crate) type Row = Vec<Cell>;
@@ -60,36 +61,19 @@ pub(crate) fn decode(bytes: &[u8], rows: u32) -> Option<Vec<Row>> {
 
 /// Returns the encoded rows of a block, in order; each is `None` when the bytes are damaged.
 pub(crate) fn lines(bytes: &[u8]) -> Option<impl Iterator<Item = Option<&[u8]>>> {
-    let mut reader = Reader { rest: bytes };
-    let count = reader.varint()?;
-    Some((0..count).map(move |_| reader.slice()))
+    let mut walk = Walk::new(bytes)?;
+    Some(std::iter::from_fn(move || match walk.row() {
+        Some(true) => Some(walk.bytes()),
+        Some(false) => None,
+        None => Some(None),
+    }))
 }
 
 /// Calls a closure for every cell of an encoded row that is not blank; `None` when damaged.
 pub(crate) fn each(line: &[u8], visit: &mut impl FnMut(u32, CellView<'_>)) -> Option<()> {
-    let mut reader = Reader { rest: line };
-    let mut column: u32 = 0;
-    while let Some((&tag, rest)) = reader.rest.split_first() {
-        reader.rest = rest;
-        if tag == BLANKS {
-            column = column.checked_add(u32::try_from(reader.varint()?).ok()?)?;
-            continue;
-        }
-        let format = if tag & FORMAT != 0 { u32::try_from(reader.varint()?).ok()? } else { 0 };
-        let extra = if tag & EXTRA != 0 { Extra::Text(reader.text()?) } else { Extra::None };
-        let formula = if tag & FORMULA != 0 { Some(reader.text()?) } else { None };
-        let value = match tag & KIND {
-            BARE => ScalarView::Empty,
-            NUMBER => ScalarView::Number(reader.float()?),
-            INTEGER => ScalarView::Number(unzigzag(reader.varint()?)),
-            TRUE => ScalarView::Bool(true),
-            FALSE => ScalarView::Bool(false),
-            TEXT => ScalarView::Text(reader.text()?),
-            ERROR => ScalarView::Error { shown: reader.text()?, message: reader.text()? },
-            _ => return None,
-        };
-        visit(column, CellView { value, formula, format, extra });
-        column += 1;
+    let mut walk = Walk::line(line);
+    while let Some(cell) = walk.cell()? {
+        visit(cell.column, cell.view()?);
     }
     Some(())
 }
@@ -173,12 +157,6 @@ fn zigzag(number: f64) -> Option<u64> {
     Some(((whole << 1) ^ (whole >> 63)).cast_unsigned())
 }
 
-fn unzigzag(value: u64) -> f64 {
-    #[allow(clippy::cast_precision_loss, reason = "below 2^48 by construction")]
-    let number = ((value >> 1).cast_signed() ^ -((value & 1).cast_signed())) as f64;
-    number
-}
-
 fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
@@ -191,43 +169,6 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     put(out, text.len() as u64);
     // Writing to a Vec cannot fail.
     let _ = out.write_all(text.as_bytes());
-}
-
-struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0_u64;
-        let mut shift = 0;
-        loop {
-            let (&byte, rest) = self.rest.split_first()?;
-            self.rest = rest;
-            value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-            shift += 7;
-        }
-    }
-
-    fn slice(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(self.varint()?).ok()?;
-        let (slice, rest) = self.rest.split_at_checked(length)?;
-        self.rest = rest;
-        Some(slice)
-    }
-
-    fn text(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.slice()?).ok()
-    }
-
-    fn float(&mut self) -> Option<f64> {
-        let (bytes, rest) = self.rest.split_first_chunk::<8>()?;
-        self.rest = rest;
-        Some(f64::from_le_bytes(*bytes))
-    }
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl Grid {
             Slot::blank(slot.rows - head)
         } else {
             let below = slot.decode(blocks)?.split_off(head as usize);
-            Slot { id: 0, rows: slot.rows - head, formulas: slot.formulas, work: Work::Rows(below) }
+            Slot { work: Work::Rows(below), ..Slot::blank(slot.rows - head) }
         };
         slot.rows = head;
         self.slots.insert(index + 1, tail);
@@ -188,10 +188,11 @@ impl Grid {
     /// Packs decoded blocks, all but one, to bound memory.
     pub(super) fn pack_all(&mut self, except: usize) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            if index != except
-                && let Work::Rows(rows) = &slot.work
-            {
-                slot.formulas = has_formula(rows);
+            if index == except {
+                continue;
+            }
+            slot.note();
+            if let Work::Rows(rows) = &slot.work {
                 slot.work = Work::Packed(Arc::from(codec::encode(rows)));
             }
         }
@@ -206,11 +207,6 @@ impl Grid {
     pub(super) fn block_cells(&self) -> usize {
         (self.chunk() as usize * self.columns as usize).max(1)
     }
-}
-
-/// Returns whether any cell of rows has a formula.
-pub(super) fn has_formula(rows: &[Row]) -> bool {
-    rows.iter().flatten().any(|cell| cell.formula.is_some())
 }
 
 pub(super) fn missing() -> ApiError {

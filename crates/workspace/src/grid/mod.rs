@@ -5,20 +5,25 @@
 //! others alone; the store encodes and writes the touched ones.
 
 mod cell;
+mod changes;
 mod codec;
 mod columns;
 mod edit;
 mod read;
 mod save;
+mod shape;
+mod walk;
 
 pub(crate) use cell::{Cell, CellError, CellView, Scalar, ScalarView};
 pub(crate) use codec::Row;
-pub(crate) use read::{Line, Window};
+pub(crate) use read::{FormulaAt, FormulaBlock, Loader, Part, Window, damaged, formulas_of};
+pub(crate) use walk::{RawCell, RawValue, Walk};
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::shape::Shape;
 use crate::http::ApiError;
 
 /// Is how many rows a new block gets.
@@ -56,6 +61,12 @@ struct Slot {
     /// Whether any of its cells has a formula.
     #[serde(rename = "f", default, skip_serializing_if = "std::ops::Not::not")]
     formulas: bool,
+    /// Whether any of its formulas changes with time: TODAY or NOW.
+    #[serde(rename = "v", default, skip_serializing_if = "std::ops::Not::not")]
+    volatile: bool,
+    /// Where it shows something; unknown of blocks that were stored before it was noted.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    shape: Option<Shape>,
     #[serde(skip)]
     work: Work,
 }
@@ -103,6 +114,11 @@ impl Grid {
         self.slots.iter().any(|slot| slot.formulas || slot.is_changed())
     }
 
+    /// Returns whether any stored formula changes with time.
+    pub(crate) fn is_volatile(&self) -> bool {
+        self.slots.iter().any(|slot| slot.volatile)
+    }
+
     /// Returns the slot that holds a row, and its first row.
     fn find(&self, row: u32) -> Option<(usize, u32)> {
         let (mut index, mut start) = if row >= self.hint.1 { self.hint } else { (0, 0) };
@@ -124,11 +140,21 @@ impl Grid {
 
 impl Slot {
     fn blank(rows: u32) -> Self {
-        Self { id: 0, rows, formulas: false, work: Work::None }
+        Self { id: 0, rows, formulas: false, volatile: false, shape: None, work: Work::None }
     }
 
     fn is_blank(&self) -> bool {
         self.id == 0 && matches!(self.work, Work::None)
+    }
+
+    /// Notes what is to be known of the rows without reading them, before they are packed.
+    fn note(&mut self) {
+        if let Work::Rows(rows) = &self.work {
+            let formulas = || rows.iter().flatten().filter_map(|cell| cell.formula.as_deref());
+            self.formulas = formulas().next().is_some();
+            self.volatile = formulas().any(crate::formula::is_volatile);
+            self.shape = Some(Shape::of(rows));
+        }
     }
 
     fn is_changed(&self) -> bool {
@@ -146,6 +172,7 @@ impl Slot {
         if let Some(rows) = decoded {
             self.work = Work::Rows(rows);
             self.id = 0;
+            self.shape = None;
         }
         match &mut self.work {
             Work::Rows(rows) => Ok(rows),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::edit::has_formula;
 use super::{Blocks, CHUNK, Grid, Row, Slot, Work, codec};
 use crate::http::ApiError;
 
@@ -33,6 +32,7 @@ impl Grid {
         self.moved();
         let mut pending = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
+            slot.note();
             if let Work::Rows(rows) = &slot.work {
                 slot.work = Work::Packed(Arc::from(codec::encode(rows)));
             }
@@ -96,7 +96,7 @@ fn cut(packed: &mut Vec<Slot>, mut rows: Vec<Row>) {
     if rows.iter().flatten().all(super::Cell::is_blank) {
         return push(packed, Slot::blank(count));
     }
-    packed.push(Slot { id: 0, rows: count, formulas: has_formula(&rows), work: Work::Rows(rows) });
+    packed.push(Slot { work: Work::Rows(rows), ..Slot::blank(count) });
 }
 
 /// Adds a slot; blank ones join.

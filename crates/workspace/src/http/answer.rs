@@ -132,8 +132,8 @@ pub(crate) fn json(status: u16, body: &Value, pretty: bool) -> Response {
 }
 
 /// Returns an answer of JSON text that is already written.
-pub(crate) fn raw_json(status: u16, text: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(text));
+pub(crate) fn raw_json(status: u16, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

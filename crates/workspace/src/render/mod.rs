@@ -16,6 +16,7 @@ use crate::number_format::{FormatKind, NumberFormat};
 pub(crate) use general::general;
 
 /// Turns values into text; keeps the patterns it has parsed, so use one for many cells.
+#[derive(Clone)]
 pub(crate) struct Renderer {
     locale: &'static Locale,
     options: FormatOptions,

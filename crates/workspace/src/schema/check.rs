@@ -169,6 +169,9 @@ fn check_list(value: &mut Value, inner: &Kind, place: &Place<'_>, faults: &mut V
         *value = Value::Array(vec![value.take()]);
         return;
     };
+    if matches!(inner, Kind::Message(_)) && items.iter().any(Value::is_array) {
+        flatten(items);
+    }
     for (index, item) in items.iter_mut().enumerate() {
         if rows {
             if !item.is_array() {
@@ -179,6 +182,23 @@ fn check_list(value: &mut Value, inner: &Kind, place: &Place<'_>, faults: &mut V
         }
         let place = Place { above: Some(place), step: Step::Index(index) };
         check_kind(item, inner, &place, faults);
+    }
+}
+
+/// Puts the items of lists in a list of messages in their place.
+///
+/// pygsheets 2.0.6 sends `"requests": [[{...}]]` to set widths and to hide rows, and its users do
+/// set widths: the parser behind the service gives an inner list to the field of the outer one.
+/// [BELIEF: from the library that works and the published source of that parser; not recorded]
+fn flatten(items: &mut Vec<Value>) {
+    for item in std::mem::take(items) {
+        match item {
+            Value::Array(mut inner) => {
+                flatten(&mut inner);
+                items.append(&mut inner);
+            }
+            item => items.push(item),
+        }
     }
 }
 
@@ -257,6 +277,12 @@ mod tests {
                 "ValueRange",
                 "data",
                 r#"{"range":"A1","values":[[1,null]],"majorDimension":"ROWS"}"#,
+            ),
+            (
+                json!({"requests": [[{"deleteSheet": {"sheetId": 7}}], [[{"x": 1}]]]}),
+                "BatchUpdateSpreadsheetRequest",
+                "",
+                "Invalid JSON payload received. Unknown name \"x\" at 'requests[1]': Cannot find field.",
             ),
             (
                 json!({"requests": {"deleteSheet": {"sheetId": "7"}}}),

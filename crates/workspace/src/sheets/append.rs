@@ -9,7 +9,7 @@ use super::ranges::{Range, echo};
 use super::write::{Echo, same_range, write};
 use super::{Request, body_of, commit, dimension};
 use crate::book::{Axis, Book};
-use crate::grid::{CellView, Grid};
+use crate::grid::Grid;
 use crate::http::ApiError;
 use crate::store::Session;
 
@@ -103,20 +103,8 @@ fn place(
 fn table(session: &mut Session<'_>, book: &Book, range: &Range) -> Result<Option<Rect>, ApiError> {
     let sheet = book.sheet(range.sheet).ok_or_else(ApiError::not_found)?;
     let within = range.inside(sheet)?;
-    let mut seed = None;
-    // From the bottom up, a block at a time, so that a long sheet is not read whole.
-    let mut end = sheet.grid.used_rows(session)?.min(within.end_row);
-    while seed.is_none() && end > within.start_row {
-        let start = end.saturating_sub(512).max(within.start_row);
-        sheet.grid.window(session, start, end)?.each(&mut |number, line| {
-            line.each(&mut |column, cell| {
-                if !cell.is_empty() && column >= within.start_column && column < within.end_column {
-                    seed = Some((start + number, column));
-                }
-            })
-        })?;
-        end = start;
-    }
+    let rows = within.start_row..within.end_row;
+    let seed = sheet.grid.last_shown(session, &rows, &(within.start_column..within.end_column))?;
     seed.map(|(row, column)| block(session, &sheet.grid, Rect::cell(row, column))).transpose()
 }
 
@@ -124,64 +112,20 @@ fn table(session: &mut Session<'_>, book: &Book, range: &Range) -> Result<Option
 fn block(session: &mut Session<'_>, grid: &Grid, seed: Rect) -> Result<Rect, ApiError> {
     let mut rect = seed;
     loop {
-        // Whole runs of rows at once: a tall table would else cost one pass a row.
-        let above = run(session, grid, rect, false)?;
-        let below = run(session, grid, rect, true)?;
-        let mut next =
-            Rect { start_row: rect.start_row - above, end_row: rect.end_row + below, ..rect };
-        let from = rect.start_column.saturating_sub(1);
-        let to = rect.end_column + 1;
-        let mut look = |column: u32, cell: CellView<'_>| {
-            if !cell.is_empty() && column >= from && column < to {
-                next.start_column = next.start_column.min(column);
-                next.end_column = next.end_column.max(column + 1);
+        let beside = rect.start_column.saturating_sub(1)..rect.end_column + 1;
+        let above = grid.run_length(session, rect.start_row, false, &beside)?;
+        let below = grid.run_length(session, rect.end_row, true, &beside)?;
+        let rows = rect.start_row - above..rect.end_row + below;
+        let mut next = Rect { start_row: rows.start, end_row: rows.end, ..rect };
+        for (start, end) in grid.shown_columns(session, &rows)? {
+            if start <= rect.end_column && end >= rect.start_column {
+                next.start_column = next.start_column.min(start);
+                next.end_column = next.end_column.max(end);
             }
-        };
-        grid.window(session, rect.start_row - above, rect.end_row + below)?
-            .each(&mut |_, line| line.each(&mut look))?;
+        }
         if next == rect {
             return Ok(rect);
         }
         rect = next;
-    }
-}
-
-/// Returns how many rows right above (or below) a rectangle show something in its columns or
-/// beside them.
-fn run(session: &mut Session<'_>, grid: &Grid, rect: Rect, down: bool) -> Result<u32, ApiError> {
-    const STEP: u32 = 512;
-    let mut total = 0;
-    loop {
-        let (first, last) = if down {
-            let first = rect.end_row + total;
-            (first, (first + STEP).min(grid.rows()))
-        } else {
-            let last = rect.start_row - total;
-            (last.saturating_sub(STEP), last)
-        };
-        if first >= last {
-            return Ok(total);
-        }
-        let mut shows = vec![false; (last - first) as usize];
-        grid.window(session, first, last)?.each(&mut |number, line| {
-            line.each(&mut |column, cell| {
-                if !cell.is_empty()
-                    && column + 1 >= rect.start_column
-                    && column <= rect.end_column
-                    && let Some(shown) = shows.get_mut(number as usize)
-                {
-                    *shown = true;
-                }
-            })
-        })?;
-        let length = if down {
-            shows.iter().take_while(|shown| **shown).count()
-        } else {
-            shows.iter().rev().take_while(|shown| **shown).count()
-        };
-        total += u32::try_from(length).unwrap_or(0);
-        if length < shows.len() {
-            return Ok(total);
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::book::{Axis, Book, Location, Remap, Sheet, remap_ranges};
+use crate::book::{Axis, Book, Location, Remap, Sheet, Shift, remap_ranges};
 use crate::http::ApiError;
 use crate::store::Session;
 
@@ -96,7 +96,7 @@ pub(crate) fn insert(
         Axis::Columns => &sheet.columns,
     };
     let inherited = like.and_then(|like| dimensions.get(&like)).cloned();
-    remap(session, book, id, axis, Remap::Insert { at, count })?;
+    follow(session, book, id, Shift::whole(axis, Remap::Insert { at, count }))?;
     if let Some(inherited) = inherited {
         let sheet = book.sheet_mut(id)?;
         let dimensions = match axis {
@@ -140,7 +140,7 @@ pub(crate) fn delete(
         Axis::Rows => sheet.grid.delete_rows(session, start, end)?,
         Axis::Columns => sheet.grid.delete_columns(session, start, end)?,
     }
-    remap(session, book, id, axis, Remap::Delete { start, end })
+    follow(session, book, id, Shift::whole(axis, Remap::Delete { start, end }))
 }
 
 /// Moves rows or columns `start..end` before `to`, counted before they are taken out.
@@ -157,19 +157,19 @@ pub(crate) fn shift(
         Axis::Rows => sheet.grid.move_rows(session, start, end, to)?,
         Axis::Columns => sheet.grid.move_columns(session, start, end, to)?,
     }
-    remap(session, book, id, axis, Remap::Move { start, end, to })
+    follow(session, book, id, Shift::whole(axis, Remap::Move { start, end, to }))
 }
 
 /// Lets everything that names positions of a sheet follow a change of them.
-fn remap(
+pub(crate) fn follow(
     session: &mut Session<'_>,
     book: &mut Book,
     id: i32,
-    axis: Axis,
-    remap: Remap,
+    shift: Shift,
 ) -> Result<(), ApiError> {
+    let Shift { axis, remap, lanes } = shift;
     let mut ranges = std::mem::take(&mut book.head_mut().named_ranges);
-    ranges.retain_mut(|range| remap_ranges(range, id, axis, remap));
+    ranges.retain_mut(|range| remap_ranges(range, id, shift));
     book.head_mut().named_ranges = ranges;
     for sheet in &mut book.sheets {
         if sheet.id != id && sheet.lists.is_empty() && sheet.basic_filter.is_none() {
@@ -178,16 +178,17 @@ fn remap(
         let sheet = Arc::make_mut(sheet);
         for (name, list) in &mut sheet.lists {
             list.retain_mut(|item| {
-                remap_ranges(item, id, axis, remap) && !(name == "merges" && is_one_cell(item))
+                remap_ranges(item, id, shift) && !(name == "merges" && is_one_cell(item))
             });
         }
         sheet.lists.retain(|_, list| !list.is_empty());
         if let Some(filter) = &mut sheet.basic_filter
-            && !remap_ranges(filter, id, axis, remap)
+            && !remap_ranges(filter, id, shift)
         {
             sheet.basic_filter = None;
         }
-        if sheet.id == id {
+        // Rows and columns themselves stay when only cells are shifted.
+        if sheet.id == id && lanes.is_none() {
             let dimensions = match axis {
                 Axis::Rows => &mut sheet.rows,
                 Axis::Columns => &mut sheet.columns,
@@ -207,7 +208,7 @@ fn remap(
             });
         }
     }
-    super::formulas::follow(session, book, id, axis, remap)
+    super::formulas::follow(session, book, id, shift)
 }
 
 fn is_one_cell(range: &Value) -> bool {

@@ -3,8 +3,9 @@
 use lockstep_a1::Rect;
 use serde_json::{Map, Value, json};
 
+use super::digits::number_value;
 use super::ranges::Range;
-use super::render::{Options, Render, Style, number_value};
+use super::render::{Options, Render, Style};
 use crate::book::{Book, Location, Sheet, default_format};
 use crate::fields::Mask;
 use crate::grid::{CellView, ScalarView};

@@ -1,11 +1,8 @@
-//! Cell values as the JSON text of a ValueRange, written straight from the stored blocks.
+//! How cell values are told, and one told.
 
-use lockstep_a1::Rect;
-
-pub(crate) use super::text::{Sink, new_line, number_value, string};
-use super::text::{Text, number, plain_number};
+use super::sink::Sink;
 use crate::book::Book;
-use crate::grid::{CellView, Line, ScalarView, Window};
+use crate::grid::{RawCell, RawValue, ScalarView};
 use crate::http::{ApiError, Call};
 use crate::locale::Locale;
 use crate::number_format::{FormatKind, NumberFormat};
@@ -75,8 +72,9 @@ impl Options {
 }
 
 /// Turns the cells of one book into JSON.
+#[derive(Clone)]
 pub(crate) struct Style {
-    options: Options,
+    pub(super) options: Options,
     renderer: Renderer,
     formats: Vec<Option<NumberFormat>>,
     /// Whether the locale writes decimals with a point.
@@ -100,172 +98,87 @@ impl Style {
         self.renderer.text(value, format)
     }
 
-    fn cell(&mut self, out: &mut Vec<u8>, cell: CellView<'_>) {
-        if self.options.render == Render::Formula
-            && let Some(formula) = cell.formula
-        {
-            return string(out, formula);
+    /// Returns whether a cell is told: one that has only a format is not.
+    #[inline(always)]
+    pub(super) fn tells(&self, cell: &RawCell<'_>) -> bool {
+        !matches!(cell.value, RawValue::Empty)
+            || (self.options.render == Render::Formula && !cell.formula.is_empty())
+    }
+
+    /// Writes a cell as JSON; `None` when its bytes are damaged.
+    // Inlined with the cell that it takes apart, which then never lies in memory.
+    #[inline(always)]
+    pub(super) fn cell(&mut self, out: &mut Sink<'_>, cell: &RawCell<'_>) -> Option<()> {
+        if self.options.render == Render::Formula && !cell.formula.is_empty() {
+            return out.stored(cell.formula, cell.formula).then_some(());
         }
-        let format = self.formats.get(cell.format as usize).and_then(Option::as_ref);
-        if self.options.render == Render::Formatted {
-            match (cell.value, format) {
-                (ScalarView::Text(text), None) => string(out, text),
-                (ScalarView::Number(value), None) if self.point && plain_number(out, value) => {}
-                (value, format) => string(out, &self.renderer.text(value, format)),
+        if cell.format == 0 || self.is_plain(cell) {
+            // Most cells are; none of these goes through a string of its own.
+            match cell.value {
+                RawValue::Text(text, tail) => return out.stored(text, tail).then_some(()),
+                RawValue::Integer(number) if self.options.render == Render::Formatted => {
+                    // Whole numbers of up to 15 digits show in full; here they have 48 bits.
+                    out.byte(b'"');
+                    out.integer(number);
+                    out.byte(b'"');
+                    return Some(());
+                }
+                RawValue::Integer(number) => {
+                    out.integer(number);
+                    return Some(());
+                }
+                RawValue::Number(number) if self.options.render != Render::Formatted => {
+                    out.number(number);
+                    return Some(());
+                }
+                RawValue::Number(number) if self.point && out.shown(number) => return Some(()),
+                _ => {}
             }
-            return;
         }
-        match cell.value {
-            ScalarView::Empty => string(out, ""),
-            ScalarView::Text(text) => string(out, text),
-            ScalarView::Error { shown, .. } => string(out, shown),
-            ScalarView::Bool(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
-            ScalarView::Number(value) => {
+        self.formatted(out, cell.value.view()?, cell.format)
+    }
+
+    /// Returns whether the format of a cell changes nothing of how its value is told.
+    fn is_plain(&self, cell: &RawCell<'_>) -> bool {
+        let Some(Some(format)) = self.formats.get(cell.format as usize) else {
+            return true;
+        };
+        match (&cell.value, self.options.render) {
+            (RawValue::Text(..), Render::Formatted) => !format.pattern.contains('@'),
+            (RawValue::Text(..), _) => true,
+            (RawValue::Integer(_) | RawValue::Number(_), Render::Unformatted) => {
+                !(self.options.format_dates && format.kind.is_temporal())
+            }
+            (RawValue::Integer(_) | RawValue::Number(_), Render::Formula) => true,
+            _ => false,
+        }
+    }
+
+    #[inline(never)]
+    fn formatted(&mut self, out: &mut Sink<'_>, value: ScalarView<'_>, format: u32) -> Option<()> {
+        let format = self.formats.get(format as usize).and_then(Option::as_ref);
+        if self.options.render == Render::Formatted {
+            out.string(&self.renderer.text(value, format));
+            return Some(());
+        }
+        match value {
+            ScalarView::Empty => out.string(""),
+            ScalarView::Text(text) => out.string(text),
+            ScalarView::Error { shown, .. } => out.string(shown),
+            ScalarView::Bool(flag) => out.raw(if flag { b"true" } else { b"false" }),
+            ScalarView::Number(number) => {
                 let temporal = format.is_some_and(|format| format.kind.is_temporal());
                 if temporal
                     && self.options.format_dates
                     && self.options.render == Render::Unformatted
                 {
-                    string(out, &self.renderer.text(cell.value, format));
+                    out.string(&self.renderer.text(value, format));
                 } else {
-                    number(out, value);
+                    out.number(number);
                 }
             }
         }
-    }
-
-    /// Writes the ValueRange of a window, whose rows are those of `rect`, at an indent.
-    pub(crate) fn value_range(
-        &mut self,
-        out: &mut Sink<'_>,
-        range: &str,
-        window: &Window,
-        rect: Rect,
-        indent: Option<usize>,
-    ) -> Result<(), ApiError> {
-        let Sink { text: out, full } = out;
-        let mut json = Text { out, indent, full: &mut **full };
-        json.raw(b"{");
-        json.line(1);
-        json.key("range");
-        string(json.out, range);
-        json.raw(b",");
-        json.line(1);
-        json.key("majorDimension");
-        string(json.out, self.options.major());
-        let before = json.out.len();
-        json.raw(b",");
-        json.line(1);
-        json.key("values");
-        json.raw(b"[");
-        let any = if self.options.columns {
-            self.columns(&mut json, window, rect)?
-        } else {
-            self.rows(&mut json, window, rect)?
-        };
-        if any {
-            json.line(1);
-            json.raw(b"]");
-        } else {
-            json.out.truncate(before);
-        }
-        json.line(0);
-        json.raw(b"}");
-        Ok(())
-    }
-
-    fn rows(&mut self, json: &mut Text<'_>, window: &Window, rect: Rect) -> Result<bool, ApiError> {
-        let mut any = false;
-        let mut blank = 0_u32;
-        window.each(&mut |_, line| {
-            let mut next = rect.start_column;
-            self.line(&line, rect, &mut |style, column, cell| {
-                if next == rect.start_column {
-                    for _ in 0..blank {
-                        json.item(2, any);
-                        json.raw(b"[]");
-                        any = true;
-                    }
-                    blank = 0;
-                    json.item(2, any);
-                    json.raw(b"[");
-                    any = true;
-                }
-                for gap in next..=column {
-                    json.item(3, gap > rect.start_column);
-                    if gap < column {
-                        json.raw(b"\"\"");
-                    }
-                }
-                style.cell(json.out, cell);
-                next = column + 1;
-            })?;
-            if next > rect.start_column {
-                json.line(2);
-                json.raw(b"]");
-                json.spill();
-            } else {
-                blank += 1;
-            }
-            Ok(())
-        })?;
-        Ok(any)
-    }
-
-    fn columns(
-        &mut self,
-        json: &mut Text<'_>,
-        window: &Window,
-        rect: Rect,
-    ) -> Result<bool, ApiError> {
-        let mut text = Vec::new();
-        let mut columns: Vec<Vec<(u32, usize, usize)>> = vec![Vec::new(); rect.columns() as usize];
-        window.each(&mut |row, line| {
-            self.line(&line, rect, &mut |style, column, cell| {
-                let start = text.len();
-                style.cell(&mut text, cell);
-                if let Some(list) = columns.get_mut((column - rect.start_column) as usize) {
-                    list.push((row, start, text.len()));
-                }
-            })
-        })?;
-        let used = columns.iter().rposition(|list| !list.is_empty()).map_or(0, |last| last + 1);
-        for (index, list) in columns.iter().take(used).enumerate() {
-            json.item(2, index > 0);
-            json.raw(b"[");
-            let mut next = 0;
-            for (row, start, end) in list {
-                for gap in next..=*row {
-                    json.item(3, gap > 0);
-                    if gap < *row {
-                        json.raw(b"\"\"");
-                    }
-                }
-                json.raw(text.get(*start..*end).unwrap_or_default());
-                next = row + 1;
-            }
-            if next > 0 {
-                json.line(2);
-            }
-            json.raw(b"]");
-            json.spill();
-        }
-        Ok(used > 0)
-    }
-
-    fn line(
-        &mut self,
-        line: &Line<'_>,
-        rect: Rect,
-        visit: &mut dyn FnMut(&mut Self, u32, CellView<'_>),
-    ) -> Result<(), ApiError> {
-        let formula = self.options.render == Render::Formula;
-        line.each(&mut |column, cell| {
-            let shows = cell.value != ScalarView::Empty || (formula && cell.formula.is_some());
-            if shows && column >= rect.start_column && column < rect.end_column {
-                visit(self, column, cell);
-            }
-        })
+        Some(())
     }
 }
 

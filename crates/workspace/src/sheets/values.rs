@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use super::filter::{self, Matched};
 use super::ranges::{Range, echo};
-use super::render::{Options, Sink, Style, new_line, string};
+use super::render::{Options, Style};
+use super::sink::{Sink, gather};
 use super::stream::stream;
+use super::value_range::{self, Layout};
 use super::{Request, body_of};
 use crate::book::Book;
-use crate::grid::Window;
+use crate::grid::{Loader, Window};
 use crate::http::ApiError;
 use crate::store::Session;
 
@@ -37,21 +39,22 @@ impl Read {
         })
     }
 
+    /// Begins to read a range; the loader gives it its cells.
+    fn ahead(book: &Book, range: &Range) -> Result<(Self, Loader), ApiError> {
+        let sheet = book.sheet(range.sheet).ok_or_else(ApiError::not_found)?;
+        let rect = range.inside(sheet)?;
+        let (window, loader) = sheet.grid.window_ahead(rect.start_row, rect.end_row);
+        Ok((Self { range: echo(sheet, rect), rect, window }, loader))
+    }
+
     /// Writes the ValueRange.
-    fn write(
-        &self,
-        out: &mut Sink<'_>,
-        style: &mut Style,
-        indent: Option<usize>,
-    ) -> Result<(), ApiError> {
-        style.value_range(out, &self.range, &self.window, self.rect, indent)
+    fn write(&self, out: &mut Sink<'_>, style: &mut Style, layout: Layout) -> Result<(), ApiError> {
+        value_range::write(out, style, layout, &self.range, &self.window, self.rect)
     }
 
     /// Returns the ValueRange as a value.
     pub(crate) fn value(&self, style: &mut Style) -> Result<Value, ApiError> {
-        let mut out = Sink { text: Vec::new(), full: &mut |_| {} };
-        self.write(&mut out, style, None)?;
-        Ok(serde_json::from_slice(&out.text)?)
+        Ok(serde_json::from_slice(&gather(|out| self.write(out, style, Layout(None)))?)?)
     }
 }
 
@@ -63,16 +66,20 @@ pub(crate) async fn get(request: Request, range: String) -> Result<Response, Api
     let (book, read) = request
         .app
         .store
-        .read(move |session| {
-            let book = session.book(&id)?;
-            let range = Range::of_text(&book, &range)?;
-            let read = Read::of(session, &book, &range)?;
-            Ok((book, read))
-        })
+        .read_ahead(
+            move |session| {
+                let book = session.book(&id)?;
+                let range = Range::of_text(&book, &range)?;
+                let (read, loader) = Read::ahead(&book, &range)?;
+                Ok(((book, read), loader))
+            },
+            |session, loader| loader.run(session),
+        )
         .await?;
-    let indent = request.call.pretty().then_some(0);
-    stream(mask, indent.is_some(), move |out| {
-        read.write(out, &mut Style::new(&book, options), indent)
+    let pretty = request.call.pretty();
+    let layout = Layout(pretty.then_some(0));
+    stream("ValueRange", mask, pretty, move |out| {
+        read.write(out, &mut Style::new(&book, options), layout)
     })
     .await
 }
@@ -96,47 +103,40 @@ pub(crate) async fn batch_get(request: Request) -> Result<Response, ApiError> {
             Ok((book, reads))
         })
         .await?;
-    let indent = request.call.pretty().then_some(2);
-    stream(mask, indent.is_some(), move |out| write_all(&book, &reads, options, indent, out)).await
+    let pretty = request.call.pretty();
+    stream("BatchGetValuesResponse", mask, pretty, move |out| {
+        write_all(&book, &reads, options, pretty, out)
+    })
+    .await
 }
 
 fn write_all(
     book: &Book,
     reads: &[Read],
     options: Options,
-    indent: Option<usize>,
+    pretty: bool,
     out: &mut Sink<'_>,
 ) -> Result<(), ApiError> {
     let mut style = Style::new(book, options);
-    let line = |out: &mut Vec<u8>, depth: usize| {
-        if indent.is_some() {
-            new_line(out, depth);
-        }
-    };
-    let colon: &[u8] = if indent.is_some() { b": " } else { b":" };
-    out.text.push(b'{');
-    line(&mut out.text, 1);
-    string(&mut out.text, "spreadsheetId");
-    out.text.extend_from_slice(colon);
-    string(&mut out.text, &book.id);
+    let outer = Layout(pretty.then_some(0));
+    out.raw(b"{");
+    outer.line(out, 1);
+    outer.key(out, "spreadsheetId");
+    out.string(&book.id);
     if !reads.is_empty() {
-        out.text.push(b',');
-        line(&mut out.text, 1);
-        string(&mut out.text, "valueRanges");
-        out.text.extend_from_slice(colon);
-        out.text.push(b'[');
+        out.raw(b",");
+        outer.line(out, 1);
+        outer.key(out, "valueRanges");
+        out.raw(b"[");
         for (index, read) in reads.iter().enumerate() {
-            if index > 0 {
-                out.text.push(b',');
-            }
-            line(&mut out.text, 2);
-            read.write(out, &mut style, indent)?;
+            outer.item(out, 2, index > 0);
+            read.write(out, &mut style, Layout(pretty.then_some(2)))?;
         }
-        line(&mut out.text, 1);
-        out.text.push(b']');
+        outer.line(out, 1);
+        out.raw(b"]");
     }
-    line(&mut out.text, 0);
-    out.text.push(b'}');
+    outer.line(out, 0);
+    out.raw(b"}");
     Ok(())
 }
 

@@ -4,12 +4,16 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::book::Book;
+use crate::formula::Parsed;
 
 /// Is how many bytes of cell blocks are kept.
 const BLOCK_BYTES: usize = 96 * 1024 * 1024;
 
 /// Is how many books (without their cells) are kept.
 const BOOKS: usize = 64;
+
+/// Is how many parsed formulas are kept.
+const FORMULAS: usize = 200_000;
 
 /// Keeps the books and blocks that were used last.
 #[derive(Default)]
@@ -19,6 +23,9 @@ pub(crate) struct Cache {
     blocks: HashMap<i64, Kept>,
     bytes: usize,
     clock: u64,
+    /// The parsed formulas of blocks, and the decimal sign they were parsed for.
+    parsed: HashMap<i64, (char, Arc<Vec<Parsed>>)>,
+    formulas: usize,
 }
 
 struct Kept {
@@ -79,6 +86,29 @@ impl Cache {
         }
     }
 
+    /// Returns the cached formulas of a block.
+    pub(crate) fn parsed(&self, id: i64, decimal: char) -> Option<Arc<Vec<Parsed>>> {
+        let (sign, parsed) = self.parsed.get(&id)?;
+        (*sign == decimal).then(|| Arc::clone(parsed))
+    }
+
+    /// Keeps the formulas of a block, dropping all others when the bound is passed.
+    pub(crate) fn put_parsed(&mut self, id: i64, decimal: char, parsed: Arc<Vec<Parsed>>) {
+        self.drop_parsed(id);
+        if self.formulas + parsed.len() > FORMULAS {
+            self.parsed.clear();
+            self.formulas = 0;
+        }
+        self.formulas += parsed.len();
+        self.parsed.insert(id, (decimal, parsed));
+    }
+
+    fn drop_parsed(&mut self, id: i64) {
+        if let Some((_, old)) = self.parsed.remove(&id) {
+            self.formulas -= old.len();
+        }
+    }
+
     /// Takes over what a committed transaction changed.
     pub(crate) fn keep(&mut self, staged: Staged) {
         for (id, book) in staged.books {
@@ -92,6 +122,7 @@ impl Cache {
         }
         for id in staged.gone {
             self.drop_block(id);
+            self.drop_parsed(id);
         }
         for (id, data) in staged.blocks {
             self.put_block(id, data);

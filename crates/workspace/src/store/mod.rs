@@ -119,6 +119,36 @@ impl Store {
         self.run(TransactionBehavior::Deferred, work).await
     }
 
+    /// Runs two closures over one consistent state and returns what the first gave as soon as it
+    /// has: the second loads what is written out meanwhile.
+    pub(crate) async fn read_ahead<T: Send + 'static, L: 'static>(
+        &self,
+        begin: impl FnOnce(&mut Session<'_>) -> Result<(T, L), ApiError> + Send + 'static,
+        load: impl FnOnce(&mut Session<'_>, L) + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (told, begun) = tokio::sync::oneshot::channel();
+        let store = self.clone();
+        let task = tokio::spawn(async move {
+            let work = move |session: &mut Session<'_>| {
+                let (value, rest) = begin(session)?;
+                // A caller that went away needs nothing loaded.
+                if told.send(value).is_ok() {
+                    load(session, rest);
+                }
+                Ok(())
+            };
+            store.read(work).await
+        });
+        match begun.await {
+            Ok(value) => Ok(value),
+            // It ended before it told anything: its error says why.
+            Err(_) => match task.await.map_err(ApiError::internal)? {
+                Err(error) => Err(error),
+                Ok(()) => Err(ApiError::internal("a read ended without a value")),
+            },
+        }
+    }
+
     /// Runs a closure in one write transaction: all of it is kept when it returns `Ok`, none else.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
@@ -159,7 +189,7 @@ impl Inner {
             self.version = version;
         }
         let now = now.unwrap_or_else(|| jiff::Timestamp::now().as_millisecond());
-        let mut session = Session::new(&transaction, &mut self.cache, now);
+        let mut session = Session::new(&transaction, &mut self.cache, now, writes);
         let result = work(&mut session)?;
         if writes {
             let staged = session.finish()?;

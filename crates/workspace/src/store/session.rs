@@ -1,13 +1,14 @@
 //! One transaction as the handlers see it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::cache::{Cache, Staged};
 use crate::book::{Book, Head, Sheet};
-use crate::grid::Blocks;
+use crate::formula::Parsed;
+use crate::grid::{Blocks, formulas_of};
 use crate::http::ApiError;
 
 /// Gives access to books, blocks and plain SQL inside one transaction.
@@ -17,11 +18,21 @@ pub(crate) struct Session<'a> {
     staged: Staged,
     /// The time, in milliseconds since 1970 UTC.
     now_ms: i64,
+    /// Whether what is changed is kept.
+    writes: bool,
+    /// Books whose values change with time, as they are now; only in reads.
+    fresh: HashMap<String, Arc<Book>>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(connection: &'a Connection, cache: &'a mut Cache, now_ms: i64) -> Self {
-        Self { connection, cache, staged: Staged::default(), now_ms }
+    pub(super) fn new(
+        connection: &'a Connection,
+        cache: &'a mut Cache,
+        now_ms: i64,
+        writes: bool,
+    ) -> Self {
+        let staged = Staged::default();
+        Self { connection, cache, staged, now_ms, writes, fresh: HashMap::new() }
     }
 
     pub(super) fn finish(self) -> Result<Staged, ApiError> {
@@ -34,8 +45,34 @@ impl<'a> Session<'a> {
     }
 
     /// Returns a book, or the recorded 404.
+    ///
+    /// A read sees TODAY and NOW, and what depends on them, as of its own time; a write computes
+    /// them when it saves.
     pub(crate) fn book(&mut self, id: &str) -> Result<Arc<Book>, ApiError> {
-        self.find_book(id)?.ok_or_else(ApiError::not_found)
+        let book = self.find_book(id)?.ok_or_else(ApiError::not_found)?;
+        if self.writes || !book.sheets.iter().any(|sheet| sheet.grid.is_volatile()) {
+            return Ok(book);
+        }
+        if let Some(fresh) = self.fresh.get(id) {
+            return Ok(Arc::clone(fresh));
+        }
+        let now = crate::sheets::enter::local_time(&book, self.now_ms);
+        let mut fresh = Book::clone(&book);
+        crate::formula::recalculate(self, &mut fresh, Some(&book), now)?;
+        let fresh = Arc::new(fresh);
+        self.fresh.insert(id.to_owned(), Arc::clone(&fresh));
+        Ok(fresh)
+    }
+
+    /// Returns the formulas of a stored block, parsed for a decimal sign.
+    pub(crate) fn parsed(&mut self, id: i64, decimal: char) -> Result<Arc<Vec<Parsed>>, ApiError> {
+        if let Some(parsed) = self.cache.parsed(id, decimal) {
+            return Ok(parsed);
+        }
+        let formulas = formulas_of(&self.load(id)?)?;
+        let parsed = Arc::new(Parsed::all(&formulas, decimal));
+        self.cache.put_parsed(id, decimal, Arc::clone(&parsed));
+        Ok(parsed)
     }
 
     /// Returns a book, or `None` when there is none of that id.
@@ -54,11 +91,19 @@ impl<'a> Session<'a> {
         Ok(Some(book))
     }
 
-    /// Writes a book: the head, the sheets and the blocks that differ from what is stored.
-    pub(crate) fn save(&mut self, mut book: Book) -> Result<Arc<Book>, ApiError> {
+    /// Writes a book: the head, the sheets and the blocks that differ from what is stored; and
+    /// notes the change of its file.
+    pub(crate) fn save(&mut self, book: Book) -> Result<Arc<Book>, ApiError> {
+        let book = self.save_cells(book)?;
+        crate::drive::book_saved(self.connection, &book.id, book.title(), self.now_ms)?;
+        Ok(book)
+    }
+
+    /// Writes a book whose file was changed already.
+    pub(crate) fn save_cells(&mut self, mut book: Book) -> Result<Arc<Book>, ApiError> {
         let now = crate::sheets::enter::local_time(&book, self.now_ms);
-        crate::formula::recalculate(self, &mut book, now)?;
         let before = self.find_book(&book.id)?;
+        crate::formula::recalculate(self, &mut book, before.as_deref(), now)?;
         let head_changed =
             before.as_ref().is_none_or(|before| !Arc::ptr_eq(&before.head, &book.head));
         if head_changed {
@@ -82,7 +127,6 @@ impl<'a> Session<'a> {
                 self.remove_sheet(&book.id, old)?;
             }
         }
-        crate::drive::book_saved(self.connection, &book.id, book.title(), self.now_ms)?;
         let book = Arc::new(book);
         self.staged.books.insert(book.id.clone(), Some(Arc::clone(&book)));
         Ok(book)
@@ -178,11 +222,10 @@ impl Blocks for Session<'_> {
         if let Some((_, data)) = self.staged.blocks.iter().find(|(staged, _)| *staged == id) {
             return Ok(Arc::clone(data));
         }
-        let data: Vec<u8> = self
+        let data: Arc<[u8]> = self
             .connection
             .prepare_cached("SELECT data FROM blocks WHERE id = ?1")?
-            .query_row(params![id], |row| row.get(0))?;
-        let data: Arc<[u8]> = data.into();
+            .query_row(params![id], |row| Ok(row.get_ref(0)?.as_blob()?.into()))?;
         self.cache.put_block(id, Arc::clone(&data));
         Ok(data)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lockstep_a1::Rect;
 use serde_json::{Map, Value};
 
-use super::{Batch, no_reply, sheet_id, update_mask};
+use super::{Batch, Rows, no_reply, sheet_id, update_mask};
 use crate::book::{Axis, Formats, normalize};
 use crate::fields::Mask;
 use crate::grid::{Cell, CellError, Scalar};
@@ -121,9 +121,12 @@ fn set_format(formats: &mut Formats, cell: &mut Cell, mask: &Mask, given: Option
 }
 
 /// Applies `updateCells`.
-pub(super) fn update(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
+pub(super) fn update(
+    batch: &mut Batch<'_, '_>,
+    request: &Value,
+    rows: &Rows<'_>,
+) -> Result<Value, ApiError> {
     let mask = CellMask::new(&update_mask(request, "CellData")?);
-    let rows = request.get("rows").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
     if let Some(start) = request.get("start") {
         let id = sheet_id(start);
         let at = (
@@ -150,14 +153,14 @@ pub(crate) fn update_rows(
     at: (u32, u32),
     rows: &[Value],
 ) -> Result<(), ApiError> {
-    set_rows(batch, id, at, rows, &CellMask::new(&Mask::default()), None)
+    set_rows(batch, id, at, &Rows::Values(rows), &CellMask::new(&Mask::default()), None)
 }
 
 fn set_rows(
     batch: &mut Batch<'_, '_>,
     id: i32,
     (top, left): (u32, u32),
-    rows: &[Value],
+    rows: &Rows<'_>,
     mask: &CellMask,
     within: Option<Rect>,
 ) -> Result<(), ApiError> {
@@ -172,8 +175,9 @@ fn set_rows(
     let end_row = within.map_or(grid.rows(), |rect| rect.end_row);
     let end_column = within.map_or(grid.columns(), |rect| rect.end_column);
     let blank = Value::Object(Map::new());
-    for (down, row) in (0_u32..).zip(rows) {
-        let number = top + down;
+    for down in 0..rows.len() {
+        let number = top.saturating_add(down);
+        let row = rows.get(down as usize)?;
         let cells =
             row.get("values").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
         if number >= end_row {
@@ -198,7 +202,7 @@ fn set_rows(
         }
     }
     if let Some(rect) = within {
-        let given = top.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        let given = top.saturating_add(rows.len());
         let filled = grid.filled_rows();
         for number in given..rect.end_row.min(filled) {
             for cell in grid
@@ -223,7 +227,11 @@ fn beyond(kind: &str, index: u32, end: u32) -> ApiError {
 }
 
 /// Applies `appendCells`: after the last row with data; the grid grows downwards.
-pub(super) fn append(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, ApiError> {
+pub(super) fn append(
+    batch: &mut Batch<'_, '_>,
+    request: &Value,
+    rows: &Rows<'_>,
+) -> Result<Value, ApiError> {
     let mask = CellMask::new(&update_mask(request, "CellData")?);
     if request.get("tableId").is_some() {
         return Err(ApiError::invalid(
@@ -231,10 +239,9 @@ pub(super) fn append(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value
         ));
     }
     let id = sheet_id(request);
-    let rows = request.get("rows").and_then(Value::as_array).map_or(&[] as &[Value], Vec::as_slice);
     let grid = &batch.book.sheet_mut(id)?.grid;
     let at = grid.used_rows(batch.session)?;
-    let needed = at.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX / 4));
+    let needed = at.saturating_add(rows.len());
     let missing = needed.saturating_sub(grid.rows());
     dimension::append(batch.session, &mut batch.book, id, Axis::Rows, missing)?;
     set_rows(batch, id, (at, 0), rows, &mask, None)?;

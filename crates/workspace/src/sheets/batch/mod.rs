@@ -1,5 +1,6 @@
 //! spreadsheets.batchUpdate: requests in order, all of them or none.
 
+mod body;
 mod borders;
 pub(crate) mod cells;
 mod dimensions;
@@ -20,9 +21,11 @@ use std::collections::HashMap;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::body::Rows;
+use self::body::{Body, Read};
 use super::get::{View, tell};
 use super::ranges::Range;
-use super::{Request, body_of, commit};
+use super::{Request, commit};
 use crate::app::App;
 use crate::book::{Book, Sheet};
 use crate::fields::Mask;
@@ -52,8 +55,8 @@ impl<'a, 'b> Batch<'a, 'b> {
     /// Applies one request of a kind and returns its reply, `{}` where it has none.
     pub(crate) fn run(&mut self, kind: &str, request: &Value) -> Result<Value, ApiError> {
         match kind {
-            "updateCells" => cells::update(self, request),
-            "appendCells" => cells::append(self, request),
+            "updateCells" => cells::update(self, request, &Rows::of(request)),
+            "appendCells" => cells::append(self, request, &Rows::of(request)),
             "repeatCell" => cells::repeat(self, request),
             "addSheet" => sheet::add(self, request),
             "deleteSheet" => sheet::delete(self, request),
@@ -121,29 +124,31 @@ impl<'a, 'b> Batch<'a, 'b> {
 /// Answers `POST /v4/spreadsheets/{id}:batchUpdate`.
 pub(crate) async fn batch_update(request: Request) -> Result<Response, ApiError> {
     let mask = request.mask("BatchUpdateSpreadsheetResponse")?;
-    let body = body_of(&request.call, "BatchUpdateSpreadsheetRequest", "")?;
-    let requests = body.get("requests").and_then(Value::as_array).map_or(0, Vec::len);
-    if requests == 0 {
-        return Err(ApiError::invalid("Must specify at least one request."));
-    }
-    if requests > MAX_REQUESTS {
-        return Err(ApiError::invalid(format!(
-            "Cannot exceed {MAX_REQUESTS} requests in a single batch."
-        )));
-    }
-    let (app, id) = (request.app.clone(), request.id.clone());
-    let answer = request
-        .app
-        .store
+    let pretty = request.call.pretty();
+    let Request { app, call, id } = request;
+    let store = app.store.clone();
+    let answer = store
         .write(move |session| {
-            let book = Book::clone(&*session.book(&id)?);
-            let (book, replies) = apply(session, book, &app, &body)?;
+            let body = Body::read(&call)?;
+            let count = body.requests.len();
+            let bounds = if count == 0 {
+                Err(ApiError::invalid("Must specify at least one request."))
+            } else if count > MAX_REQUESTS {
+                Err(ApiError::invalid(format!(
+                    "Cannot exceed {MAX_REQUESTS} requests in a single batch."
+                )))
+            } else {
+                session.book(&id)
+            };
+            // A fault in the form of any request comes before all else.
+            let book = bounds.map_err(|error| body.faults(0).unwrap_or(error))?;
+            let (book, replies) = apply(session, Book::clone(&book), &app, &body)?;
             let mut answer = Map::new();
             answer.insert("spreadsheetId".to_owned(), id.into());
             answer.insert("replies".to_owned(), Value::Array(replies));
             let book = commit(session, &app, book)?;
-            if body.get("includeSpreadsheetInResponse") == Some(&Value::Bool(true)) {
-                let view = response_view(&book, &body, mask.as_ref())?;
+            if body.rest.get("includeSpreadsheetInResponse") == Some(&Value::Bool(true)) {
+                let view = response_view(&book, &body.rest, mask.as_ref())?;
                 answer.insert("updatedSpreadsheet".to_owned(), tell(session, &book, &view)?);
             }
             let answer = Value::Object(answer);
@@ -157,40 +162,48 @@ pub(crate) async fn batch_update(request: Request) -> Result<Response, ApiError>
             })
         })
         .await?;
-    Ok(crate::http::json(200, &answer, request.call.pretty()))
+    Ok(crate::http::json(200, &answer, pretty))
 }
 
 fn apply(
     session: &mut Session<'_>,
     book: Book,
     app: &App,
-    body: &Value,
+    body: &Body<'_>,
 ) -> Result<(Book, Vec<Value>), ApiError> {
     let mut batch = Batch::new(session, book, app);
-    let mut replies = Vec::new();
-    for (index, request) in
-        body.get("requests").and_then(Value::as_array).into_iter().flatten().enumerate()
-    {
-        let mut kinds = request.as_object().into_iter().flatten();
-        let (kind, inner) = match (kinds.next(), kinds.next()) {
-            (Some(one), None) => one,
-            (None, _) => {
-                return Err(ApiError::invalid(format!(
-                    "Invalid requests[{index}]: No request set."
-                )));
-            }
-            (Some((first, _)), Some((second, _))) => {
-                return Err(ApiError::invalid(format!(
-                    "Invalid JSON payload received. Oneof field '{second}' is already set. Cannot set '{first}' at 'requests[{index}]'"
-                )));
-            }
-        };
-        let reply = batch
-            .run(kind, inner)
-            .map_err(|error| error.prefixed(&format!("Invalid requests[{index}].{kind}: ")))?;
-        replies.push(reply);
+    let mut replies = Vec::with_capacity(body.requests.len());
+    for index in 0..body.requests.len() {
+        match one(&mut batch, body, index) {
+            Ok(reply) => replies.push(reply),
+            // All of it is taken back; the form of what comes after was not looked at yet.
+            Err(error) => return Err(body.faults(index).unwrap_or(error)),
+        }
     }
     Ok((batch.book, replies))
+}
+
+/// Reads and applies one request; returns its reply.
+fn one(batch: &mut Batch<'_, '_>, body: &Body<'_>, index: usize) -> Result<Value, ApiError> {
+    let Read { request, rows } = body.request(index)?;
+    let mut kinds = request.as_object().into_iter().flatten();
+    let (kind, inner) = match (kinds.next(), kinds.next()) {
+        (Some(one), None) => one,
+        (None, _) => {
+            return Err(ApiError::invalid(format!("Invalid requests[{index}]: No request set.")));
+        }
+        (Some((first, _)), Some((second, _))) => {
+            return Err(ApiError::invalid(format!(
+                "Invalid JSON payload received. Oneof field '{second}' is already set. Cannot set '{first}' at 'requests[{index}]'"
+            )));
+        }
+    };
+    match (kind.as_str(), &rows) {
+        ("updateCells", Some(rows)) => cells::update(batch, inner, rows),
+        ("appendCells", Some(rows)) => cells::append(batch, inner, rows),
+        _ => batch.run(kind, inner),
+    }
+    .map_err(|error| error.prefixed(&format!("Invalid requests[{index}].{kind}: ")))
 }
 
 fn response_view(book: &Book, body: &Value, mask: Option<&Mask>) -> Result<View, ApiError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lockstep_a1::Rect;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::tidy::slices;
 use super::{Batch, no_reply, sheet_id};
@@ -11,7 +11,7 @@ use crate::book::Formats;
 use crate::grid::{Cell, Row};
 use crate::http::ApiError;
 use crate::sheets::enter::change_format;
-use crate::sheets::formulas::translate;
+use crate::sheets::formulas::{relocated, translate};
 use crate::sheets::ranges::{Range, exceeds};
 
 /// Says which parts of a cell a paste sets.
@@ -140,7 +140,52 @@ pub(super) fn cut(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Value, A
         end_column: column + source.columns(),
     };
     fill(batch, to, area, |down, right| (down, right), &rows, source, paste, false)?;
+    if matches!(paste, Paste::All | Paste::NoBorders | Paste::Formulas) {
+        let place = (to, row, column);
+        for named in &mut batch.book.head_mut().named_ranges {
+            if let Some(Value::Object(range)) = named.get_mut("range") {
+                move_range(range, (from, source), place);
+            }
+        }
+        relocated(batch.session, &mut batch.book, (from, source), place)?;
+    }
     Ok(no_reply())
+}
+
+/// Moves a named range that lies in cut cells to where they were pasted.
+fn move_range(
+    range: &mut Map<String, Value>,
+    (from, source): (i32, Rect),
+    (to, row, column): (i32, u32, u32),
+) {
+    let edge = |name: &str| {
+        range.get(name).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok())
+    };
+    let sheet = range.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
+    let (Some(end_row), Some(end_column)) = (edge("endRowIndex"), edge("endColumnIndex")) else {
+        return;
+    };
+    let start_row = edge("startRowIndex").unwrap_or(0);
+    let start_column = edge("startColumnIndex").unwrap_or(0);
+    let inside = sheet == i64::from(from)
+        && start_row >= source.start_row
+        && end_row <= source.end_row
+        && start_column >= source.start_column
+        && end_column <= source.end_column;
+    if inside {
+        for (name, at) in [
+            ("startRowIndex", start_row - source.start_row + row),
+            ("endRowIndex", end_row - source.start_row + row),
+            ("startColumnIndex", start_column - source.start_column + column),
+            ("endColumnIndex", end_column - source.start_column + column),
+        ] {
+            range.insert(name.to_owned(), at.into());
+        }
+        range.shift_remove("sheetId");
+        if to != 0 {
+            range.insert("sheetId".to_owned(), to.into());
+        }
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "one private function for both ways to paste")]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::dimensions::Span;
 use super::{Batch, no_reply};
-use crate::book::Axis;
+use crate::book::{Axis, Remap, Shift};
 use crate::grid::{Cell, Row, Scalar};
 use crate::http::ApiError;
 use crate::sheets::dimension;
@@ -177,6 +177,28 @@ pub(super) fn insert_range(batch: &mut Batch<'_, '_>, request: &Value) -> Result
         Rect { end_column: area.end_column.max(width), ..rect }
     };
     put(batch, sheet, area, &moved)?;
+    let remap = if down {
+        Remap::Insert { at: rect.start_row, count: rect.rows() }
+    } else {
+        Remap::Insert { at: rect.start_column, count: rect.columns() }
+    };
+    follow(batch, sheet, rect, down, remap)
+}
+
+/// Lets everything that names shifted cells follow them.
+fn follow(
+    batch: &mut Batch<'_, '_>,
+    sheet: i32,
+    rect: Rect,
+    by_rows: bool,
+    remap: Remap,
+) -> Result<Value, ApiError> {
+    let shift = if by_rows {
+        Shift { axis: Axis::Rows, remap, lanes: Some((rect.start_column, rect.end_column)) }
+    } else {
+        Shift { axis: Axis::Columns, remap, lanes: Some((rect.start_row, rect.end_row)) }
+    };
+    dimension::follow(batch.session, &mut batch.book, sheet, shift)?;
     Ok(no_reply())
 }
 
@@ -199,5 +221,10 @@ pub(super) fn delete_range(batch: &mut Batch<'_, '_>, request: &Value) -> Result
         }
     }
     put(batch, sheet, area, &rows)?;
-    Ok(no_reply())
+    let remap = if up {
+        Remap::Delete { start: rect.start_row, end: rect.end_row }
+    } else {
+        Remap::Delete { start: rect.start_column, end: rect.end_column }
+    };
+    follow(batch, sheet, rect, up, remap)
 }
