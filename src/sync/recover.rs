@@ -5,7 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use lockstep_engine::{dataset::PerSide, key::Key};
+use lockstep_engine::{
+    dataset::{PerSide, SideName},
+    key::Key,
+};
 
 use super::{
     Shell,
@@ -127,7 +130,7 @@ async fn look(
     run: &Run,
     batch: &Batch,
     proof: Proof,
-    unconfirmed: &mut BTreeSet<Key>,
+    unconfirmed: &mut BTreeSet<(SideName, Key)>,
 ) -> Result<(BatchState, &'static str)> {
     let side = batch.side;
     let all = || batch.actions.iter().map(|action| action.key.clone()).collect::<BTreeSet<_>>();
@@ -154,7 +157,7 @@ async fn look(
         }
         Proof::None => (BatchState::Failed, "settled: the file is neither as before nor as after"),
     };
-    unconfirmed.extend(open);
+    unconfirmed.extend(open.into_iter().map(|key| (side, key)));
     Ok(state)
 }
 

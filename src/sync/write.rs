@@ -134,7 +134,7 @@ async fn begin(
 #[derive(Default)]
 struct Sent {
     repaired: Vec<Repair>,
-    unconfirmed: BTreeSet<Key>,
+    unconfirmed: BTreeSet<(SideName, Key)>,
     error: Option<Error>,
 }
 
@@ -161,7 +161,7 @@ async fn send_all(
                 Ok(outcome) => {
                     sent.repaired.extend(outcome.repaired);
                     let keys = outcome.unconfirmed.iter().filter_map(|one| changes.get(one.change));
-                    sent.unconfirmed.extend(keys.map(|change| change.key.clone()));
+                    sent.unconfirmed.extend(keys.map(|change| (*side, change.key.clone())));
                 }
                 Err(error) => {
                     sent.error = Some(error);
@@ -265,7 +265,7 @@ async fn close(
     lease: &Lease,
     run: &str,
     journal: &[Batch],
-    unconfirmed: &BTreeSet<Key>,
+    unconfirmed: &BTreeSet<(SideName, Key)>,
     error: Option<String>,
 ) -> Result<()> {
     shell.store.void_intended(lease, run, "not sent").await?;

@@ -65,7 +65,7 @@ async fn values_follow_the_metadata_of_their_row() {
         CellValue::Empty,
         CellValue::Bool(true),
     ];
-    assert_eq!(written[0].1.rows, [after.clone()]);
+    assert_eq!(written[0].1.rows, std::slice::from_ref(&after));
     let all = world.google.values(&book.id, &["Data!A4:E4".into()], Render::Formula).await.unwrap();
     assert_eq!(all[0].rows, [after]);
     for refused in [Input::Formula("=1".into()), Input::Number(f64::NAN)] {
