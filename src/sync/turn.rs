@@ -1,5 +1,7 @@
 //! A run's turn: the lease that makes it the only one for its dataset, on every process of the store.
 
+use std::time::{Duration, Instant};
+
 use jiff::SignedDuration;
 
 use super::{Shell, recover::recover};
@@ -11,30 +13,42 @@ use crate::{
 /// How long a lease holds without being renewed: longer than any single call to a service takes.
 const TTL: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long a run waits for another one of its own process, such as the settling at the start of a server.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Takes the turn of a dataset; from a process that is proven to be gone at once.
 ///
 /// # Errors
 /// [`Kind::Unavailable`] while another run has it; says who and until when.
 pub(super) async fn take(shell: &Shell, dataset: &str) -> Result<Lease> {
-    let (store, holder) = (&shell.store, shell.holder.name());
-    let now = shell.clock.now();
-    let mut acquired = store.acquire(dataset, holder, now, TTL).await?;
-    if let Acquired::Busy { holder: other, until } = &acquired
-        && shell.holder.is_gone(other)
-    {
-        // To the store this is the moment at which the dead process's lease has run out.
-        acquired = store.acquire(dataset, holder, *until, TTL).await?;
-    }
-    match acquired {
-        Acquired::Held(lease) => Ok(lease),
-        Acquired::Busy { holder, until } => Err(Error::new(
+    let (store, own) = (&shell.store, shell.holder.name());
+    let asked = Instant::now();
+    loop {
+        let now = shell.clock.now();
+        let (holder, until) = match store.acquire(dataset, own, now, TTL).await? {
+            Acquired::Held(lease) => return Ok(lease),
+            Acquired::Busy { holder, until } => (holder, until),
+        };
+        if shell.holder.is_gone(&holder) {
+            // To the store this is the moment at which the dead process's lease has run out.
+            if let Acquired::Held(lease) = store.acquire(dataset, own, until, TTL).await? {
+                return store.renew(&lease, now, TTL).await;
+            }
+            continue;
+        }
+        if holder == own && asked.elapsed() < PATIENCE {
+            shell.progress.check()?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        }
+        return Err(Error::new(
             Kind::Unavailable,
             format!(
                 "the dataset \"{dataset}\" is being synced by {holder}; its lease lasts until {until:.0}, and ends \
                  earlier when it is done"
             ),
         )
-        .next("wait for it and call again; nothing was written")),
+        .next("wait for it and call again; nothing was written"));
     }
 }
 
