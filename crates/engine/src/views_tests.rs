@@ -62,12 +62,16 @@ fn table(view: &View<'_>) -> Table {
     Table::from_rows(view.schema(), (0..view.len()).map(|row| view.row(row)))
 }
 
-/// The rows with one row for each key, as base has them.
+/// The rows with one row for each key and nothing in the column that one side alone has, as base has them.
 fn once(rows: &Rows) -> Rows {
     let mut seen = std::collections::BTreeSet::new();
     let number =
         |row: &&[String; 4]| row[0].trim_start_matches('0').trim_end_matches(".0").to_owned();
-    rows.iter().filter(|row| !row[0].is_empty() && seen.insert(number(row))).cloned().collect()
+    let agreed = |row: &[String; 4]| {
+        let [id, n, t, _] = row.clone();
+        [id, n, t, String::new()]
+    };
+    rows.iter().filter(|row| !row[0].is_empty() && seen.insert(number(row))).map(agreed).collect()
 }
 
 proptest! {
