@@ -126,7 +126,11 @@ async fn edit(pair: &Pair, model: &mut Model, random: &mut StdRng, round: u32) {
         }
     }
     let key = format!("S{round}");
-    pair.set(&format!("A{}", rows.len() + 1), json!([[key, "new", round]])).await;
+    // Deletions take rows of the grid with them, so that the row after the last may have to be made first.
+    let rows = json!([[key, "new", round]]);
+    pair.house
+        .ok("appendRows", json!({"spreadsheetId": pair.id, "sheet": "stock", "rows": rows}))
+        .await;
     model.insert(key, ("new".into(), i64::from(round)));
     pair.file(&csv);
 }
