@@ -16,7 +16,7 @@ use crate::{
     config::{Backend, Config, data_dir},
     error::{Error, Result},
     progress::Progress,
-    replica::{files::Files, ledger::StoreLedger},
+    replica::{connections::Connections, files::Files, ledger::StoreLedger},
     store::Store,
     sync::{definition::Definition, holder::Holder},
     tools::{Context, sync_dataset},
@@ -59,6 +59,7 @@ impl App {
         let context = Context {
             google,
             files,
+            connections: Connections::new(&config.connections)?,
             store,
             holder,
             declared: Arc::new(declared(config)?),

@@ -10,7 +10,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    replica::connections::ConnectionConfig,
+};
 
 /// Where spreadsheets live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -37,6 +40,8 @@ pub struct Config {
     pub files: FilesConfig,
     /// Where bases, plans, journal and audit are kept.
     pub store: StoreConfig,
+    /// Databases and APIs by name.
+    pub connections: BTreeMap<String, ConnectionConfig>,
     /// Datasets by name, each as the arguments of syncDataset.
     pub datasets: BTreeMap<String, serde_json::Value>,
 }

@@ -5,21 +5,16 @@
 //! a run that died.
 
 use lockstep_engine::{dataset::SideName, reconcile::Change, schema::Schema, snapshot::Snapshot};
-use lockstep_google::Google;
 use serde::{Deserialize, Serialize};
 
 use super::{
     file_apply::{self, FilePlan},
-    files::Files,
+    reach::Reach,
     scan::Target,
     sheet_plan::SheetPlan,
     sheet_rounds, sheet_settle,
 };
-use crate::{
-    clock::Clock,
-    error::{Error, Result},
-    progress::Progress,
-};
+use crate::error::{Error, Result};
 
 /// The writes to one replica; applying them makes no choices.
 #[derive(Debug)]
@@ -193,15 +188,8 @@ pub(crate) enum Settled {
 /// # Errors
 /// [`Kind::Changed`] when the replica is not as it was scanned; formulas that would be overwritten; values that the
 /// replica cannot hold; a replica that cannot be reached. Nothing was written.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what it may reach, what to write, and under which name; the journal's caller has each apart"
-)]
 pub(crate) async fn prepare(
-    google: &Google,
-    files: &Files,
-    clock: Clock,
-    progress: &Progress,
+    reach: &Reach,
     target: &Target,
     writes: &Writes<'_>,
     run: &str,
@@ -211,14 +199,14 @@ pub(crate) async fn prepare(
     match target {
         Target::ReadOnly => Err(Error::internal("the replica can only be read")),
         Target::Sheet(table) => {
-            progress.step(0, None, "checking that the sheet is as it was read");
+            reach.progress.step(0, None, "checking that the sheet is as it was read");
             let named = super::sheet_plan::Named { run, side, guard };
-            SheetPlan::new(google, clock.now(), table, writes, named)
+            SheetPlan::new(&reach.google, reach.clock.now(), table, writes, named)
                 .await
                 .map(|plan| Prepared(Plan::Sheet(Box::new(plan))))
         }
         Target::File(table) => {
-            FilePlan::new(files, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
+            FilePlan::new(&reach.files, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
         }
     }
 }
@@ -231,18 +219,17 @@ pub(crate) async fn prepare(
 /// A refusal (nothing of the batch was written), an outcome that could not be settled ([`Kind::Ambiguous`]), a file that
 /// changed, or rows that moved so often that a repair could not be finished: those rows are listed.
 pub(crate) async fn send(
-    google: &Google,
-    files: &Files,
-    clock: Clock,
-    progress: &Progress,
+    reach: &Reach,
     prepared: &mut Prepared,
     batch: usize,
     writes: &Writes<'_>,
 ) -> Result<Sent> {
-    progress.check()?;
+    reach.progress.check()?;
     match &mut prepared.0 {
-        Plan::Sheet(plan) => sheet_rounds::send(google, clock.now(), plan, batch, writes).await,
-        Plan::File(plan) => plan.send(files).map(|()| Sent::default()),
+        Plan::Sheet(plan) => {
+            sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes).await
+        }
+        Plan::File(plan) => plan.send(&reach.files).map(|()| Sent::default()),
     }
 }
 
@@ -250,19 +237,22 @@ pub(crate) async fn send(
 ///
 /// # Errors
 /// A replica that cannot be reached, or an answer that proves nothing; the same call may be made later.
-pub(crate) async fn settle(
-    google: &Google,
-    files: &Files,
-    clock: Clock,
-    place: &Place,
-) -> Result<Settled> {
+pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
     match place {
         Place::Sheet { spreadsheet, marker_id, proof, tags, .. } => {
             let tags = tags.as_deref();
-            sheet_settle::settle(google, clock.now(), spreadsheet, *marker_id, proof, tags).await
+            sheet_settle::settle(
+                &reach.google,
+                reach.clock.now(),
+                spreadsheet,
+                *marker_id,
+                proof,
+                tags,
+            )
+            .await
         }
         Place::File { path, before, after } => {
-            file_apply::settle(files, path, before.as_deref(), after)
+            file_apply::settle(&reach.files, path, before.as_deref(), after)
         }
     }
 }

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) mod apply;
+pub mod connections;
 mod file_apply;
 pub mod files;
 pub(crate) mod header;
+pub mod http;
 pub mod ledger;
 pub(crate) mod marker;
+pub(crate) mod reach;
 pub(crate) mod scan;
 pub(crate) mod sheet;
 mod sheet_anchor;
@@ -28,6 +31,7 @@ mod sheet_settle;
 pub(crate) mod sheet_table;
 mod sheet_verify;
 mod sheet_wounds;
+pub mod sql;
 
 /// Where a replica is.
 #[derive(Clone, Debug, Serialize, Deserialize)]

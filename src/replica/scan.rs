@@ -9,10 +9,9 @@ use lockstep_engine::{
     schema::ColumnType,
     snapshot::{self, Snapshot, SnapshotBuilder},
 };
-use lockstep_google::Google;
 use serde_json::Value;
 
-use super::{Source, files::Files, sheet_table::SheetTable};
+use super::{Source, files::Files, reach::Reach, sheet_table::SheetTable};
 use crate::error::{Error, Kind, Result};
 
 /// A replica as it was read.
@@ -28,17 +27,42 @@ pub(crate) struct Scan {
     ///
     /// A plan should not write them: the port refuses to, whichever cell of a column holds the formula.
     pub(crate) formulas: HashSet<String>,
+    /// How much of the replica the rows are.
+    pub(crate) extent: Extent,
+    /// What proves at a later scan that nothing changed, or from where to read on; the adapter's own words.
+    ///
+    /// `None` where nothing can prove it: the next scan reads everything.
+    pub(crate) stamp: Option<Value>,
+}
+
+/// How much of a replica was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All rows: what is not there is absent.
+    #[default]
+    Whole,
+    /// None, because the stamp of an earlier scan proves that nothing changed since.
+    Unchanged,
+    /// The rows that were added or changed since the stamp; absence says nothing.
+    Since,
 }
 
 impl Scan {
-    /// Returns the scan of a side that is not looked at.
-    pub(crate) fn nothing() -> Self {
+    /// Returns the scan of a replica that was read whole and knows nothing more of its columns.
+    pub(crate) fn whole(snapshot: Snapshot, target: Target) -> Self {
         Self {
-            snapshot: Snapshot::default(),
-            target: Target::ReadOnly,
+            snapshot,
+            target,
             types: HashMap::new(),
             formulas: HashSet::new(),
+            extent: Extent::Whole,
+            stamp: None,
         }
+    }
+
+    /// Returns the scan of a side that is not looked at.
+    pub(crate) fn nothing() -> Self {
+        Self::whole(Snapshot::default(), Target::ReadOnly)
     }
 }
 
@@ -100,23 +124,30 @@ impl Role {
     }
 }
 
-/// Reads a replica.
+/// Reads a replica: whole, or, where it can, only what is new since the stamp of an earlier scan.
 ///
 /// # Errors
 /// A replica that is not there, is not allowed, or cannot be understood; says which side and where.
 pub(crate) async fn scan(
-    google: &Google,
-    files: &Files,
+    reach: &Reach,
     source: &Source,
     role: Role,
+    _since: Option<&Value>,
 ) -> Result<Scan> {
     let scanned = match source {
-        Source::File { path, encoding } => file(files, path, encoding.as_deref(), role),
+        Source::File { path, encoding } => file(&reach.files, path, encoding.as_deref(), role),
         Source::Records { .. } if role.writes() => Err(Error::invalid("records can only be read")
             .next("name a spreadsheetId or a file to write to")),
         Source::Records { records } => self::records(records),
         Source::Sheet { spreadsheet, sheet, header_row } => {
-            super::sheet_table::scan(google, spreadsheet, sheet.as_deref(), *header_row, role).await
+            super::sheet_table::scan(
+                &reach.google,
+                spreadsheet,
+                sheet.as_deref(),
+                *header_row,
+                role,
+            )
+            .await
         }
     };
     scanned.map_err(|error| error.context(role.side().as_str()))
@@ -129,12 +160,10 @@ fn file(files: &Files, path: &str, encoding: Option<&str>, role: Role) -> Result
             let delimiter = if path.to_lowercase().ends_with(".tsv") { b'\t' } else { b',' };
             let table =
                 FileTable { path: path.into(), delimiter, crlf: false, bom: false, hash: None };
-            return Ok(Scan {
-                snapshot: SnapshotBuilder::new(Vec::<String>::new()).finish(),
-                target: Target::File(table),
-                types: HashMap::new(),
-                formulas: HashSet::new(),
-            });
+            return Ok(Scan::whole(
+                SnapshotBuilder::new(Vec::<String>::new()).finish(),
+                Target::File(table),
+            ));
         }
     }
     let bytes = files.read(path)?;
@@ -159,12 +188,7 @@ fn file(files: &Files, path: &str, encoding: Option<&str>, role: Role) -> Result
         bom,
         hash: Some(blake3::hash(&bytes)),
     };
-    Ok(Scan {
-        snapshot,
-        target: Target::File(table),
-        types: HashMap::new(),
-        formulas: HashSet::new(),
-    })
+    Ok(Scan::whole(snapshot, Target::File(table)))
 }
 
 fn csv_error(path: &str, error: &lockstep_engine::csv::CsvError) -> Error {
@@ -227,10 +251,5 @@ fn records(records: &[serde_json::Map<String, Value>]) -> Result<Scan> {
             .collect::<Result<Vec<_>>>()?;
         builder.push(cells);
     }
-    Ok(Scan {
-        snapshot: builder.finish(),
-        target: Target::ReadOnly,
-        types: HashMap::new(),
-        formulas: HashSet::new(),
-    })
+    Ok(Scan::whole(builder.finish(), Target::ReadOnly))
 }

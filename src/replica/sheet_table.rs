@@ -84,7 +84,7 @@ pub(crate) async fn scan(
         _ => HashMap::new(),
     };
     let table = SheetTable { spreadsheet: id, title, header, header_row: header_at };
-    Ok(Scan { snapshot, target: Target::Sheet(Box::new(table)), types, formulas })
+    Ok(Scan { types, formulas, ..Scan::whole(snapshot, Target::Sheet(Box::new(table))) })
 }
 
 /// Returns the rows under a header, by its names; blank rows are left out, row numbers are the sheet's.

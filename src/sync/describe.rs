@@ -61,7 +61,7 @@ pub(crate) fn report(
     let changes: Vec<ChangeOut> =
         all.take(sample).map(|(side, change)| change_out(planned, side, change)).collect();
     let total = body.result.left.len() + body.result.right.len();
-    let calls = shell.google.calls();
+    let calls = shell.reach.google.calls();
     let mut findings: Vec<FindingOut> = planned
         .findings
         .iter()

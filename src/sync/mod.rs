@@ -4,9 +4,7 @@
 //! what changes (the engine does) or how a replica is written (`replica` does).
 //! [`recover`] finishes what a run that died left open, and [`rollback`] takes a run back.
 
-use lockstep_google::Google;
-
-use crate::{clock::Clock, progress::Progress, replica::files::Files, store::Store};
+use crate::{replica::reach::Reach, store::Store};
 
 mod columns;
 pub(crate) mod definition;
@@ -33,16 +31,10 @@ mod write;
 /// What a run works with.
 #[derive(Clone, Debug)]
 pub(crate) struct Shell {
-    /// The spreadsheets, with this run's own count of calls.
-    pub(crate) google: Google,
-    /// The folder of file replicas.
-    pub(crate) files: Files,
+    /// The replicas, the time, progress.
+    pub(crate) reach: Reach,
     /// Bases, plans, journal, audit.
     pub(crate) store: Store,
-    /// The time.
-    pub(crate) clock: Clock,
-    /// Where progress goes and cancellation comes from.
-    pub(crate) progress: Progress,
     /// Who asks: the tool, and the client where it is known.
     pub(crate) caller: String,
     /// This process, for those who wait for it.

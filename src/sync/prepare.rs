@@ -68,18 +68,18 @@ impl Planned {
 /// # Errors
 /// A side that cannot be read or understood, and columns that do not fit it.
 pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Planned> {
-    shell.progress.check()?;
-    shell.progress.step(0, None, "reading both sides");
+    shell.reach.progress.check()?;
+    shell.reach.progress.step(0, None, "reading both sides");
     let known = Known::load(shell, definition).await?;
     let read = |side: SideName| {
         let role = definition.role(side, known.schema.is_some());
-        scan(&shell.google, &shell.files, definition.source(side), role)
+        scan(&shell.reach, definition.source(side), role, None)
     };
     let (left, right) = tokio::join!(read(SideName::Left), read(SideName::Right));
     let sides = PerSide { left: left?, right: right? };
-    shell.progress.step(0, None, "comparing");
+    shell.reach.progress.step(0, None, "comparing");
     let definition = definition.clone();
-    let now = shell.clock.now();
+    let now = shell.reach.clock.now();
     // A million rows take seconds: not on a thread that serves other calls.
     tokio::task::spawn_blocking(move || {
         let mut times = Times::default();

@@ -36,7 +36,7 @@ pub(crate) async fn recover(shell: &Shell, lease: &Lease) -> Result<u32> {
     let open = shell.store.open_runs(&lease.dataset).await?;
     let mut recovered = 0;
     for run in open {
-        shell.progress.step(0, None, "settling what an interrupted run left open");
+        shell.reach.progress.step(0, None, "settling what an interrupted run left open");
         settle_run(shell, lease, &run)
             .await
             .map_err(|error| error.context(format!("settling the interrupted run {}", run.id)))?;
@@ -86,7 +86,7 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
             batches.iter().filter(|batch| batch.state == BatchState::Applied).count(),
             batches.len(),
         )),
-        finished: shell.clock.now(),
+        finished: shell.reach.clock.now(),
     };
     shell.store.finish(lease, &run.id, &outcome).await?;
     Ok(())
@@ -104,7 +104,7 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     let place: Place = serde_json::from_value(batch.place.clone()).map_err(|error| {
         Error::internal("the journal holds a place that is none").with_source(error)
     })?;
-    let settled = settle(&shell.google, &shell.files, shell.clock, &place).await;
+    let settled = settle(&shell.reach, &place).await;
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
         (Ok(Settled::Applied), Place::Sheet { .. }) => Found::Look(Proof::Applied),
@@ -143,7 +143,7 @@ async fn look(
             let schema = rest::schema(&run.columns, &types, &images);
             let role = Role::Both { side, typed: true };
             let source = saved.definition.source(side);
-            let mut now = scan(&shell.google, &shell.files, source, role).await?;
+            let mut now = scan(&shell.reach, source, role, None).await?;
             let headers = images::headers(&saved, &schema, side);
             now.snapshot = widened(&now.snapshot, headers.iter().flatten());
             let view = images::view(&now, &schema, &headers, side)?;

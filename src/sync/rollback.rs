@@ -122,7 +122,7 @@ async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
     let run = find(shell, &undo.run).await?;
     check(&run)?;
     let (saved, types) = dataset(shell, &run).await?;
-    shell.progress.step(0, None, "reading what the run wrote and what is there now");
+    shell.reach.progress.step(0, None, "reading what the run wrote and what is there now");
     let images = written(shell, &run, undo.keys.as_ref()).await?;
     let mut result = Reconciled::default();
     let schema = rest::schema(&run.columns, &types, &images);
@@ -138,7 +138,7 @@ async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
         }
         let source = saved.definition.source(side);
         let role = Role::Both { side, typed: true };
-        let mut now = scan(&shell.google, &shell.files, source, role).await?;
+        let mut now = scan(&shell.reach, source, role, None).await?;
         // What the side does not have was never written there, or is written only where an image needs it.
         *optional.get_mut(side) = (0..names.len())
             .filter(|at| {

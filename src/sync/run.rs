@@ -110,7 +110,7 @@ async fn apply_in_turn(
 }
 
 async fn keep_plan(shell: &Shell, definition: &Definition, planned: &Planned) -> Result<()> {
-    shell.store.put_plan(&planned.plan, &json(definition)?, shell.clock.now()).await
+    shell.store.put_plan(&planned.plan, &json(definition)?, shell.reach.clock.now()).await
 }
 
 async fn check_plan(shell: &Shell, named: &str, planned: &Planned) -> Result<()> {
@@ -122,7 +122,7 @@ async fn check_plan(shell: &Shell, named: &str, planned: &Planned) -> Result<()>
         )
         .next("call syncDataset without mode to see the fresh plan, then apply it by its planId"))
     };
-    match shell.store.plan(named, shell.clock.now()).await? {
+    match shell.store.plan(named, shell.reach.clock.now()).await? {
         PlanLookup::Found(stored) if stored.plan.id() == fresh => Ok(()),
         PlanLookup::Found(_) => stale(format!(
             "the plan {named} does not describe what is there now, or was made with other arguments"

@@ -101,7 +101,7 @@ pub(super) async fn save(
         None => before.map(|before| (before.schema, before.marks)).unwrap_or_default(),
     };
     let json = json(&Saved { definition: kept, schema, marks })?;
-    shell.store.save_dataset(&definition.name, &json, shell.clock.now()).await?;
+    shell.store.save_dataset(&definition.name, &json, shell.reach.clock.now()).await?;
     Ok(())
 }
 

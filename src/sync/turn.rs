@@ -24,7 +24,7 @@ pub(super) async fn take(shell: &Shell, dataset: &str) -> Result<Lease> {
     let (store, own) = (&shell.store, shell.holder.name());
     let asked = Instant::now();
     loop {
-        let now = shell.clock.now();
+        let now = shell.reach.clock.now();
         let (holder, until) = match store.acquire(dataset, own, now, TTL).await? {
             Acquired::Held(lease) => return Ok(lease),
             Acquired::Busy { holder, until } => (holder, until),
@@ -37,7 +37,7 @@ pub(super) async fn take(shell: &Shell, dataset: &str) -> Result<Lease> {
             continue;
         }
         if holder == own && asked.elapsed() < PATIENCE {
-            shell.progress.check()?;
+            shell.reach.progress.check()?;
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         }
@@ -57,7 +57,7 @@ pub(super) async fn take(shell: &Shell, dataset: &str) -> Result<Lease> {
 /// # Errors
 /// [`Kind::Changed`] when it expired and another run took it.
 pub(super) async fn keep(shell: &Shell, lease: &mut Lease) -> Result<()> {
-    *lease = shell.store.renew(lease, shell.clock.now(), TTL).await?;
+    *lease = shell.store.renew(lease, shell.reach.clock.now(), TTL).await?;
     Ok(())
 }
 

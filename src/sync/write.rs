@@ -74,18 +74,7 @@ pub(super) async fn write(
         }
         let writes = writes(planned, side, &changes);
         let target = &planned.sides.get(side).target;
-        let prepared = apply::prepare(
-            &shell.google,
-            &shell.files,
-            shell.clock,
-            &shell.progress,
-            target,
-            &writes,
-            &run,
-            side,
-            job.guard,
-        )
-        .await?;
+        let prepared = apply::prepare(&shell.reach, target, &writes, &run, side, job.guard).await?;
         let first = u32::try_from(journal.len()).unwrap_or(u32::MAX);
         let action = |change: &Change| wide.action(planned, side, change);
         journal.extend(batches(side, &prepared, &changes, first, action)?);
@@ -123,7 +112,7 @@ async fn begin(
         kind: job.kind,
         undoes: job.undoes.clone(),
         caller: shell.caller.clone(),
-        started: shell.clock.now(),
+        started: shell.reach.clock.now(),
         columns: wide.columns,
         sensitive: Vec::new(),
     };
@@ -155,7 +144,7 @@ async fn send_all(
         let changes = planned.writes(*side);
         let writes = writes(planned, *side, &changes);
         for (number, entry) in (0..prepared.batches()).zip(&mut entries) {
-            shell.progress.step(done, Some(total), format!("writing to the {side} side"));
+            shell.reach.progress.step(done, Some(total), format!("writing to the {side} side"));
             let one = send_one(shell, lease, prepared, number, &writes, run, entry).await;
             match one {
                 Ok(outcome) => {
@@ -169,7 +158,7 @@ async fn send_all(
                 }
             }
             done += entry.actions.len() as u64;
-            shell.progress.step(done, Some(total), format!("wrote to the {side} side"));
+            shell.reach.progress.step(done, Some(total), format!("wrote to the {side} side"));
         }
     }
     sent
@@ -185,7 +174,7 @@ async fn send_one(
     entry: &mut Batch,
 ) -> Result<apply::Sent> {
     let unsent = async {
-        shell.progress.check()?;
+        shell.reach.progress.check()?;
         turn::keep(shell, lease).await
     };
     if let Err(error) = unsent.await {
@@ -193,16 +182,7 @@ async fn send_one(
         return Err(error);
     }
     halt::point("sending").await;
-    let sent = apply::send(
-        &shell.google,
-        &shell.files,
-        shell.clock,
-        &shell.progress,
-        prepared,
-        number,
-        writes,
-    )
-    .await;
+    let sent = apply::send(&shell.reach, prepared, number, writes).await;
     halt::point("sent").await;
     let (state, note) = match &sent {
         Ok(_) => (BatchState::Applied, None),
@@ -278,7 +258,7 @@ async fn close(
         columns: job.base_columns.clone(),
         counts,
         error,
-        finished: shell.clock.now(),
+        finished: shell.reach.clock.now(),
     };
     halt::point("closing").await;
     shell.store.finish(lease, run, &outcome).await?;

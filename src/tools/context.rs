@@ -8,7 +8,7 @@ use lockstep_google::Google;
 use crate::{
     clock::Clock,
     progress::Progress,
-    replica::files::Files,
+    replica::{connections::Connections, files::Files, reach::Reach},
     store::Store,
     sync::{Shell, definition::Definition, holder::Holder, recover::recover_all},
 };
@@ -20,6 +20,8 @@ pub struct Context {
     pub google: Google,
     /// The folder of file replicas.
     pub files: Files,
+    /// The databases and APIs that the operator named.
+    pub connections: Connections,
     /// Datasets, bases, plans, journal and audit.
     pub(crate) store: Store,
     /// This process, as holder of leases.
@@ -52,11 +54,14 @@ impl Context {
     /// Returns what a run of this call works with.
     pub(crate) fn shell(&self, caller: &str) -> Shell {
         Shell {
-            google: self.google.clone(),
-            files: self.files.clone(),
+            reach: Reach {
+                google: self.google.clone(),
+                files: self.files.clone(),
+                connections: self.connections.clone(),
+                clock: self.clock,
+                progress: self.progress.clone(),
+            },
             store: self.store.clone(),
-            clock: self.clock,
-            progress: self.progress.clone(),
             caller: caller.to_owned(),
             holder: self.holder.clone(),
         }

@@ -5,18 +5,14 @@ use lockstep_google::{Input, MetadataPlace, Request, RowWrite};
 use serde_json::json;
 
 use super::world::{Draft, World};
-use crate::{
-    clock::Clock,
-    progress::Progress,
-    replica::{
-        Source,
-        apply::{Guard, Place, Settled, prepare, send, settle},
-        scan::{Role, scan},
-    },
+use crate::replica::{
+    Source,
+    apply::{Guard, Place, Settled, prepare, send, settle},
+    scan::{Role, scan},
 };
 
 async fn settled(world: &World, place: &Place) -> Settled {
-    settle(&world.google, &world.files, Clock::System, place).await.unwrap()
+    settle(&world.reach(), place).await.unwrap()
 }
 
 async fn update(world: &World) -> Draft {
@@ -113,30 +109,27 @@ async fn a_file_is_as_before_as_after_or_someone_elses() {
     std::fs::write(&path, "id,name,note,n\nk1,k1.name,,1\n").unwrap();
     let source = Source::File { path: "t.csv".into(), encoding: None };
     let role = Role::Both { side: SideName::Left, typed: true };
-    let scanned = scan(&world.google, &world.files, &source, role).await.unwrap();
+    let scanned = scan(&world.reach(), &source, role, None).await.unwrap();
     let mut draft = Draft { scan: scanned, changes: Vec::new() };
     draft.update(&world, "k1", &[(1, "k1.second")]);
     let changes: Vec<&Change> = draft.changes.iter().collect();
     let writes = world.writes(&draft, &changes);
-    let (google, files, progress) = (&world.google, &world.files, Progress::silent());
+    let reach = world.reach();
     let (side, guard) = (SideName::Left, Guard::ReadBack);
     let target = &draft.scan.target;
-    let mut prepared =
-        prepare(google, files, Clock::System, &progress, target, &writes, "run", side, guard)
-            .await
-            .unwrap();
+    let mut prepared = prepare(&reach, target, &writes, "run", side, guard).await.unwrap();
     let place = prepared.place(0);
     // A writer that died between its two steps left this behind; asleep, it could still rename it.
     let aside = world.folder.path().join(".t.csv.lockstep-dead");
     std::fs::write(&aside, "half").unwrap();
     assert_eq!(settled(&world, &place).await, Settled::Void);
     assert!(!aside.exists());
-    send(google, files, Clock::System, &progress, &mut prepared, 0, &writes).await.unwrap();
+    send(&reach, &mut prepared, 0, &writes).await.unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "id,name,note,n\nk1,k1.second,,1\n");
     assert_eq!(settled(&world, &place).await, Settled::Applied);
     std::fs::write(&path, "id,name,note,n\nk1,k1.theirs,,1\n").unwrap();
     assert_eq!(settled(&world, &place).await, Settled::Changed);
-    let again = send(google, files, Clock::System, &progress, &mut prepared, 0, &writes).await;
+    let again = send(&reach, &mut prepared, 0, &writes).await;
     assert!(again.unwrap_err().to_string().starts_with("changed"));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "id,name,note,n\nk1,k1.theirs,,1\n");
     std::fs::remove_file(&path).unwrap();

@@ -22,7 +22,9 @@ use crate::{
     replica::{
         Source,
         apply::{Guard, Prepared, Sent, Writes, prepare, send},
+        connections::Connections,
         files::Files,
+        reach::Reach,
         scan::{Role, Scan, scan},
         sheet_picture::Picture,
     },
@@ -83,6 +85,16 @@ impl World {
         world
     }
 
+    pub(super) fn reach(&self) -> Reach {
+        Reach {
+            google: self.google.clone(),
+            files: self.files.clone(),
+            connections: Connections::default(),
+            clock: Clock::System,
+            progress: Progress::silent(),
+        }
+    }
+
     pub(super) async fn write(&self, row: u32, column: u32, rows: Vec<Vec<CellWrite>>) {
         let fields = CellFields::Values;
         let request = Request::UpdateCells { sheet: self.sheet, row, column, rows, fields };
@@ -130,7 +142,7 @@ impl World {
             header_row: None,
         };
         let role = Role::Both { side: SideName::Right, typed: true };
-        let scan = scan(&self.google, &self.files, &source, role).await.unwrap();
+        let scan = scan(&self.reach(), &source, role, None).await.unwrap();
         Draft { scan, changes: Vec::new() }
     }
 
@@ -146,11 +158,9 @@ impl World {
 
     pub(super) async fn prepare(&self, draft: &Draft, run: &str, guard: Guard) -> Result<Prepared> {
         let changes: Vec<&Change> = draft.changes.iter().collect();
-        let (clock, progress) = (Clock::System, Progress::silent());
         let (writes, target) = (self.writes(draft, &changes), &draft.scan.target);
         let side = SideName::Right;
-        prepare(&self.google, &self.files, clock, &progress, target, &writes, run, side, guard)
-            .await
+        prepare(&self.reach(), target, &writes, run, side, guard).await
     }
 
     pub(super) async fn send(
@@ -161,8 +171,7 @@ impl World {
     ) -> Result<Sent> {
         let changes: Vec<&Change> = draft.changes.iter().collect();
         let writes = self.writes(draft, &changes);
-        let (clock, progress) = (Clock::System, Progress::silent());
-        send(&self.google, &self.files, clock, &progress, prepared, batch, &writes).await
+        send(&self.reach(), prepared, batch, &writes).await
     }
 
     /// Prepares, lets the race in, and sends everything.

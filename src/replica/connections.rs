@@ -1,0 +1,103 @@
+//! The databases and APIs that the operator named in `lockstep.toml`; tools refer to them by name, never by address.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Deserialize;
+
+use super::{http::Api, sql::Database};
+use crate::error::{Error, Kind, Result, did_you_mean};
+
+/// What the operator says of one connection.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum ConnectionConfig {
+    /// A PostgreSQL database.
+    Postgres(super::sql::SqlConfig),
+    /// A MySQL or MariaDB database.
+    Mysql(super::sql::SqlConfig),
+    /// An SQLite file.
+    Sqlite(super::sql::SqlConfig),
+    /// A JSON API over HTTP.
+    Http(Box<super::http::HttpConfig>),
+}
+
+/// One connection, ready to be used; nothing is opened before its first use.
+#[derive(Clone, Debug)]
+enum Connection {
+    Sql(Database),
+    Http(Api),
+}
+
+/// The connections by name.
+#[derive(Clone, Debug, Default)]
+pub struct Connections(Arc<BTreeMap<String, Connection>>);
+
+impl Connections {
+    /// Builds the connections of a configuration; no network is touched.
+    ///
+    /// # Errors
+    /// A connection that cannot be carried out; names it.
+    pub fn new(configured: &BTreeMap<String, ConnectionConfig>) -> Result<Self> {
+        let open = |(name, config): (&String, &ConnectionConfig)| {
+            let connection = match config {
+                ConnectionConfig::Postgres(config) => {
+                    Database::new(name, super::sql::Engine::Postgres, config).map(Connection::Sql)
+                }
+                ConnectionConfig::Mysql(config) => {
+                    Database::new(name, super::sql::Engine::Mysql, config).map(Connection::Sql)
+                }
+                ConnectionConfig::Sqlite(config) => {
+                    Database::new(name, super::sql::Engine::Sqlite, config).map(Connection::Sql)
+                }
+                ConnectionConfig::Http(config) => Api::new(name, config).map(Connection::Http),
+            };
+            let place = || format!("connections.{name} of the configuration");
+            Ok((name.clone(), connection.map_err(|error| error.context(place()))?))
+        };
+        Ok(Self(Arc::new(configured.iter().map(open).collect::<Result<_>>()?)))
+    }
+
+    /// Returns a database.
+    ///
+    /// # Errors
+    /// A name that is unknown (near ones are offered), or that of an API.
+    pub(crate) fn database(&self, name: &str) -> Result<&Database> {
+        match self.find(name)? {
+            Connection::Sql(database) => Ok(database),
+            Connection::Http(_) => Err(other(name, "an HTTP API", "resource")),
+        }
+    }
+
+    /// Returns an API.
+    ///
+    /// # Errors
+    /// A name that is unknown (near ones are offered), or that of a database.
+    pub(crate) fn api(&self, name: &str) -> Result<&Api> {
+        match self.find(name)? {
+            Connection::Http(api) => Ok(api),
+            Connection::Sql(_) => Err(other(name, "a database", "table or query")),
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<&Connection> {
+        self.0.get(name).ok_or_else(|| {
+            let near = did_you_mean(name, self.0.keys().map(String::as_str));
+            let error = Error::new(
+                Kind::NotFound,
+                format!("the operator named no connection \"{name}\".{near}"),
+            );
+            match self.0.is_empty() {
+                true => error
+                    .next("the operator declares one under [connections.NAME] in lockstep.toml"),
+                false => error.next(format!(
+                    "the connections are {}",
+                    super::header::list(self.0.keys().map(String::as_str))
+                )),
+            }
+        })
+    }
+}
+
+fn other(name: &str, is: &str, takes: &str) -> Error {
+    Error::invalid(format!("the connection \"{name}\" is {is}")).next(format!("name its {takes}"))
+}

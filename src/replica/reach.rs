@@ -1,0 +1,21 @@
+//! What reading and writing replicas may reach: built once, so that an adapter reaches only what the operator named.
+
+use lockstep_google::Google;
+
+use super::{connections::Connections, files::Files};
+use crate::{clock::Clock, progress::Progress};
+
+/// Everything an adapter may use.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    /// The spreadsheets, with this run's own count of calls.
+    pub(crate) google: Google,
+    /// The folder of file replicas.
+    pub(crate) files: Files,
+    /// Databases, APIs and other places, by the operator's names.
+    pub(crate) connections: Connections,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// Where progress goes and cancellation comes from.
+    pub(crate) progress: Progress,
+}
