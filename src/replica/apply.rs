@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     file_apply::{self, FilePlan},
+    http::{self, ApiPlan},
     reach::Reach,
     scan::Target,
     sheet_plan::SheetPlan,
@@ -78,6 +79,7 @@ pub(crate) struct Prepared(Plan);
 enum Plan {
     Sheet(Box<SheetPlan>),
     File(FilePlan),
+    Api(Box<ApiPlan>),
 }
 
 impl Prepared {
@@ -86,6 +88,7 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.batches.len(),
             Plan::File(_) => 1,
+            Plan::Api(plan) => plan.batches.len(),
         }
     }
 
@@ -94,6 +97,7 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
             Plan::File(plan) => &plan.changes,
+            Plan::Api(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
         }
     }
 
@@ -102,6 +106,7 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.place(batch),
             Plan::File(plan) => plan.place(),
+            Plan::Api(plan) => plan.place(batch),
         }
     }
 }
@@ -132,6 +137,17 @@ pub(crate) enum Place {
         before: Option<String>,
         /// BLAKE3 of the content after, in hex.
         after: String,
+    },
+    /// Items of an API, which keeps no marker: the items themselves tell.
+    Api {
+        /// The connection's name.
+        connection: String,
+        /// The resource.
+        resource: String,
+        /// The items' ids as JSON, in the order of the batch's changes; none for items that are new.
+        ids: Vec<Option<String>>,
+        /// The idempotency key that those of the batch's requests are made from.
+        idempotency: String,
     },
 }
 
@@ -177,7 +193,7 @@ pub(crate) enum Settled {
     ///
     /// Of an anchored batch single rows may hold their values already; none will follow. Comparing afresh tells.
     Void,
-    /// The file is neither as it was before nor as it was to be: someone wrote it since.
+    /// A file is neither as it was before nor as it was to be: someone wrote it since; or the replica keeps no marker.
     Changed,
 }
 
@@ -205,6 +221,8 @@ pub(crate) async fn prepare(
                 .await
                 .map(|plan| Prepared(Plan::Sheet(Box::new(plan))))
         }
+        Target::Api(table) => ApiPlan::new(&reach.connections, table, writes, run, side)
+            .map(|plan| Prepared(Plan::Api(Box::new(plan)))),
         Target::File(table) => {
             FilePlan::new(&reach.files, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
         }
@@ -230,6 +248,7 @@ pub(crate) async fn send(
             sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes).await
         }
         Plan::File(plan) => plan.send(&reach.files).map(|()| Sent::default()),
+        Plan::Api(plan) => http::send(plan, batch, writes, &reach.progress).await,
     }
 }
 
@@ -253,6 +272,9 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
         }
         Place::File { path, before, after } => {
             file_apply::settle(&reach.files, path, before.as_deref(), after)
+        }
+        Place::Api { connection, resource, .. } => {
+            http::settle(&reach.connections, connection, resource)
         }
     }
 }

@@ -11,7 +11,13 @@ use lockstep_engine::{
 };
 use serde_json::Value;
 
-use super::{Source, files::Files, reach::Reach, sheet_table::SheetTable};
+use super::{
+    Source,
+    files::Files,
+    http::{self, ApiTable},
+    reach::Reach,
+    sheet_table::SheetTable,
+};
 use crate::error::{Error, Kind, Result};
 
 /// A replica as it was read.
@@ -75,6 +81,8 @@ pub(crate) enum Target {
     Sheet(Box<SheetTable>),
     /// A delimited file.
     File(FileTable),
+    /// Items of an API.
+    Api(Box<ApiTable>),
 }
 
 /// A delimited file as it was read; what is kept when it is written.
@@ -132,7 +140,7 @@ pub(crate) async fn scan(
     reach: &Reach,
     source: &Source,
     role: Role,
-    _since: Option<&Value>,
+    since: Option<&Value>,
 ) -> Result<Scan> {
     let scanned = match source {
         Source::File { path, encoding } => file(&reach.files, path, encoding.as_deref(), role),
@@ -143,6 +151,10 @@ pub(crate) async fn scan(
             .connections
             .database(connection)
             .and_then(|_| Err(Error::internal("databases cannot be read yet"))),
+        Source::Api { connection, resource } => match reach.connections.api(connection) {
+            Ok(api) => http::scan(api, resource, role, since, &reach.progress).await,
+            Err(error) => Err(error),
+        },
         Source::Sheet { spreadsheet, sheet, header_row } => {
             super::sheet_table::scan(
                 &reach.google,

@@ -107,14 +107,16 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     let settled = settle(&shell.reach, &place).await;
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
-        (Ok(Settled::Applied), Place::Sheet { .. }) => Found::Look(Proof::Applied),
+        (Ok(Settled::Applied), Place::Sheet { .. } | Place::Api { .. }) => {
+            Found::Look(Proof::Applied)
+        }
         (Ok(Settled::Applied), Place::File { .. }) => {
             Found::State(BatchState::Applied, "settled: the file is what was written")
         }
         (Ok(Settled::Void), _) => {
             Found::State(BatchState::Void, "settled: it was not written and never will be")
         }
-        // Somebody wrote the file since: only its rows can tell whether ours had been there before.
+        // Somebody wrote it since, or it keeps no marker: only its rows can tell whether ours arrived.
         (Ok(Settled::Changed), _) => Found::Look(Proof::None),
         // A replica that is gone for good has nothing to lose any more.
         (Err(error), _) if error.kind() == Kind::NotFound => {
@@ -153,9 +155,9 @@ async fn look(
     let state = match proof {
         Proof::Applied => (BatchState::Applied, "settled: its marker is there"),
         Proof::None if open.len() < batch.actions.len() => {
-            (BatchState::Applied, "settled: somebody wrote the file since, and its rows are there")
+            (BatchState::Applied, "settled: its rows are there, as far as nobody wrote them since")
         }
-        Proof::None => (BatchState::Failed, "settled: the file is neither as before nor as after"),
+        Proof::None => (BatchState::Failed, "settled: none of its rows is there"),
     };
     unconfirmed.extend(open.into_iter().map(|key| (side, key)));
     Ok(state)

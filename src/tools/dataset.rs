@@ -39,6 +39,8 @@ pub(crate) struct SideArg {
     table: Option<String>,
     /// One SELECT, instead of table; read only.
     query: Option<String>,
+    /// Of an API in lockstep.toml, with connection.
+    resource: Option<String>,
     /// Column that grows with every change: only newer rows are read again.
     cursor: Option<String>,
     /// A row that the database refuses: rollback (default) takes the batch back, skip leaves the row out.
@@ -237,8 +239,11 @@ impl SideArg {
             (self.file.is_none() && self.encoding.is_some(), "encoding goes with file"),
             (
                 self.connection.is_none()
-                    && (self.table.is_some() || self.query.is_some() || self.cursor.is_some()),
-                "table, query and cursor go with connection",
+                    && (self.table.is_some()
+                        || self.query.is_some()
+                        || self.cursor.is_some()
+                        || self.resource.is_some()),
+                "table, query, cursor and resource go with connection",
             ),
             (self.connection.is_none() && self.on_error.is_some(), "onError goes with connection"),
         ];
@@ -251,9 +256,19 @@ impl SideArg {
     }
 
     fn table(self, side: &str) -> Result<Source> {
+        if let Some(resource) = self.resource {
+            let table = self.table.is_some() || self.query.is_some() || self.cursor.is_some();
+            if table || self.on_error.is_some() {
+                return Err(Error::invalid(format!(
+                    "argument {side}: resource is of an API; table, query, cursor and onError are of a database"
+                ))
+                .next("give {\"connection\": …, \"resource\": …}"));
+            }
+            return Ok(Source::Api { connection: self.connection.unwrap_or_default(), resource });
+        }
         if self.table.is_some() == self.query.is_some() {
             return Err(Error::invalid(format!(
-                "argument {side}: a connection needs either table or query"
+                "argument {side}: a connection needs one of table, query and resource"
             ))
             .next("give {\"connection\": …, \"table\": \"schema.table\"}"));
         }
