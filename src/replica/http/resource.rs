@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 
 use super::{
+    columns::FieldConfig,
     config::{
-        Content, Etag, FieldConfig, LookConfig, ReadMethod, ResourceConfig, WriteConfig,
+        Content, Etag, LookConfig, ReadMethod, ResourceConfig, WriteConfig,
         WriteMethod,
     },
     json::Json,
