@@ -3,6 +3,7 @@
 // Clippy applies its rules for tests where it sees this.
 #![cfg(test)]
 
+mod airports;
 mod architecture;
 mod bad_input;
 mod care;
