@@ -12,7 +12,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::cell::CellOut;
 use crate::{
     error::{Error, Result},
     replica::Source,
@@ -23,18 +22,18 @@ use crate::{
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SideArg {
-    /// Path of a CSV or TSV file in the allowed folder.
+    /// Path of a CSV or TSV file.
     file: Option<String>,
-    /// Of the file, e.g. windows-1252; default UTF-8.
+    /// Of the file; default UTF-8.
     encoding: Option<String>,
-    /// Id or URL; with sheet.
+    /// Id or URL.
     spreadsheet_id: Option<String>,
-    /// Sheet title; default the first sheet.
+    /// Default the first.
     sheet: Option<String>,
-    /// Row of the header, from 1; default the first row that is not blank.
+    /// From 1; default the first row not blank.
     header_row: Option<u32>,
-    /// Rows given here, as {column: value} (left only).
-    #[schemars(with = "Option<Vec<BTreeMap<String, CellOut>>>")]
+    /// Rows as {column: value}; left only.
+    #[schemars(with = "Option<Vec<AnyObject>>")]
     records: Option<Vec<serde_json::Map<String, Value>>>,
 }
 
@@ -69,24 +68,19 @@ impl From<TypeArg> for ColumnType {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ColumnArg {
-    /// Name in reports.
     name: String,
-    /// Header on the left; default name.
+    /// Its header; default name.
     left: Option<String>,
-    /// Header on the right; default name.
     right: Option<String>,
-    /// Default: inferred over both sides.
+    /// Default inferred.
     #[serde(rename = "type")]
     ty: Option<TypeArg>,
-    /// Texts that mean blank, e.g. "NA".
     #[serde(default)]
     nulls: Vec<String>,
-    /// Default: the dataset's.
     direction: Option<DirectionArg>,
-    /// Default: policy.strategy.
     #[schemars(with = "Option<String>")]
     strategy: Option<Strategy>,
-    /// Combines both sides' changes: sum, max, min, union, concat, set or fill.
+    /// sum, max, min, union, concat, set or fill.
     #[schemars(with = "Option<String>")]
     merge: Option<Combine>,
 }
@@ -115,28 +109,27 @@ impl From<DirectionArg> for Direction {
 #[derive(JsonSchema)]
 struct AnyObject {}
 
-/// How disputes are decided. Without it both sides keep theirs and the conflict is reported.
+/// How conflicts are decided; by default reported, both sides keep theirs.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct PolicyArg {
-    /// latestWins, leftPriority, rightPriority, priorityBased, fieldByField, ruleBased, automaticMerge or manualReview
-    /// (default).
+    /// latestWins, leftPriority, rightPriority, priorityBased, fieldByField, ruleBased, automaticMerge; default manualReview.
     #[schemars(with = "Option<String>")]
     strategy: Strategy,
-    /// A deletion against a change: hold (default), editWins, deleteWins, left, right or later.
+    /// Delete against change: hold (default), editWins, deleteWins, left, right or later.
     #[schemars(with = "Option<String>")]
     clash: Clash,
-    /// What waits with an undecided cell: row (default) or cell.
+    /// What a conflict holds: row (default) or cell.
     #[schemars(with = "Option<String>")]
     granularity: Granularity,
-    /// One-way, for changes that the target made by itself: overwrite (default), report or keep.
+    /// The target's own changes, one-way: overwrite (default), report or keep.
     #[schemars(with = "Option<String>")]
     drift: Drift,
-    /// The column that says when a row was changed.
+    /// Column with a row's time of change.
     modified_at: Option<String>,
-    /// Of sources by name; left and right are the sides.
+    /// Number by side.
     priorities: BTreeMap<String, i64>,
-    /// For ruleBased: [{type, fields, when, action, …}].
+    /// [{type, fields, when, action, …}].
     #[schemars(with = "Vec<AnyObject>")]
     rules: Vec<Rule>,
 }
