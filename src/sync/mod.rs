@@ -15,6 +15,7 @@ pub mod holder;
 mod images;
 mod journal;
 mod known;
+mod plans;
 mod policy;
 mod prepare;
 pub(crate) mod recover;

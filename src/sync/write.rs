@@ -47,6 +47,15 @@ pub(super) struct Stopped {
     pub(super) run: Option<String>,
 }
 
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        match stopped.run {
+            Some(run) => stopped.error.context(format!("run {run}")),
+            None => stopped.error,
+        }
+    }
+}
+
 impl From<Error> for Stopped {
     fn from(error: Error) -> Self {
         Self { error, run: None }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     Context, Tool,
     dataset::{ColumnArg, DirectionArg, PolicyArg, SideArg},
+    mode::{Asked, ModeArg},
     schema::like_the_first,
 };
 use crate::{
@@ -31,15 +32,6 @@ pub(crate) enum DeletesArg {
     Mark,
     Delete,
     Ignore,
-}
-
-/// Plan only, or apply.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum ModeArg {
-    #[default]
-    Plan,
-    Apply,
 }
 
 /// How rows that others move during the write are found.
@@ -220,23 +212,12 @@ Safe to repeat. For a few cells use updateCells.";
     }
 
     async fn call(context: &Context, args: Args) -> Result<Report> {
-        let apply = args.mode == ModeArg::Apply && !args.dry_run;
-        let sample = args.sample.unwrap_or(20);
-        if sample > 200 {
-            return Err(Error::invalid(format!("argument sample: {sample} is more than 200"))
-                .next("ask for at most 200 changes"));
-        }
         let plan_id = args.plan_id.clone();
-        if plan_id.is_some() && !apply {
-            return Err(Error::invalid(
-                "argument planId: a plan is named, but mode is not \"apply\"",
-            )
-            .next("add mode: \"apply\" to apply the plan, or leave planId out to make a new one"));
-        }
+        let Asked { apply, sample } =
+            Asked::of(args.mode, args.dry_run, plan_id.as_deref(), args.sample)?;
         check_overrides(&args.overrides)?;
         let definition = definition(context, args).await?;
         let shell = context.shell(Self::NAME);
-        let sample = usize::try_from(sample).unwrap_or(20);
         if apply {
             run::apply(&shell, &definition, plan_id.as_deref(), sample).await
         } else {
