@@ -14,11 +14,11 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
-    replica::Source,
+    replica::{OnError, Source},
     sync::definition::ColumnDef,
 };
 
-/// One side: exactly one of file, spreadsheetId and records.
+/// One side: exactly one of file, spreadsheetId, connection and records.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SideArg {
@@ -32,6 +32,17 @@ pub(crate) struct SideArg {
     sheet: Option<String>,
     /// From 1; default the first row not blank.
     header_row: Option<u32>,
+    /// Of lockstep.toml, with table or query.
+    connection: Option<String>,
+    /// Or view: [schema.]name.
+    table: Option<String>,
+    /// A SELECT instead of table; read only.
+    query: Option<String>,
+    /// Column that grows with every change: only newer rows are read.
+    cursor: Option<String>,
+    /// Rows the database refuses: rollback (default) of the batch, or skip.
+    #[schemars(with = "Option<String>")]
+    on_error: Option<OnError>,
     /// Rows as {column: value}; left only.
     #[schemars(with = "Option<Vec<AnyObject>>")]
     records: Option<Vec<serde_json::Map<String, Value>>>,
@@ -180,23 +191,22 @@ impl SideArg {
     /// # Errors
     /// Not exactly one kind of replica, or an argument that belongs to another kind.
     pub(crate) fn source(self, side: &str) -> Result<Source> {
-        let given = [self.file.is_some(), self.spreadsheet_id.is_some(), self.records.is_some()];
+        let given = [
+            self.file.is_some(),
+            self.spreadsheet_id.is_some(),
+            self.connection.is_some(),
+            self.records.is_some(),
+        ];
         let count = given.iter().filter(|given| **given).count();
         if count != 1 {
             return Err(Error::invalid(format!(
-                "argument {side}: {count} of file, spreadsheetId and records are given, one is needed"
+                "argument {side}: {count} of file, spreadsheetId, connection and records are given, one is needed"
             ))
-            .next("give {\"file\": \"data.csv\"} or {\"spreadsheetId\": …, \"sheet\": …} or {\"records\": [{…}]}"));
+            .next("give {\"file\": \"data.csv\"} or {\"spreadsheetId\": …, \"sheet\": …} or {\"connection\": …, \"table\": …} or {\"records\": [{…}]}"));
         }
-        if self.spreadsheet_id.is_none() && (self.sheet.is_some() || self.header_row.is_some()) {
-            return Err(Error::invalid(format!(
-                "argument {side}: sheet and headerRow go with spreadsheetId"
-            ))
-            .next("leave them out"));
-        }
-        if self.file.is_none() && self.encoding.is_some() {
-            return Err(Error::invalid(format!("argument {side}: encoding goes with file"))
-                .next("leave it out"));
+        self.check_beside(side)?;
+        if self.connection.is_some() {
+            return self.table(side);
         }
         Ok(match (self.file, self.spreadsheet_id, self.records) {
             (Some(path), _, _) => Source::File { path, encoding: self.encoding },
@@ -206,6 +216,52 @@ impl SideArg {
                 Source::Sheet { spreadsheet, sheet: self.sheet, header_row: self.header_row }
             }
             (_, _, records) => Source::Records { records: records.unwrap_or_default() },
+        })
+    }
+
+    /// Refuses arguments that stand beside a kind of side that they do not belong to.
+    fn check_beside(&self, side: &str) -> Result<()> {
+        let beside = [
+            (
+                self.spreadsheet_id.is_none()
+                    && (self.sheet.is_some() || self.header_row.is_some()),
+                "sheet and headerRow go with spreadsheetId",
+            ),
+            (self.file.is_none() && self.encoding.is_some(), "encoding goes with file"),
+            (
+                self.connection.is_none()
+                    && (self.table.is_some() || self.query.is_some() || self.cursor.is_some()),
+                "table, query and cursor go with connection",
+            ),
+            (self.connection.is_none() && self.on_error.is_some(), "onError goes with connection"),
+        ];
+        match beside.iter().find(|(wrong, _)| *wrong) {
+            None => Ok(()),
+            Some((_, why)) => {
+                Err(Error::invalid(format!("argument {side}: {why}")).next("leave them out"))
+            }
+        }
+    }
+
+    fn table(self, side: &str) -> Result<Source> {
+        if self.table.is_some() == self.query.is_some() {
+            return Err(Error::invalid(format!(
+                "argument {side}: a connection needs either table or query"
+            ))
+            .next("give {\"connection\": …, \"table\": \"schema.table\"}"));
+        }
+        if self.query.is_some() && self.on_error.is_some() {
+            return Err(Error::invalid(format!(
+                "argument {side}: onError goes with table; a query can only be read"
+            ))
+            .next("leave it out"));
+        }
+        Ok(Source::Table {
+            connection: self.connection.unwrap_or_default(),
+            table: self.table,
+            query: self.query,
+            cursor: self.cursor,
+            on_error: self.on_error.unwrap_or_default(),
         })
     }
 }
