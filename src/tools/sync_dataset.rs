@@ -46,6 +46,7 @@ pub(crate) enum ModeArg {
 #[serde(rename_all = "camelCase")]
 pub(crate) enum GuardArg {
     #[default]
+    Auto,
     ReadBack,
     Anchor,
 }
@@ -79,7 +80,7 @@ pub(crate) struct Args {
     mark_column: Option<String>,
     /// Default "inactive".
     mark_value: Option<String>,
-    /// readBack (default): checked and repaired at once; anchor: rows are tagged first, at most 500, 3 more calls.
+    /// auto (default), anchor: refused if rows moved (auto: some of over 900 a batch are watched); readBack: repaired, 1 call less.
     guard: Option<GuardArg>,
     /// Default plan: show, write nothing.
     #[serde(default)]
@@ -171,6 +172,7 @@ impl Args {
             deletes,
             policy,
             guard: match self.guard.unwrap_or_default() {
+                GuardArg::Auto => Guard::Auto,
                 GuardArg::ReadBack => Guard::ReadBack,
                 GuardArg::Anchor => Guard::Anchor,
             },

@@ -124,12 +124,13 @@ async fn a_file_is_as_before_as_after_or_someone_elses() {
     std::fs::write(&aside, "half").unwrap();
     assert_eq!(settled(&world, &place).await, Settled::Void);
     assert!(!aside.exists());
-    send(&reach, &mut prepared, 0, &writes).await.unwrap();
+    let notes = world.notes().await;
+    send(&reach, &mut prepared, 0, &writes, &notes).await.unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "id,name,note,n\nk1,k1.second,,1\n");
     assert_eq!(settled(&world, &place).await, Settled::Applied);
     std::fs::write(&path, "id,name,note,n\nk1,k1.theirs,,1\n").unwrap();
     assert_eq!(settled(&world, &place).await, Settled::Changed);
-    let again = send(&reach, &mut prepared, 0, &writes).await;
+    let again = send(&reach, &mut prepared, 0, &writes, &notes).await;
     assert!(again.unwrap_err().to_string().starts_with("changed"));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "id,name,note,n\nk1,k1.theirs,,1\n");
     std::fs::remove_file(&path).unwrap();
