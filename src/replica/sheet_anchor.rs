@@ -71,6 +71,15 @@ pub(crate) async fn sweep(
     Ok(old.iter().map(|value| untag(value)).collect())
 }
 
+/// Which tags of a batch were in their places when it was carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// Whether all were.
+    pub(crate) all: bool,
+    /// The rows that were proven to be where they were seen.
+    pub(crate) rows: BTreeSet<u32>,
+}
+
 /// The tags of one batch, each with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Anchors {
@@ -125,16 +134,31 @@ impl Anchors {
         take.chain(self.attach()).collect()
     }
 
-    /// Returns whether every tag was found, by the replies to [`hold`](Self::hold).
-    pub(crate) fn held(&self, replies: &[Reply]) -> bool {
-        let found =
-            |reply: &Reply| matches!(reply, Reply::MetadataDeleted(gone) if gone.len() == 1);
-        replies.len() >= self.places.len() && replies.iter().take(self.places.len()).all(found)
+    /// Returns whether each of these rows has a tag.
+    pub(crate) fn cover<'r>(&self, mut rows: impl Iterator<Item = &'r u32>) -> bool {
+        let has = |row: &u32| {
+            let own = |place: &MetadataPlace| matches!(place, MetadataPlace::Row { index, .. } if index == row);
+            self.places.iter().any(own)
+        };
+        rows.all(has)
+    }
+
+    /// Returns which tags were found, by the replies to [`hold`](Self::hold); none if the answer was lost.
+    pub(crate) fn held(&self, replies: &[Reply]) -> Held {
+        let mut held = Held { all: replies.len() >= self.places.len(), rows: BTreeSet::new() };
+        for (place, reply) in self.places.iter().zip(replies) {
+            let found = matches!(reply, Reply::MetadataDeleted(gone) if gone.len() == 1);
+            match place {
+                MetadataPlace::Row { index, .. } if found => drop(held.rows.insert(*index)),
+                _ => held.all &= found,
+            }
+        }
+        held
     }
 
     /// Returns the bytes that the requests of [`hold`](Self::hold) take for `rows` rows, at most.
     pub(crate) fn size(rows: usize) -> usize {
-        const PAIR: usize = 520;
+        const PAIR: usize = 540;
         let tags = match rows {
             0..=MAX_ROWS => rows.saturating_mul(3).saturating_add(1).min(MAX_ROWS),
             _ => SAMPLE,

@@ -6,6 +6,7 @@ use lockstep_engine::key::Key;
 use lockstep_google::CellWrite;
 
 use super::{
+    sheet_anchor::Held,
     sheet_check::{View, after as cells_after},
     sheet_layout::Spot,
     sheet_ops::{Append, Ops, SetRow},
@@ -21,18 +22,18 @@ const ABOVE: usize = 20;
 impl Work {
     /// Finds out what a batch did that was not proven to have hit only what it was meant for.
     ///
-    /// `evidence` is what came back with the batch, if the columns were in their places; `held` whether anchors prove
-    /// that rows were in theirs (`None` if there were none); `before` and `after` are the sheet as it was seen before the
+    /// `evidence` is what came back with the batch, if the columns were in their places; `held` which rows anchors
+    /// prove to have been in theirs (`None` without anchors); `before` and `after` are the sheet as it was seen before the
     /// batch, and read whole after it.
     pub(crate) fn examine(
         &mut self,
         ops: &Ops,
         before: &View<'_>,
         evidence: Option<&Evidence>,
-        held: Option<bool>,
+        held: Option<&Held>,
         after: &View<'_>,
     ) {
-        let sure = held == Some(true);
+        let sure = |row: &u32| held.is_some_and(|held| held.rows.contains(row));
         // The view's own index is of the places before earlier batches moved rows.
         let index = before.layout.index(before.writes, before.picture);
         let before = &View { index: &index, ..*before };
@@ -42,12 +43,12 @@ impl Work {
                 Some(key) if key == set.key => self.confirm(set.change),
                 Some(key) if key.is_blank() => {
                     // Somebody took the row's key away, or it is another row without one.
-                    let own = sure.then(|| before.picture.row(*was));
+                    let own = sure(was).then(|| before.picture.row(*was));
                     self.stray(before, set, row, own, after);
                 }
                 Some(key) => {
                     for (column, write) in &set.cells {
-                        let old = match sure {
+                        let old = match sure(was) {
                             // Somebody gave the row another key.
                             true => Some(before.picture.cell(*was, *column).clone()),
                             false => self.held(before, &key, *column),
@@ -60,7 +61,7 @@ impl Work {
             }
         }
         self.examine_new_rows(ops, before, after);
-        if ops.moves_rows() && !sure {
+        if ops.moves_rows() && !(held.is_some() && ops.removes.keys().all(sure)) {
             let actual = match evidence {
                 // Without anchors all keys are read back.
                 Some(seen) if held.is_none() => seen.keys(before),

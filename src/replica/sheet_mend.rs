@@ -7,6 +7,7 @@ use lockstep_google::Google;
 use super::{
     apply::{Repair, Writes},
     sheet_aim::Kept,
+    sheet_anchor::Held,
     sheet_check::View,
     sheet_plan::SheetPlan,
     sheet_repair::Work,
@@ -33,7 +34,8 @@ pub(crate) async fn mend(
         let gone = |key: &Key| !index.contains_key(key);
         // Where every row that was to go is gone, none went in its place; others may have deleted some since.
         let sure = anchored || ops.removes.values().all(|removal| gone(&removal.key));
-        work.examine(&ops, &plan.view(writes), None, sure.then_some(true), &after);
+        let held = Held { all: false, rows: ops.removes.keys().copied().collect() };
+        work.examine(&ops, &plan.view(writes), None, sure.then_some(&held), &after);
     }
     plan.see(picture, layout, writes);
     if work.is_done() {

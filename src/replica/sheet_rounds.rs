@@ -228,7 +228,10 @@ impl Round<'_> {
         let end = plan.end_row();
         let view = plan.view(writes);
         let names = columns(&view, ops);
-        let ranges = ranges(&view, ops, &names, &plan.title, end, self.anchors.is_some());
+        let anchored =
+            self.anchors.as_ref().is_some_and(|anchors| anchors.cover(ops.removes.keys()));
+        let whole = ops.moves_rows() && !anchored;
+        let ranges = ranges(&view, ops, &names, &plan.title, end, whole);
         if let Some(notes) = notes.filter(|_| !plan.picture.is_blank()) {
             notes.keep(&Aim::of(plan, ops, self.anchors.is_some())).await?;
         }
@@ -247,8 +250,8 @@ impl Round<'_> {
         plan.set_up(writes);
         plan.tail.clear();
         let view = plan.view(writes);
-        let seen = evidence.as_ref();
-        if seen.is_some_and(|seen| proves(&view, ops, &names, seen, end, held)) {
+        let (seen, all) = (evidence.as_ref(), held.as_ref().map(|held| held.all));
+        if seen.is_some_and(|seen| proves(&view, ops, &names, seen, end, (all, whole))) {
             work.landed(ops);
             apply(&mut plan.picture, ops);
             if !work.is_done() {
@@ -265,7 +268,7 @@ impl Round<'_> {
         let index = layout.index(writes, &picture);
         let after = View { writes, picture: &picture, layout: &layout, index: &index };
         let seen = seen.filter(|seen| seen.header_is(&names, view.layout.header_row));
-        work.examine(ops, &view, seen, held, &after);
+        work.examine(ops, &view, seen, held.as_ref(), &after);
         plan.see(picture, layout, writes);
         Ok(Outcome::Examined)
     }

@@ -84,8 +84,8 @@ pub(crate) fn header_range(
 
 /// Returns the ranges to read back: the header, and the key columns of the rows that are touched.
 ///
-/// All rows where rows are deleted and were not `anchored`: only the whole sequence of keys shows that the right ones
-/// went. From where new rows were expected on, where there are any: a row with the same key may have come there at the
+/// All rows (`whole`) where rows are deleted without an anchor on each: only the whole sequence of keys shows that the
+/// right ones went. From where new rows were expected on, where there are any: a row with the same key may have come there at the
 /// same moment. `end` is the row after the last one before the batch.
 pub(crate) fn ranges(
     view: &View<'_>,
@@ -93,13 +93,13 @@ pub(crate) fn ranges(
     names: &BTreeMap<u32, String>,
     title: &str,
     end: u32,
-    anchored: bool,
+    whole: bool,
 ) -> Vec<String> {
     let mut ranges: Vec<String> =
         header_range(title, view.layout.header_row, names).into_iter().collect();
     let title = quote_always(title);
     let keys: Vec<String> = view.layout.key_columns().map(column_letters).collect();
-    if ops.moves_rows() && !anchored {
+    if whole {
         let first = u64::from(view.layout.first_row()) + 1;
         ranges.extend(keys.iter().map(|key| format!("{title}!{key}{first}:{key}")));
         return ranges;
@@ -123,14 +123,15 @@ pub(crate) fn ranges(
 
 /// Returns whether the evidence proves that every row was hit that was meant, and no other.
 ///
-/// `held` says whether anchors prove that rows and columns were in their places; `None` if there were none.
+/// `held` says whether anchors prove that rows and columns were in their places; `None` if there were none. `whole` says
+/// whether all keys were read back.
 pub(crate) fn proves(
     view: &View<'_>,
     ops: &Ops,
     names: &BTreeMap<u32, String>,
     seen: &Evidence,
     end: u32,
-    held: Option<bool>,
+    (held, whole): (Option<bool>, bool),
 ) -> bool {
     // A row without a key looks like any other such row: only a look at the whole sheet tells, or an anchor.
     let own = |row: &u32, key: &Key| {
@@ -138,7 +139,7 @@ pub(crate) fn proves(
     };
     let sets = || ops.sets.iter().all(|(row, set)| own(row, &set.key));
     let rest = || {
-        if ops.moves_rows() && held.is_none() {
+        if whole {
             return seen.keys(view) == keys_after(view, ops);
         }
         let new = ops.appends.iter().map(|append| &append.key);

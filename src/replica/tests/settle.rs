@@ -1,7 +1,7 @@
 //! Batches of runs that died: what became of them is settled by proof, never by guessing.
 
 use lockstep_engine::{dataset::SideName, reconcile::Change};
-use lockstep_google::{Input, MetadataPlace, Request, RowWrite};
+use lockstep_google::{MetadataPlace, Request};
 use serde_json::json;
 
 use super::world::{Draft, World};
@@ -81,10 +81,10 @@ async fn a_claim_whose_answer_is_lost_is_settled_all_the_same() {
 }
 
 #[tokio::test]
-async fn an_anchored_batch_that_died_leaves_no_tags_for_late_values() {
+async fn an_anchored_batch_that_died_leaves_no_tags_and_its_late_twin_fails() {
     let world = World::new(3).await;
     let draft = update(&world).await;
-    let mut prepared = world.prepare(&draft, "run", Guard::Anchor).await.unwrap();
+    let mut prepared = world.prepare(&draft, "run", Guard::Auto).await.unwrap();
     let place = prepared.place(0);
     let Place::Sheet { tags: Some(tags), .. } = &place else { panic!("{place:?}") };
     let tag = Request::CreateMetadata {
@@ -95,10 +95,10 @@ async fn an_anchored_batch_that_died_leaves_no_tags_for_late_values() {
     };
     world.google.batch_update(&world.id, &[tag], &[]).await.unwrap();
     assert_eq!(settled(&world, &place).await, Settled::Void);
-    let late = RowWrite { metadata_id: 77, cells: vec![None, Some(Input::Text("late".into()))] };
-    let written = world.google.write_rows_by_metadata(&world.id, &[late]).await.unwrap();
-    assert_eq!(written, []);
+    world.assert_untagged().await;
+    let before = world.rows().await;
     assert!(world.send(&draft, &mut prepared, 0).await.is_err());
+    assert_eq!(world.rows().await, before);
     world.assert_untagged().await;
 }
 
