@@ -22,7 +22,7 @@ const RELATION: &str = "SELECT CAST(t.table_schema AS CHAR), CAST(t.table_type A
      WHERE t.table_schema = coalesce(?, DATABASE()) AND t.table_name = ?";
 
 const COLUMNS: &str = "SELECT CAST(c.column_name AS CHAR), CAST(c.data_type AS CHAR), CAST(c.column_type AS CHAR), \
-     CAST(coalesce(c.collation_name, '') AS CHAR), CAST(c.is_nullable AS CHAR), CAST(c.extra AS CHAR), \
+     CAST(coalesce(c.collation_name, '') AS CHAR), CAST(c.extra AS CHAR), \
      CAST(coalesce(k.ordinal_position, '') AS CHAR), CAST(coalesce(c.character_set_name, '') AS CHAR) \
      FROM information_schema.columns c LEFT JOIN information_schema.key_column_usage k \
      ON k.table_schema = c.table_schema AND k.table_name = c.table_name AND k.column_name = c.column_name \
@@ -50,7 +50,7 @@ pub(super) async fn table(session: &mut Session, name: &TableName) -> Result<Opt
         let mut row = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || row.next().unwrap_or_default();
         let (name, data_type, column_type, collation) = (next(), next(), next(), next());
-        let (nullable, extra, place, charset) = (next(), next(), next(), next());
+        let (extra, place, charset) = (next(), next(), next());
         if let Ok(place) = place.parse() {
             primary.push((place, columns.len()));
         }

@@ -25,7 +25,7 @@ const RELATION: &str = "SELECT c.oid::text, n.nspname::text, c.relkind::text, \
      WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
 /// The columns; a domain counts as the type that it is made of.
-const COLUMNS: &str = "SELECT a.attname::text, a.attnotnull::text, a.attgenerated::text, a.attidentity::text, \
+const COLUMNS: &str = "SELECT a.attname::text, a.attgenerated::text, a.attidentity::text, \
      b.typname::text, b.typtype::text, b.typcategory::text, e.typname::text, e.typtype::text, \
      format_type(b.oid, -1), coalesce(array_position(i.indkey::int2[], a.attnum)::text, '') \
      FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
@@ -69,7 +69,7 @@ pub(super) async fn table(session: &mut Session, name: &TableName) -> Result<Opt
     for row in session.texts(COLUMNS.to_owned(), Bind::texts([oid])).await? {
         let mut row = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || row.next().unwrap_or_default();
-        let (name, not_null, generated, identity) = (next(), next(), next(), next());
+        let (name, generated, identity) = (next(), next(), next());
         let kind = kind_of(&next(), &next(), &next(), &next(), &next());
         let (cast, place) = (next(), next());
         if let Ok(place) = place.parse() {

@@ -25,7 +25,7 @@ pub(super) async fn table(session: &mut Session, name: &TableName) -> Result<Opt
     let (Some(kind), Some(table)) = (row.next(), row.next()) else { return Ok(None) };
     let refusal = if kind == "view" { of_view(session, &table).await? } else { Refusal::default() };
     // hidden: 1 of a virtual table, 2 and 3 generated.
-    let info = "SELECT name, type, CAST(\"notnull\" AS TEXT), CAST(pk AS TEXT), CAST(hidden AS TEXT) \
+    let info = "SELECT name, type, CAST(pk AS TEXT), CAST(hidden AS TEXT) \
                 FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid";
     let without = "SELECT CAST(wr AS TEXT) FROM pragma_table_list(?1)";
     let found = session.texts(without.to_owned(), Bind::texts([table.clone()])).await?;
@@ -35,7 +35,7 @@ pub(super) async fn table(session: &mut Session, name: &TableName) -> Result<Opt
     for row in session.texts(info.to_owned(), Bind::texts([table.clone()])).await? {
         let mut row = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || row.next().unwrap_or_default();
-        let (name, declared, not_null, place, hidden) = (next(), next(), next(), next(), next());
+        let (name, declared, place, hidden) = (next(), next(), next(), next());
         match place.parse() {
             Ok(0) | Err(_) => {}
             Ok(place) => primary.push((place, columns.len())),
