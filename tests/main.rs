@@ -13,6 +13,7 @@ mod crash;
 mod diff;
 mod harness;
 mod moving_rows;
+mod replicas;
 mod rollback;
 mod sheet_tools;
 mod simulation;

@@ -16,6 +16,7 @@ use super::{
     sheet_mend,
     sheet_plan::SheetPlan,
     sheet_rounds, sheet_settle,
+    sql::{self, plan::SqlPlan},
 };
 use crate::error::{Error, Result};
 
@@ -85,6 +86,7 @@ pub(crate) struct Prepared(Plan);
 enum Plan {
     Sheet(Box<SheetPlan>),
     File(FilePlan),
+    Sql(Box<SqlPlan>),
 }
 
 impl Prepared {
@@ -93,6 +95,7 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.batches.len(),
             Plan::File(_) => 1,
+            Plan::Sql(plan) => plan.batches.len(),
         }
     }
 
@@ -101,6 +104,7 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
             Plan::File(plan) => &plan.changes,
+            Plan::Sql(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
         }
     }
 
@@ -109,6 +113,7 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.place(batch),
             Plan::File(plan) => plan.place(),
+            Plan::Sql(plan) => plan.place(batch),
         }
     }
 }
@@ -139,6 +144,17 @@ pub(crate) enum Place {
         before: Option<String>,
         /// BLAKE3 of the content after, in hex.
         after: String,
+    },
+    /// A batch to a table of a database.
+    Sql {
+        /// The connection's name.
+        connection: String,
+        /// The schema of the table, if it has one.
+        schema: Option<String>,
+        /// The table.
+        table: String,
+        /// The id of the batch's marker, where there are markers.
+        marker: Option<String>,
     },
 }
 
@@ -184,7 +200,7 @@ pub(crate) enum Settled {
     ///
     /// Of an anchored batch single rows may hold their values already; none will follow. Comparing afresh tells.
     Void,
-    /// The file is neither as it was before nor as it was to be: someone wrote it since.
+    /// What is there proves nothing: someone wrote the file since, or the database keeps no markers.
     Changed,
 }
 
@@ -215,6 +231,9 @@ pub(crate) async fn prepare(
         Target::File(table) => {
             FilePlan::new(&reach.files, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
         }
+        Target::Sql(table) => SqlPlan::new(reach, table, writes, run, side)
+            .await
+            .map(|plan| Prepared(Plan::Sql(Box::new(plan)))),
     }
 }
 
@@ -238,6 +257,7 @@ pub(crate) async fn send(
             sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes, notes).await
         }
         Plan::File(plan) => plan.send(&reach.files).map(|()| Sent::default()),
+        Plan::Sql(plan) => plan.send(batch, writes).await,
     }
 }
 
@@ -261,6 +281,9 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
         }
         Place::File { path, before, after } => {
             file_apply::settle(&reach.files, path, before.as_deref(), after)
+        }
+        Place::Sql { connection, schema, table, marker } => {
+            sql::plan::settle(reach, connection, schema.as_deref(), table, marker.as_deref()).await
         }
     }
 }

@@ -107,7 +107,9 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     let settled = settle(&shell.reach, &place).await;
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
+        // A database left out single rows that had changed, which only its dead process knew.
         (Ok(Settled::Applied), Place::Sheet { .. }) => Found::Look(Proof::Applied),
+        (Ok(Settled::Applied), Place::Sql { .. }) => Found::Look(Proof::Batch),
         (Ok(Settled::Applied), Place::File { .. }) => {
             Found::State(BatchState::Applied, "settled: the file is what was written")
         }
@@ -155,7 +157,7 @@ async fn look(
         }
     };
     let state = match proof {
-        Proof::Applied => (BatchState::Applied, marked(&mended)),
+        Proof::Applied | Proof::Batch => (BatchState::Applied, marked(&mended)),
         Proof::None if open.len() < batch.actions.len() => (
             BatchState::Applied,
             "settled: somebody wrote the file since, and its rows are there".to_owned(),

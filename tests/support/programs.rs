@@ -8,7 +8,7 @@ use std::{
 
 /// Returns whether `what` is installed at `path`: if not, prints why the test is skipped, or fails where
 /// `LOCKSTEP_REQUIRE_ALL` is set (as `tests/run` does).
-fn require(what: &str, path: &Path) -> bool {
+pub(crate) fn require(what: &str, path: &Path) -> bool {
     if path.exists() {
         return true;
     }
