@@ -8,7 +8,7 @@ use lockstep_engine::{dataset::SideName, reconcile::Change, schema::Schema, snap
 use serde::{Deserialize, Serialize};
 
 use super::{
-    file_apply::{self, FilePlan},
+    file::apply::{self as file_apply, FilePlan},
     reach::Reach,
     scan::Target,
     sheet_plan::SheetPlan,
@@ -126,6 +126,9 @@ pub(crate) enum Place {
     },
     /// A file that is replaced.
     File {
+        /// The operator's name of the folder, if it is not the default one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<String>,
         /// The path under the folder.
         path: String,
         /// BLAKE3 of the content before, in hex; `None` for a file that was not there.
@@ -206,7 +209,7 @@ pub(crate) async fn prepare(
                 .map(|plan| Prepared(Plan::Sheet(Box::new(plan))))
         }
         Target::File(table) => {
-            FilePlan::new(&reach.files, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
+            FilePlan::new(reach, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
         }
     }
 }
@@ -229,7 +232,7 @@ pub(crate) async fn send(
         Plan::Sheet(plan) => {
             sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes).await
         }
-        Plan::File(plan) => plan.send(&reach.files).map(|()| Sent::default()),
+        Plan::File(plan) => plan.send().map(|()| Sent::default()),
     }
 }
 
@@ -251,8 +254,9 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
             )
             .await
         }
-        Place::File { path, before, after } => {
-            file_apply::settle(&reach.files, path, before.as_deref(), after)
+        Place::File { connection, path, before, after } => {
+            let files = reach.folder(connection.as_deref())?;
+            file_apply::settle(&files, path, before.as_deref(), after)
         }
     }
 }

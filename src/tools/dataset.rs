@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::cell::CellOut;
 use crate::{
     error::{Error, Result},
-    replica::Source,
+    replica::{Source, file::FileSource},
     sync::definition::ColumnDef,
 };
 
@@ -206,7 +206,9 @@ impl SideArg {
                 .next("leave it out"));
         }
         Ok(match (self.file, self.spreadsheet_id, self.records) {
-            (Some(path), _, _) => Source::File { path, encoding: self.encoding },
+            (Some(path), _, _) => {
+                Source::File(FileSource { path, encoding: self.encoding, ..FileSource::default() })
+            }
             (_, Some(spreadsheet), _) => {
                 // One name for one spreadsheet, whichever way it was given; what is no id is refused when it is read.
                 let spreadsheet = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);
