@@ -8,7 +8,7 @@ use lockstep_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{FileSource, broken, delimited, edits::Edits, json};
+use super::{FileSource, broken, delimited, edits::Edits, json, xlsx};
 use crate::{
     error::{Error, Kind, Result},
     replica::scan::Role,
@@ -151,6 +151,7 @@ impl Format {
             Self::Delimited(delimiter) => delimited::read(bytes, source, delimiter),
             Self::Json => json::read(bytes, source),
             Self::JsonLines => json::read_lines(bytes, source),
+            Self::Xlsx => xlsx::read(bytes, source, role),
             _ => Err(Error::new(Kind::Internal, "not yet")),
         }
     }
@@ -169,6 +170,7 @@ impl Format {
             Self::Delimited(delimiter) => delimited::edit(bytes, delimiter, edits),
             Self::Json => json::edit(bytes, source, edits),
             Self::JsonLines => json::edit_lines(bytes, source, edits),
+            Self::Xlsx => xlsx::edit(bytes, source, edits),
             _ => Err(Error::new(Kind::Internal, "not yet")),
         }
     }
@@ -182,6 +184,7 @@ impl Format {
             Self::Delimited(delimiter) => delimited::create(delimiter, edits),
             Self::Json => json::create(source, edits),
             Self::JsonLines => json::create_lines(edits),
+            Self::Xlsx => xlsx::create(source, edits),
             _ => Err(Error::new(Kind::Internal, "not yet")),
         }
     }

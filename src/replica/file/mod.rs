@@ -22,6 +22,7 @@ pub(crate) mod format;
 mod json;
 mod stamp;
 mod verify;
+mod xlsx;
 
 use format::Format;
 use stamp::Stamp;
