@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use super::sheet_aim::Notes;
 use super::{
-    file_apply::{self, FilePlan},
+    file::apply::{self as file_apply, FilePlan},
     reach::Reach,
     scan::Target,
     sheet_aim::Kept,
@@ -138,6 +138,9 @@ pub(crate) enum Place {
     },
     /// A file that is replaced.
     File {
+        /// The operator's name of the folder, if it is not the default one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<String>,
         /// The path under the folder.
         path: String,
         /// BLAKE3 of the content before, in hex; `None` for a file that was not there.
@@ -229,7 +232,7 @@ pub(crate) async fn prepare(
                 .map(|plan| Prepared(Plan::Sheet(Box::new(plan))))
         }
         Target::File(table) => {
-            FilePlan::new(&reach.files, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
+            FilePlan::new(reach, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
         }
         Target::Sql(table) => SqlPlan::new(reach, table, writes, run, side)
             .await
@@ -256,7 +259,7 @@ pub(crate) async fn send(
         Plan::Sheet(plan) => {
             sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes, notes).await
         }
-        Plan::File(plan) => plan.send(&reach.files).map(|()| Sent::default()),
+        Plan::File(plan) => plan.send().map(|()| Sent::default()),
         Plan::Sql(plan) => plan.send(batch, writes).await,
     }
 }
@@ -279,8 +282,9 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
             )
             .await
         }
-        Place::File { path, before, after } => {
-            file_apply::settle(&reach.files, path, before.as_deref(), after)
+        Place::File { connection, path, before, after } => {
+            let files = reach.folder(connection.as_deref())?;
+            file_apply::settle(&files, path, before.as_deref(), after)
         }
         Place::Sql { connection, schema, table, marker } => {
             sql::plan::settle(reach, connection, schema.as_deref(), table, marker.as_deref()).await

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
-    replica::{OnError, Source},
+    replica::{OnError, Source, file::FileSource},
     sync::definition::ColumnDef,
 };
 
@@ -209,7 +209,9 @@ impl SideArg {
             return self.table(side);
         }
         Ok(match (self.file, self.spreadsheet_id, self.records) {
-            (Some(path), _, _) => Source::File { path, encoding: self.encoding },
+            (Some(path), _, _) => {
+                Source::File(FileSource { path, encoding: self.encoding, ..FileSource::default() })
+            }
             (_, Some(spreadsheet), _) => {
                 // One name for one spreadsheet, whichever way it was given; what is no id is refused when it is read.
                 let spreadsheet = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);
