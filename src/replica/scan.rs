@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     Source,
     file::FileTable,
+    http::{self, ApiTable},
     reach::Reach,
     sheet_table::SheetTable,
     sql::{
@@ -97,6 +98,8 @@ pub(crate) enum Target {
     File(FileTable),
     /// A table of a database.
     Sql(Box<SqlTable>),
+    /// Items of an API.
+    Api(Box<ApiTable>),
 }
 
 /// What a replica of a dataset is for.
@@ -156,6 +159,10 @@ pub(crate) async fn scan(
             };
             sql::scan::scan(reach, ask, role, since).await
         }
+        Source::Api { connection, resource } => match reach.connections.api(connection) {
+            Ok(api) => http::scan(api, resource, role, since, &reach.progress).await,
+            Err(error) => Err(error),
+        },
         Source::Sheet { spreadsheet, sheet, header_row } => {
             super::sheet_table::scan(
                 &reach.google,

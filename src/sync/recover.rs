@@ -108,7 +108,7 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
         // A database left out single rows that had changed, which only its dead process knew.
-        (Ok(Settled::Applied), Place::Sheet { .. }) => Found::Look(Proof::Applied),
+        (Ok(Settled::Applied), Place::Sheet { .. } | Place::Api { .. }) => Found::Look(Proof::Applied),
         (Ok(Settled::Applied), Place::Sql { .. }) => Found::Look(Proof::Batch),
         (Ok(Settled::Applied), Place::File { .. }) => {
             Found::State(BatchState::Applied, "settled: the file is what was written")
@@ -116,7 +116,7 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
         (Ok(Settled::Void), _) => {
             Found::State(BatchState::Void, "settled: it was not written and never will be")
         }
-        // Somebody wrote the file since: only its rows can tell whether ours had been there before.
+        // Somebody wrote it since, or it keeps no marker: only its rows can tell whether ours arrived.
         (Ok(Settled::Changed), _) => Found::Look(Proof::None),
         // A replica that is gone for good has nothing to lose any more.
         (Err(error), _) if error.kind() == Kind::NotFound => {
@@ -160,10 +160,10 @@ async fn look(
         Proof::Applied | Proof::Batch => (BatchState::Applied, marked(&mended)),
         Proof::None if open.len() < batch.actions.len() => (
             BatchState::Applied,
-            "settled: somebody wrote the file since, and its rows are there".to_owned(),
+            "settled: its rows are there, as far as nobody wrote them since".to_owned(),
         ),
         Proof::None => {
-            (BatchState::Failed, "settled: the file is neither as before nor as after".to_owned())
+            (BatchState::Failed, "settled: none of its rows is there".to_owned())
         }
     };
     unconfirmed.extend(open.into_iter().map(|key| (side, key)));
