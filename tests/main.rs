@@ -11,6 +11,7 @@ mod contracts;
 mod crash;
 mod diff;
 mod harness;
+mod hub;
 mod moving_rows;
 mod rollback;
 mod sheet_tools;

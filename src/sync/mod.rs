@@ -15,6 +15,7 @@ pub mod holder;
 mod images;
 mod journal;
 mod known;
+mod pair;
 mod plans;
 mod policy;
 mod prepare;
@@ -26,7 +27,12 @@ mod retyped;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod saved;
+mod send;
+mod spoke_columns;
+mod spoke_terms;
+mod spokes;
 mod turn;
+mod unlearn;
 mod write;
 
 /// What a run works with.

@@ -113,7 +113,7 @@ impl From<DirectionArg> for Direction {
 
 /// An object that the engine reads, and says what is wrong with it.
 #[derive(JsonSchema)]
-struct AnyObject {}
+pub(super) struct AnyObject {}
 
 /// How disputes are decided. Without it both sides keep theirs and the conflict is reported.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
