@@ -71,7 +71,7 @@ pub(super) fn columns(
             down || header.is_some_and(|header| member.scan.snapshot.headers().contains(&header))
         });
         let on_hub = blank || definition.writes_hub() || hub.contains(&column.left);
-        if !(there && on_hub) && !known.contains(&column.name) {
+        if !(known.contains(&column.name) || there && on_hub) {
             let near = did_you_mean(&column.left, hub.iter().map(String::as_str));
             return Err(Error::not_found(format!(
                 "the hub has no column \"{}\".{near}",
