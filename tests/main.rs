@@ -12,6 +12,7 @@ mod contracts;
 mod crash;
 mod diff;
 mod harness;
+mod hub;
 mod moving_rows;
 mod replicas;
 mod rollback;
