@@ -11,6 +11,8 @@ mod contracts;
 mod crash;
 mod diff;
 mod harness;
+mod http_auth;
+mod http_server;
 mod moving_rows;
 mod rollback;
 mod sheet_tools;

@@ -7,6 +7,7 @@ use lockstep_google::Google;
 
 use crate::{
     clock::Clock,
+    error::Result,
     progress::Progress,
     replica::{connections::Connections, files::Files, reach::Reach},
     store::Store,
@@ -39,6 +40,14 @@ impl Context {
     #[must_use]
     pub fn for_call(&self, progress: Progress) -> Self {
         Self { google: self.google.scoped(), progress, ..self.clone() }
+    }
+
+    /// Checks that the store answers.
+    ///
+    /// # Errors
+    /// A store that does not.
+    pub(crate) async fn check(&self) -> Result<()> {
+        self.store.datasets(None, 1).await.map(|_| ())
     }
 
     /// Settles runs that an earlier process left open, and drops images that are older than they have to be kept.

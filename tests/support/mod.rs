@@ -3,6 +3,8 @@
 use std::{path::Path, process::Command};
 
 pub(crate) mod bounded;
+pub(crate) mod http;
+pub(crate) mod listening;
 pub(crate) mod programs;
 pub(crate) mod session;
 pub(crate) mod workspace;
