@@ -3,7 +3,7 @@
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
 //! `main > cli > app > server > tools > sync > replica > {google, store} > engine`.
-//! [`error`], [`clock`], [`principal`] and [`progress`] are leaves that everything may use.
+//! [`error`], [`clock`], [`consent`], [`principal`] and [`progress`] are leaves that everything may use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
 //! - [`cli`]: the commands. [`app`]: puts the parts together. [`config`]: settings.
@@ -18,6 +18,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod consent;
 pub mod error;
 pub mod principal;
 pub mod progress;

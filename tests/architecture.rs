@@ -33,7 +33,7 @@ const ROOMS: &[&[&str]] = &[
     &["sync"],
     &["replica"],
     &["store"],
-    &["progress"],
+    &["consent", "progress"],
     &["error", "clock", "principal"],
 ];
 

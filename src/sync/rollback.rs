@@ -19,6 +19,7 @@ use lockstep_engine::{
 
 use super::{
     Shell,
+    ask::ask,
     columns::widened,
     describe::{Done, report, short},
     images,
@@ -78,6 +79,7 @@ pub(crate) async fn apply(
         if planned.plan.is_quiet() {
             return Ok(report(shell, &run.dataset, &planned, State::InStep, sample, &done));
         }
+        ask(shell, &run.dataset, &planned)?;
         let (base, base_columns) = base_moves(shell, &run, &planned).await?;
         let job = Job {
             dataset: &run.dataset,

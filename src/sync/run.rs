@@ -4,6 +4,7 @@ use lockstep_engine::{safety::remaining, schema::Schema};
 
 use super::{
     Shell,
+    ask::ask,
     definition::Definition,
     describe::{Done, report, short},
     prepare::{Planned, prepare},
@@ -75,6 +76,7 @@ async fn apply_in_turn(
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
         keep_plan(shell, definition, &planned).await?;
+        ask(shell, &definition.name, &planned)?;
         save(shell, definition, Some(&planned)).await?;
         let base =
             if definition.has_base() { planned.plan.body().result.base.as_slice() } else { &[] };

@@ -7,6 +7,7 @@ use lockstep_google::Google;
 
 use crate::{
     clock::Clock,
+    consent::Consent,
     error::Result,
     progress::Progress,
     replica::{connections::Connections, files::Files, reach::Reach},
@@ -33,6 +34,10 @@ pub struct Context {
     pub clock: Clock,
     /// Where progress goes and cancellation comes from.
     pub progress: Progress,
+    /// Whether somebody agreed to what cannot easily be undone.
+    pub consent: Consent,
+    /// Who calls, where it is not the person at this machine.
+    pub subject: Option<Arc<str>>,
 }
 
 impl Context {
@@ -71,7 +76,11 @@ impl Context {
                 progress: self.progress.clone(),
             },
             store: self.store.clone(),
-            caller: caller.to_owned(),
+            caller: match &self.subject {
+                Some(subject) => format!("{caller} ({subject})"),
+                None => caller.to_owned(),
+            },
+            consent: self.consent.clone(),
             holder: self.holder.clone(),
         }
     }

@@ -129,7 +129,7 @@ fn router(http: &Http, max_body: usize) -> Router {
         .disable_allowed_hosts()
         .disable_allowed_origins();
     let streamable = StreamableHttpService::new(
-        move || Ok(factory.session(Principal::local())),
+        move || Ok(factory.for_session(Principal::local())),
         Arc::clone(&http.manager),
         config,
     );

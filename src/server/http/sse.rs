@@ -91,7 +91,7 @@ pub(super) async fn stream(
     let id = uuid::Uuid::new_v4().to_string();
     let stop = http.stop.child_token();
     let using = http.sessions.opened(&id, &principal.subject);
-    let server = http.server.session(principal);
+    let server = http.server.for_session(principal);
     let Lines { input, output, session: _ } = lines::start(server, stop.clone());
     let (events, feed) = mpsc::channel::<Bytes>(64);
     let input = Arc::new(tokio::sync::Mutex::new(input));
