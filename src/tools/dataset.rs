@@ -12,10 +12,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::cell::CellOut;
 use crate::{
     error::{Error, Result},
-    replica::{OnError, Source},
+    replica::{OnError, Source, file::FileSource},
     sync::definition::ColumnDef,
 };
 
@@ -23,31 +22,31 @@ use crate::{
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SideArg {
-    /// Path of a CSV or TSV file in the allowed folder.
+    /// Path of a CSV or TSV file.
     file: Option<String>,
-    /// Of the file, e.g. windows-1252; default UTF-8.
+    /// Of the file; default UTF-8.
     encoding: Option<String>,
-    /// Id or URL; with sheet.
+    /// Id or URL.
     spreadsheet_id: Option<String>,
-    /// Sheet title; default the first sheet.
+    /// Default the first.
     sheet: Option<String>,
-    /// Row of the header, from 1; default the first row that is not blank.
+    /// From 1; default the first row not blank.
     header_row: Option<u32>,
-    /// Of a database in lockstep.toml; with table or query.
+    /// Of lockstep.toml, with table, query or resource.
     connection: Option<String>,
-    /// Table or view: name or schema.name.
+    /// Or view: [schema.]name.
     table: Option<String>,
-    /// One SELECT, instead of table; read only.
+    /// A SELECT instead of table; read only.
     query: Option<String>,
-    /// Of an API in lockstep.toml, with connection.
+    /// Of an API, with connection.
     resource: Option<String>,
-    /// Column that grows with every change: only newer rows are read again.
+    /// Column that grows with every change: only newer rows are read.
     cursor: Option<String>,
-    /// A row that the database refuses: rollback (default) takes the batch back, skip leaves the row out.
+    /// Rows the database refuses: rollback (default) of the batch, or skip.
     #[schemars(with = "Option<String>")]
     on_error: Option<OnError>,
-    /// Rows given here, as {column: value} (left only).
-    #[schemars(with = "Option<Vec<BTreeMap<String, CellOut>>>")]
+    /// Rows as {column: value}; left only.
+    #[schemars(with = "Option<Vec<AnyObject>>")]
     records: Option<Vec<serde_json::Map<String, Value>>>,
 }
 
@@ -82,24 +81,19 @@ impl From<TypeArg> for ColumnType {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ColumnArg {
-    /// Name in reports.
     name: String,
-    /// Header on the left; default name.
+    /// Its header; default name.
     left: Option<String>,
-    /// Header on the right; default name.
     right: Option<String>,
-    /// Default: inferred over both sides.
+    /// Default inferred.
     #[serde(rename = "type")]
     ty: Option<TypeArg>,
-    /// Texts that mean blank, e.g. "NA".
     #[serde(default)]
     nulls: Vec<String>,
-    /// Default: the dataset's.
     direction: Option<DirectionArg>,
-    /// Default: policy.strategy.
     #[schemars(with = "Option<String>")]
     strategy: Option<Strategy>,
-    /// Combines both sides' changes: sum, max, min, union, concat, set or fill.
+    /// sum, max, min, union, concat, set or fill.
     #[schemars(with = "Option<String>")]
     merge: Option<Combine>,
 }
@@ -126,30 +120,29 @@ impl From<DirectionArg> for Direction {
 
 /// An object that the engine reads, and says what is wrong with it.
 #[derive(JsonSchema)]
-struct AnyObject {}
+pub(super) struct AnyObject {}
 
-/// How disputes are decided. Without it both sides keep theirs and the conflict is reported.
+/// How conflicts are decided; by default reported, both sides keep theirs.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct PolicyArg {
-    /// latestWins, leftPriority, rightPriority, priorityBased, fieldByField, ruleBased, automaticMerge or manualReview
-    /// (default).
+    /// latestWins, leftPriority, rightPriority, priorityBased, fieldByField, ruleBased, automaticMerge; default manualReview.
     #[schemars(with = "Option<String>")]
     strategy: Strategy,
-    /// A deletion against a change: hold (default), editWins, deleteWins, left, right or later.
+    /// Delete against change: hold (default), editWins, deleteWins, left, right or later.
     #[schemars(with = "Option<String>")]
     clash: Clash,
-    /// What waits with an undecided cell: row (default) or cell.
+    /// What a conflict holds: row (default) or cell.
     #[schemars(with = "Option<String>")]
     granularity: Granularity,
-    /// One-way, for changes that the target made by itself: overwrite (default), report or keep.
+    /// The target's own changes, one-way: overwrite (default), report or keep.
     #[schemars(with = "Option<String>")]
     drift: Drift,
-    /// The column that says when a row was changed.
+    /// Column with a row's time of change.
     modified_at: Option<String>,
-    /// Of sources by name; left and right are the sides.
+    /// Number by side.
     priorities: BTreeMap<String, i64>,
-    /// For ruleBased: [{type, fields, when, action, …}].
+    /// [{type, fields, when, action, …}].
     #[schemars(with = "Vec<AnyObject>")]
     rules: Vec<Rule>,
 }
@@ -218,7 +211,9 @@ impl SideArg {
             return self.table(side);
         }
         Ok(match (self.file, self.spreadsheet_id, self.records) {
-            (Some(path), _, _) => Source::File { path, encoding: self.encoding },
+            (Some(path), _, _) => {
+                Source::File(FileSource { path, encoding: self.encoding, ..FileSource::default() })
+            }
             (_, Some(spreadsheet), _) => {
                 // One name for one spreadsheet, whichever way it was given; what is no id is refused when it is read.
                 let spreadsheet = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);

@@ -221,7 +221,7 @@ impl Gathered {
             true => Target::Api(Box::new(self.table)),
             false => Target::ReadOnly,
         };
-        Scan { snapshot, target, types, formulas, extent, stamp: stamp.write() }
+        Scan { types, formulas, extent, stamp: stamp.write(), ..Scan::whole(snapshot, target) }
     }
 }
 
