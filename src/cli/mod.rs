@@ -23,6 +23,7 @@ mod diff;
 mod forget;
 mod merge;
 mod serve;
+mod sql;
 mod workspace;
 
 /// Keeps datasets in step between Google Sheets and files, for AI assistants (MCP) and for scripts.
@@ -72,6 +73,9 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Erases one record's data from the store, in every run and base.
     Forget(forget::Args),
+    /// Prepares a database that lockstep.toml names.
+    #[command(subcommand)]
+    Sql(sql::Command),
     /// Serves the embedded Google workspace alone (Sheets v4 and Drive v3, with a web page).
     Workspace(workspace::Args),
 }
@@ -128,6 +132,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Backup(args) => backup::run(&cli.operator, args).await,
         Command::Restore(args) => backup::restore(&cli.operator, args).await,
         Command::Forget(args) => forget::run(&cli.operator, args).await,
+        Command::Sql(command) => sql::run(&cli.operator, command).await,
         Command::Workspace(args) => workspace::run(&cli.operator, args).await,
     }
 }

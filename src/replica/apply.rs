@@ -7,12 +7,16 @@
 use lockstep_engine::{dataset::SideName, reconcile::Change, schema::Schema, snapshot::Snapshot};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::sheet_aim::Notes;
 use super::{
     file::apply::{self as file_apply, FilePlan},
     reach::Reach,
     scan::Target,
+    sheet_aim::Kept,
+    sheet_mend,
     sheet_plan::SheetPlan,
     sheet_rounds, sheet_settle,
+    sql::{self, plan::SqlPlan},
 };
 use crate::error::{Error, Result};
 
@@ -58,13 +62,17 @@ impl Writes<'_> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Guard {
-    /// The write returns the keys of the rows it touched; what hit a wrong row is repaired at once, by key.
-    #[default]
-    ReadBack,
-    /// Rows are tagged first and written through their tags, so that no value can reach another row.
+    /// Rows are anchored; of more than [`super::sheet_anchor::MAX_ROWS`] in a batch a sample is, spread evenly.
     ///
-    /// For at most [`super::sheet_anchor::MAX_ROWS`] changed rows. Deletes have no such form: they go by position,
-    /// with read-back and repair. New rows need none: they go after the last row, wherever that is.
+    /// Where tags have no room, as with [`ReadBack`](Self::ReadBack).
+    #[default]
+    Auto,
+    /// The write returns the keys of the rows it touched; what hit a wrong row is repaired at once, by key.
+    ReadBack,
+    /// Every row is anchored: a batch that meets a row in another place than it was seen in is refused as a whole.
+    ///
+    /// One call more for each batch, of at most [`super::sheet_anchor::MAX_ROWS`] rows that are there. New rows need
+    /// no anchor: they go after the last row, wherever that is.
     Anchor,
 }
 
@@ -78,6 +86,7 @@ pub(crate) struct Prepared(Plan);
 enum Plan {
     Sheet(Box<SheetPlan>),
     File(FilePlan),
+    Sql(Box<SqlPlan>),
 }
 
 impl Prepared {
@@ -86,6 +95,7 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.batches.len(),
             Plan::File(_) => 1,
+            Plan::Sql(plan) => plan.batches.len(),
         }
     }
 
@@ -94,6 +104,7 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
             Plan::File(plan) => &plan.changes,
+            Plan::Sql(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
         }
     }
 
@@ -102,6 +113,7 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.place(batch),
             Plan::File(plan) => plan.place(),
+            Plan::Sql(plan) => plan.place(batch),
         }
     }
 }
@@ -135,6 +147,17 @@ pub(crate) enum Place {
         before: Option<String>,
         /// BLAKE3 of the content after, in hex.
         after: String,
+    },
+    /// A batch to a table of a database.
+    Sql {
+        /// The connection's name.
+        connection: String,
+        /// The schema of the table, if it has one.
+        schema: Option<String>,
+        /// The table.
+        table: String,
+        /// The id of the batch's marker, where there are markers.
+        marker: Option<String>,
     },
 }
 
@@ -180,7 +203,7 @@ pub(crate) enum Settled {
     ///
     /// Of an anchored batch single rows may hold their values already; none will follow. Comparing afresh tells.
     Void,
-    /// The file is neither as it was before nor as it was to be: someone wrote it since.
+    /// What is there proves nothing: someone wrote the file since, or the database keeps no markers.
     Changed,
 }
 
@@ -211,12 +234,15 @@ pub(crate) async fn prepare(
         Target::File(table) => {
             FilePlan::new(reach, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
         }
+        Target::Sql(table) => SqlPlan::new(reach, table, writes, run, side)
+            .await
+            .map(|plan| Prepared(Plan::Sql(Box::new(plan)))),
     }
 }
 
 /// Makes a batch happen; returns only when the service or the disk has confirmed it.
 ///
-/// Batches are sent in their order.
+/// Batches are sent in their order. What each is aimed at is kept in `notes` before it is sent, for [`mend`].
 ///
 /// # Errors
 /// A refusal (nothing of the batch was written), an outcome that could not be settled ([`Kind::Ambiguous`]), a file that
@@ -226,13 +252,15 @@ pub(crate) async fn send(
     prepared: &mut Prepared,
     batch: usize,
     writes: &Writes<'_>,
+    notes: &Notes,
 ) -> Result<Sent> {
     reach.progress.check()?;
     match &mut prepared.0 {
         Plan::Sheet(plan) => {
-            sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes).await
+            sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes, notes).await
         }
         Plan::File(plan) => plan.send().map(|()| Sent::default()),
+        Plan::Sql(plan) => plan.send(batch, writes).await,
     }
 }
 
@@ -258,5 +286,24 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
             let files = reach.folder(connection.as_deref())?;
             file_apply::settle(&files, path, before.as_deref(), after)
         }
+        Place::Sql { connection, schema, table, marker } => {
+            sql::plan::settle(reach, connection, schema.as_deref(), table, marker.as_deref()).await
+        }
     }
+}
+
+/// Mends what an applied batch of a run that died did to rows that had moved; `aim` is what was kept in its notes.
+///
+/// # Errors
+/// A replica that cannot be reached; rows that moved so often that it could not be finished; the same call may be made
+/// later.
+pub(crate) async fn mend(
+    reach: &Reach,
+    place: &Place,
+    aim: &[u8],
+    writes: &Writes<'_>,
+) -> Result<Vec<Repair>> {
+    let Place::Sheet { spreadsheet, .. } = place else { return Ok(Vec::new()) };
+    let kept = Kept::read(aim)?;
+    sheet_mend::mend(&reach.google, reach.clock.now(), spreadsheet, kept, writes).await
 }

@@ -10,7 +10,16 @@ use lockstep_engine::{
 };
 use serde_json::Value;
 
-use super::{Source, file::FileTable, reach::Reach, sheet_table::SheetTable};
+use super::{
+    Source,
+    file::FileTable,
+    reach::Reach,
+    sheet_table::SheetTable,
+    sql::{
+        self,
+        scan::{Ask, SqlTable},
+    },
+};
 use crate::error::{Error, Kind, Result};
 
 /// A replica as it was read.
@@ -32,6 +41,17 @@ pub(crate) struct Scan {
     ///
     /// `None` where nothing can prove it: the next scan reads everything.
     pub(crate) stamp: Option<Value>,
+    /// What a replica with a schema of its own says of its columns; its types are then certain.
+    pub(crate) catalogue: Option<Catalogue>,
+}
+
+/// What the schema of a replica says of its columns, beside their types.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalogue {
+    /// Columns of moments: a date-time without an offset is in UTC there, by name.
+    pub(crate) instants: HashSet<String>,
+    /// Columns that cannot be read, and why, by name.
+    pub(crate) refused: HashMap<String, String>,
 }
 
 /// How much of a replica was read.
@@ -56,6 +76,7 @@ impl Scan {
             formulas: HashSet::new(),
             extent: Extent::Whole,
             stamp: None,
+            catalogue: None,
         }
     }
 
@@ -74,6 +95,8 @@ pub(crate) enum Target {
     Sheet(Box<SheetTable>),
     /// A file.
     File(FileTable),
+    /// A table of a database.
+    Sql(Box<SqlTable>),
 }
 
 /// What a replica of a dataset is for.
@@ -123,6 +146,16 @@ pub(crate) async fn scan(
         Source::Records { .. } if role.writes() => Err(Error::invalid("records can only be read")
             .next("name a spreadsheetId or a file to write to")),
         Source::Records { records } => self::records(records),
+        Source::Table { connection, table, query, cursor, on_error } => {
+            let ask = Ask {
+                connection,
+                table: table.as_deref(),
+                query: query.as_deref(),
+                cursor: cursor.as_deref(),
+                on_error: *on_error,
+            };
+            sql::scan::scan(reach, ask, role, since).await
+        }
         Source::Sheet { spreadsheet, sheet, header_row } => {
             super::sheet_table::scan(
                 &reach.google,

@@ -117,6 +117,17 @@ impl Definition {
         hash(self)
     }
 
+    /// Returns the definition as it is kept: without the rows that came with the call.
+    pub(crate) fn kept(&self) -> Self {
+        let mut kept = self.clone();
+        for source in [&mut kept.left, &mut kept.right] {
+            if let Source::Records { records } = source {
+                records.clear();
+            }
+        }
+        kept
+    }
+
     /// Returns a name that follows from the sides and the key, for a dataset that nobody named.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use super::{
 use crate::replica::apply::Repair;
 
 /// How many findings, and how many repairs, a report lists.
-const MAX_LISTED: usize = 20;
+pub(super) const MAX_LISTED: usize = 20;
 
 /// What a run did beyond its plan.
 #[derive(Debug, Default)]
@@ -30,6 +30,8 @@ pub(crate) struct Done {
     pub(crate) repaired: Vec<Repair>,
     /// Rows whose write could not be confirmed.
     pub(crate) unconfirmed: u64,
+    /// Of these the first ones, and why.
+    pub(crate) reasons: Vec<String>,
     /// Runs that died and were settled before.
     pub(crate) recovered: u32,
     /// The run that is taken back, in a rollback.
@@ -96,6 +98,7 @@ pub(crate) fn report(
             .collect(),
         findings,
         repaired: listed(&done.repaired),
+        unconfirmed: done.reasons.clone(),
         columns: planned
             .reasons
             .iter()
@@ -164,7 +167,7 @@ fn next(state: State, counts: &Counts, id: &str, findings: bool, done: &Done) ->
     }
     if done.unconfirmed > 0 {
         more.push_str(&format!(
-            " {} rows could not be confirmed, because others removed or moved them; the next run compares them afresh.",
+            " {} rows were not written or could not be confirmed: see unconfirmed. The next run compares them afresh.",
             done.unconfirmed
         ));
     }

@@ -157,7 +157,11 @@ pub(crate) async fn key_of(store: &Store, dataset: &str, parts: &[String]) -> Re
     Ok(Key::normalised(values, schema.fold_key_case))
 }
 
-async fn find(shell: &Shell, id: &str) -> Result<Run> {
+/// Returns the run of an id, or of the beginning of one.
+///
+/// # Errors
+/// A run that is not there.
+pub(super) async fn find(shell: &Shell, id: &str) -> Result<Run> {
     shell.store.run(id).await?.ok_or_else(|| {
         Error::not_found(format!("there is no run {id}"))
             .next("call syncHistory without runId to list the runs")

@@ -161,8 +161,8 @@ fn compare(
     }
     let plan = Plan::new(Body {
         basis: Basis {
-            dataset: format!("{} {}", definition.name, definition.fingerprint()?),
-            dataset_version: 1,
+            dataset: definition.name.clone(),
+            definition: definition.fingerprint()?,
             base_version: known.version,
             content,
             schema: settled.schema,

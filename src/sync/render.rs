@@ -18,8 +18,7 @@ const SHOWN: usize = 50;
 /// Returns a plan as a Markdown page; every change is in [`csv`].
 pub(crate) fn markdown(plan: &Plan) -> String {
     let body = plan.body();
-    let dataset = body.basis.dataset.rsplit_once(' ').map_or("", |(name, _)| name);
-    let mut page = format!("# Plan {} of {}\n", plan.id(), plain(dataset));
+    let mut page = format!("# Plan {} of {}\n", plan.id(), plain(&body.basis.dataset));
     for halt in &body.halts {
         let _ = write!(page, "\n**Halted** on the {} side: {}\n", halt.side, plain(&halt.message));
     }
@@ -134,8 +133,8 @@ mod tests {
         };
         Plan::new(Body {
             basis: Basis {
-                dataset: "prices 0123".into(),
-                dataset_version: 1,
+                dataset: "prices".into(),
+                definition: "0123".into(),
                 base_version: None,
                 content: PerSide { left: "l".into(), right: "r".into() },
                 schema: Schema::new(

@@ -151,6 +151,9 @@ pub(crate) struct Report {
     /// What others moved during the write, and how it was put right.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) repaired: Vec<String>,
+    /// Rows that were not written, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unconfirmed: Vec<String>,
     pub(crate) columns: Vec<ColumnOut>,
     pub(crate) calls: CallsOut,
     /// What to do next.

@@ -23,6 +23,11 @@ fn prefix(side: SideName) -> &'static str {
     }
 }
 
+/// Returns the names of a schema's columns.
+pub(super) fn names(schema: &Schema) -> Vec<String> {
+    schema.columns.iter().map(|column| column.name.clone()).collect()
+}
+
 /// Returns the header on a side of an unmapped column, by its name in the journal.
 pub(super) fn header(name: &str, side: SideName) -> Option<&str> {
     name.strip_prefix(prefix(side))
@@ -39,9 +44,7 @@ pub(super) struct Wide {
 impl Wide {
     /// Returns the columns that the journal of a plan needs.
     pub(super) fn of(planned: &Planned) -> Self {
-        let schema = &planned.plan.body().basis.schema;
-        let mut columns: Vec<String> =
-            schema.columns.iter().map(|column| column.name.clone()).collect();
+        let mut columns = names(&planned.plan.body().basis.schema);
         let own = columns.len();
         let mut rest = BTreeSet::new();
         for side in SideName::BOTH {

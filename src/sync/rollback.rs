@@ -20,17 +20,18 @@ use lockstep_engine::{
 use super::{
     Shell,
     columns::widened,
-    describe::{Done, report, short},
-    images,
+    describe::{Done, report},
+    history::find,
+    images, plans,
     prepare::Planned,
     report::{Report, State},
     rest,
     saved::{self, Saved},
     turn,
-    write::{Job, Stopped, write},
+    write::{Job, write},
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     replica::{
         apply::Guard,
         scan::{Role, Scan, scan},
@@ -55,6 +56,7 @@ pub(crate) async fn plan(shell: &Shell, undo: &Undo, sample: usize) -> Result<Re
     let (run, planned, _) = prepare(shell, undo).await?;
     let state = if planned.plan.is_quiet() { State::InStep } else { State::Planned };
     let done = Done { undoes: Some(run.id.clone()), ..Done::default() };
+    keep(shell, &run, &planned).await?;
     Ok(report(shell, &run.dataset, &planned, state, sample, &done))
 }
 
@@ -71,13 +73,14 @@ pub(crate) async fn apply(
     let run = find(shell, &undo.run).await?;
     turn::with(shell, &run.dataset, async |lease, recovered| {
         let (run, planned, guard) = prepare(shell, undo).await?;
-        if let Some(named) = plan_id.filter(|named| !planned.plan.id().starts_with(*named)) {
-            return Err(stale(named, &planned));
+        if let Some(named) = plan_id {
+            plans::check(shell, named, &planned.plan, "rollbackSync").await?;
         }
         let done = Done { recovered, undoes: Some(run.id.clone()), ..Done::default() };
         if planned.plan.is_quiet() {
             return Ok(report(shell, &run.dataset, &planned, State::InStep, sample, &done));
         }
+        keep(shell, &run, &planned).await?;
         let (base, base_columns) = base_moves(shell, &run, &planned).await?;
         let job = Job {
             dataset: &run.dataset,
@@ -93,29 +96,14 @@ pub(crate) async fn apply(
                 let done = Done { recovered, undoes: Some(run.id.clone()), ..written };
                 Ok(report(shell, &run.dataset, &planned, State::Applied, sample, &done))
             }
-            Err(Stopped { error, run: Some(run) }) => Err(error.context(format!("run {run}"))),
-            Err(Stopped { error, run: None }) => Err(error),
+            Err(stopped) => Err(stopped.into()),
         }
     })
     .await
 }
 
-fn stale(named: &str, planned: &Planned) -> Error {
-    Error::new(
-        Kind::StalePlan,
-        format!(
-            "the plan {named} does not describe what is there now; nothing was written. The fresh plan is {}",
-            short(planned.plan.id())
-        ),
-    )
-    .next("call rollbackSync without mode to see the fresh plan, then apply it by its planId")
-}
-
-async fn find(shell: &Shell, id: &str) -> Result<Run> {
-    shell.store.run(id).await?.ok_or_else(|| {
-        Error::not_found(format!("there is no run {id}"))
-            .next("syncHistory lists the runs with their ids")
-    })
+async fn keep(shell: &Shell, run: &Run, planned: &Planned) -> Result<()> {
+    plans::keep(shell, &planned.plan, &serde_json::json!({ "undoes": run.id })).await
 }
 
 async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
@@ -156,8 +144,8 @@ async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
     let order = PerSide::from_fn(|side| (0..result.writes(side).len()).collect::<Vec<_>>());
     let plan = Plan::new(Body {
         basis: Basis {
-            dataset: format!("rollback of {}", run.id),
-            dataset_version: 1,
+            dataset: run.dataset.clone(),
+            definition: format!("rollback of {}", run.id),
             base_version: None,
             content,
             schema,

@@ -78,12 +78,7 @@ pub(super) async fn save(
     definition: &Definition,
     found: Option<&Planned>,
 ) -> Result<()> {
-    let mut kept = definition.clone();
-    for source in [&mut kept.left, &mut kept.right] {
-        if let Source::Records { records } = source {
-            records.clear();
-        }
-    }
+    let kept = definition.kept();
     let before = load(shell, &kept.name).await?;
     if let Some(before) = &before
         && !same_sides(&before.definition, &kept)?

@@ -10,7 +10,7 @@ use lockstep_engine::{
 
 use super::{
     Shell,
-    describe::Done,
+    describe::{Done, MAX_LISTED},
     halt,
     journal::{batches, confirmed},
     prepare::Planned,
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::{Error, Result, Retry},
     replica::{
-        apply::{self, Guard, Prepared, Repair, Writes},
+        apply::{self, Guard, Notes, Prepared, Repair, Writes},
         marker,
     },
     store::{Batch, BatchState, Lease, NewRun, Outcome, RunKind},
@@ -45,6 +45,15 @@ pub(super) struct Job<'a> {
 pub(super) struct Stopped {
     pub(super) error: Error,
     pub(super) run: Option<String>,
+}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        match stopped.run {
+            Some(run) => stopped.error.context(format!("run {run}")),
+            None => stopped.error,
+        }
+    }
 }
 
 impl From<Error> for Stopped {
@@ -124,6 +133,7 @@ async fn begin(
 struct Sent {
     repaired: Vec<Repair>,
     unconfirmed: BTreeSet<(SideName, Key)>,
+    reasons: Vec<String>,
     error: Option<Error>,
 }
 
@@ -149,6 +159,11 @@ async fn send_all(
             match one {
                 Ok(outcome) => {
                     sent.repaired.extend(outcome.repaired);
+                    let reasons = outcome.unconfirmed.iter().filter_map(|one| {
+                        Some(format!("{side} row {}: {}", changes.get(one.change)?.key, one.why))
+                    });
+                    let room = MAX_LISTED.saturating_sub(sent.reasons.len());
+                    sent.reasons.extend(reasons.take(room));
                     let keys = outcome.unconfirmed.iter().filter_map(|one| changes.get(one.change));
                     sent.unconfirmed.extend(keys.map(|change| (*side, change.key.clone())));
                 }
@@ -182,7 +197,8 @@ async fn send_one(
         return Err(error);
     }
     halt::point("sending").await;
-    let sent = apply::send(&shell.reach, prepared, number, writes).await;
+    let notes = Notes { store: shell.store.clone(), run: run.to_owned(), seq: entry.seq };
+    let sent = apply::send(&shell.reach, prepared, number, writes, &notes).await;
     halt::point("sent").await;
     let (state, note) = match &sent {
         Ok(_) => (BatchState::Applied, None),
@@ -205,7 +221,7 @@ async fn settle(
     mut journal: Vec<Batch>,
     sent: Sent,
 ) -> Result<Done, Stopped> {
-    let Sent { repaired, unconfirmed, error } = sent;
+    let Sent { repaired, unconfirmed, reasons, error } = sent;
     let stopped = |error: Error| Stopped { error, run: Some(run.clone()) };
     if let Some(error) = error {
         if error.retry() == Retry::Ambiguous {
@@ -236,7 +252,8 @@ async fn settle(
     }
     close(shell, job, lease, &run, &journal, &unconfirmed, None).await.map_err(stopped)?;
     halt::point("closed").await;
-    Ok(Done { run: Some(run), repaired, unconfirmed: unconfirmed.len() as u64, ..Done::default() })
+    let unconfirmed = unconfirmed.len() as u64;
+    Ok(Done { run: Some(run), repaired, unconfirmed, reasons, ..Done::default() })
 }
 
 async fn close(

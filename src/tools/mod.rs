@@ -27,6 +27,7 @@ mod dataset;
 mod describe_spreadsheet;
 mod filter;
 mod find_files;
+mod mode;
 mod read_sheet;
 mod rollback_sync;
 mod schema;

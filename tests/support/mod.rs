@@ -3,7 +3,10 @@
 use std::{path::Path, process::Command};
 
 pub(crate) mod bounded;
+pub(crate) mod mariadb;
+pub(crate) mod postgres;
 pub(crate) mod programs;
+pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod workspace;
 

@@ -14,8 +14,8 @@ use crate::schema::Schema;
 pub struct Basis {
     /// The dataset's name.
     pub dataset: String,
-    /// The version of its definition.
-    pub dataset_version: u64,
+    /// Names what was asked for: a hash of its definition, or the run that is taken back.
+    pub definition: String,
     /// The version of base; `None` before the first run.
     pub base_version: Option<u64>,
     /// A hash of what was read of each side.
@@ -119,7 +119,7 @@ mod tests {
         Body {
             basis: Basis {
                 dataset: "prices".into(),
-                dataset_version: 3,
+                definition: "d".into(),
                 base_version: None,
                 content: PerSide { left: "l".into(), right: "r".into() },
                 schema: Schema::new(

@@ -20,7 +20,7 @@ pub(super) fn plan(dataset: &str, key: &str) -> Plan {
     Plan::new(Body {
         basis: Basis {
             dataset: dataset.into(),
-            dataset_version: 1,
+            definition: "v1".into(),
             base_version: None,
             content: PerSide { left: "l".into(), right: "r".into() },
             schema: Schema::new(columns, vec![0]),
