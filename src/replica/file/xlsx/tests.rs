@@ -87,6 +87,7 @@ fn only_the_cells_that_change_get_other_xml() {
         texts("a.xlsx", &before),
         [["id", "name", "n"], ["'a", "~", "'1900-01-01T02:24:00"], ["'b", "'x & y", "2"]]
     );
+    let of = |bytes: &[u8]| Sheet::of("a.xlsx", bytes, &COLUMNS[..3]);
     let after = of(&before).set("b", &[("n", "3.5")]).write(&before).unwrap();
     assert_eq!(differing(&before, &after), ["xl/worksheets/sheet1.xml"]);
     assert_eq!(sheet_xml(&after), sheet_xml(&before).replace("<v>2</v>", "<v>3.5</v>"));
