@@ -11,6 +11,7 @@ mod clients;
 mod contracts;
 mod crash;
 mod diff;
+mod files;
 mod harness;
 mod moving_rows;
 mod replicas;
