@@ -13,6 +13,7 @@ mod crash;
 mod diff;
 mod files;
 mod harness;
+mod hub;
 mod moving_rows;
 mod replicas;
 mod rollback;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use super::sheet_aim::Notes;
 use super::{
     file::apply::{self as file_apply, FilePlan},
+    http::{self, ApiPlan},
     reach::Reach,
     scan::Target,
     sheet_aim::Kept,
@@ -87,6 +88,7 @@ enum Plan {
     Sheet(Box<SheetPlan>),
     File(FilePlan),
     Sql(Box<SqlPlan>),
+    Api(Box<ApiPlan>),
 }
 
 impl Prepared {
@@ -96,6 +98,7 @@ impl Prepared {
             Plan::Sheet(plan) => plan.batches.len(),
             Plan::File(_) => 1,
             Plan::Sql(plan) => plan.batches.len(),
+            Plan::Api(plan) => plan.batches.len(),
         }
     }
 
@@ -105,6 +108,7 @@ impl Prepared {
             Plan::Sheet(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
             Plan::File(plan) => &plan.changes,
             Plan::Sql(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
+            Plan::Api(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
         }
     }
 
@@ -114,6 +118,7 @@ impl Prepared {
             Plan::Sheet(plan) => plan.place(batch),
             Plan::File(plan) => plan.place(),
             Plan::Sql(plan) => plan.place(batch),
+            Plan::Api(plan) => plan.place(batch),
         }
     }
 }
@@ -159,6 +164,17 @@ pub(crate) enum Place {
         /// The id of the batch's marker, where there are markers.
         marker: Option<String>,
     },
+    /// Items of an API, which keeps no marker: the items themselves tell.
+    Api {
+        /// The connection's name.
+        connection: String,
+        /// The resource.
+        resource: String,
+        /// The items' ids as JSON, in the order of the batch's changes; none for items that are new.
+        ids: Vec<Option<String>>,
+        /// The idempotency key that those of the batch's requests are made from.
+        idempotency: String,
+    },
 }
 
 /// What a batch came to.
@@ -203,7 +219,7 @@ pub(crate) enum Settled {
     ///
     /// Of an anchored batch single rows may hold their values already; none will follow. Comparing afresh tells.
     Void,
-    /// What is there proves nothing: someone wrote the file since, or the database keeps no markers.
+    /// What is there proves nothing: someone wrote the file since, or the replica keeps no markers.
     Changed,
 }
 
@@ -231,6 +247,8 @@ pub(crate) async fn prepare(
                 .await
                 .map(|plan| Prepared(Plan::Sheet(Box::new(plan))))
         }
+        Target::Api(table) => ApiPlan::new(&reach.connections, table, writes, run, side)
+            .map(|plan| Prepared(Plan::Api(Box::new(plan)))),
         Target::File(table) => {
             FilePlan::new(reach, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
         }
@@ -261,6 +279,7 @@ pub(crate) async fn send(
         }
         Plan::File(plan) => plan.send().map(|()| Sent::default()),
         Plan::Sql(plan) => plan.send(batch, writes).await,
+        Plan::Api(plan) => http::send(plan, batch, writes, &reach.progress).await,
     }
 }
 
@@ -288,6 +307,9 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
         }
         Place::Sql { connection, schema, table, marker } => {
             sql::plan::settle(reach, connection, schema.as_deref(), table, marker.as_deref()).await
+        }
+        Place::Api { connection, resource, .. } => {
+            http::settle(&reach.connections, connection, resource)
         }
     }
 }

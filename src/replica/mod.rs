@@ -66,6 +66,13 @@ pub(crate) enum Source {
         #[serde(default)]
         on_error: OnError,
     },
+    /// Items of an API that the operator named.
+    Api {
+        /// The connection's name.
+        connection: String,
+        /// The resource, as the operator described it.
+        resource: String,
+    },
     /// Rows that came with the call.
     Records {
         /// The rows, by column name.

@@ -14,6 +14,7 @@ pub mod holder;
 mod images;
 mod journal;
 mod known;
+mod pair;
 mod plans;
 mod policy;
 mod prepare;
@@ -25,7 +26,12 @@ mod retyped;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod saved;
+mod send;
+mod spoke_columns;
+mod spoke_terms;
+mod spokes;
 mod turn;
+mod unlearn;
 mod write;
 
 /// What a run works with.

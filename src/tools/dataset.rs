@@ -39,12 +39,14 @@ pub(crate) struct SideArg {
     sheet: Option<String>,
     /// From 1; default the first row not blank.
     header_row: Option<u32>,
-    /// Of lockstep.toml, with table, query or file.
+    /// Of lockstep.toml, with table, query, resource or file.
     connection: Option<String>,
     /// Or view: [schema.]name.
     table: Option<String>,
     /// A SELECT instead of table; read only.
     query: Option<String>,
+    /// Of an API, with connection.
+    resource: Option<String>,
     /// Column that grows with every change: only newer rows are read.
     cursor: Option<String>,
     /// Rows the database refuses: rollback (default) of the batch, or skip.
@@ -125,7 +127,7 @@ impl From<DirectionArg> for Direction {
 
 /// An object that the engine reads, and says what is wrong with it.
 #[derive(JsonSchema)]
-struct AnyObject {}
+pub(super) struct AnyObject {}
 
 /// How conflicts are decided; by default reported, both sides keep theirs.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -253,8 +255,11 @@ impl SideArg {
             ),
             (
                 (self.connection.is_none() || self.file.is_some())
-                    && (self.table.is_some() || self.query.is_some() || self.cursor.is_some()),
-                "table, query and cursor go with the connection of a database",
+                    && (self.table.is_some()
+                        || self.query.is_some()
+                        || self.cursor.is_some()
+                        || self.resource.is_some()),
+                "table, query, cursor and resource go with the connection of a database or an API",
             ),
             (
                 (self.connection.is_none() || self.file.is_some()) && self.on_error.is_some(),
@@ -270,9 +275,19 @@ impl SideArg {
     }
 
     fn table(self, side: &str) -> Result<Source> {
+        if let Some(resource) = self.resource {
+            let table = self.table.is_some() || self.query.is_some() || self.cursor.is_some();
+            if table || self.on_error.is_some() {
+                return Err(Error::invalid(format!(
+                    "argument {side}: resource is of an API; table, query, cursor and onError are of a database"
+                ))
+                .next("give {\"connection\": …, \"resource\": …}"));
+            }
+            return Ok(Source::Api { connection: self.connection.unwrap_or_default(), resource });
+        }
         if self.table.is_some() == self.query.is_some() {
             return Err(Error::invalid(format!(
-                "argument {side}: a connection needs either table or query"
+                "argument {side}: a connection needs one of table, query and resource"
             ))
             .next("give {\"connection\": …, \"table\": \"schema.table\"}"));
         }

@@ -31,6 +31,7 @@ mod mode;
 mod read_sheet;
 mod rollback_sync;
 mod schema;
+mod spoke;
 pub(crate) mod sync_dataset;
 mod sync_history;
 mod update_cells;
