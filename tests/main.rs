@@ -13,6 +13,7 @@ mod consent;
 mod contracts;
 mod crash;
 mod diff;
+mod files;
 mod harness;
 mod hub;
 mod http_auth;
