@@ -13,6 +13,8 @@ mod limits;
 #[cfg(test)]
 mod machine;
 #[cfg(test)]
+mod marks;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod spokes;
