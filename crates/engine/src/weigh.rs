@@ -26,7 +26,8 @@ pub(crate) fn merge_rows<'a>(
 ) -> Gathered<'a> {
     let rows: Vec<&Part<'a>> = parts.iter().filter(|part| part.row.is_some()).collect();
     let bases: Vec<Option<&Row>> = rows.iter().map(|part| part.base).collect();
-    // Without a hub row the spokes add to what they all knew of it, or to nothing.
+    // Without a hub row the spokes add to what they all knew of it, or to nothing: then every value is a word of its own,
+    // because a row that comes back must not lose what nobody changed.
     let common = match bases.split_first() {
         Some((first, rest)) if rest.iter().all(|other| other == first) => *first,
         _ => None,
@@ -148,8 +149,9 @@ fn settle<'a>(
 ) -> Cell<'a> {
     let mut voices: Vec<Candidate<'a>> = Vec::new();
     let mut hub_moved = false;
+    let ground = hub.or(common);
     for part in rows.iter().filter(|part| flows(part.terms, index)) {
-        let (Some(row), base) = (part.row, cell(part.base, index)) else { continue };
+        let (Some(row), base) = (part.row, cell(ground.and(part.base), index)) else { continue };
         let value = cell(Some(row), index);
         if value != base {
             voices.push(Candidate {
@@ -158,7 +160,7 @@ fn settle<'a>(
                 value,
                 base,
                 row,
-                base_row: part.base,
+                base_row: ground.and(part.base),
                 origins: part.origins,
             });
             hub_moved |= cell(hub, index) != base;
@@ -169,7 +171,8 @@ fn settle<'a>(
     let Some(first) = voices.first() else { return Cell::Still };
     let anchor = hub.map_or(cell(common, index), |hub| cell(Some(hub), index));
     // An expression is only ever shown one spoke against the hub, and then that spoke's base.
-    let base_row = rows.iter().find(|part| part.who == first.who).and_then(|part| part.base);
+    let base_row = rows.iter().find(|part| part.who == first.who);
+    let base_row = ground.and(base_row.and_then(|part| part.base));
     let hub_voice = hub.filter(|_| hub_moved).map(|row| Candidate {
         who: HUB,
         side: SideName::Left,

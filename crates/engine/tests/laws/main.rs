@@ -23,6 +23,8 @@ mod tables;
 #[cfg(test)]
 mod views;
 #[cfg(test)]
+mod voices;
+#[cfg(test)]
 mod world;
 
 /// 10,000 cases of each property, or as many as `PROPTEST_CASES` says; the same ones at every run.
