@@ -7,6 +7,8 @@ mod examples;
 #[cfg(test)]
 mod exhaustive;
 #[cfg(test)]
+mod halves;
+#[cfg(test)]
 mod hub;
 #[cfg(test)]
 mod limits;

@@ -1,13 +1,19 @@
-//! Rows that stand in a hub with a value that may be a mark or may be data: the column is shared.
+//! Rows that stand there with a value that may be a mark or may be data: the column is shared.
+
+use std::collections::BTreeMap;
 
 use lockstep_engine::conflict::Lost;
-use lockstep_engine::dataset::{DeletePolicy, Direction, Drift, Policy};
+use lockstep_engine::dataset::{ColumnPolicy, DeletePolicy, Direction, Drift, Policy};
 use lockstep_engine::hub::HubReconciled;
+use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::ChangeKind;
+use lockstep_engine::terms::Terms;
+use lockstep_engine::times::Times;
 use lockstep_engine::value::Value;
 
 use crate::examples::{Cells, hub};
 use crate::policies::mark;
+use crate::world::{World, row, schema};
 
 const BOTH: Direction = Direction::Both;
 const WRITTEN: Direction = Direction::LeftToRight;
@@ -73,5 +79,29 @@ fn a_row_that_a_spoke_keeps_for_itself_does_not_say_that_the_hubs_is_deleted() {
             let result = hub(Some([2, 7]), &spokes, &marking(drift), None);
             assert_eq!(given(&result, 1), [2.into(), 7.into()], "{drift:?} {own:?}");
         }
+    }
+}
+
+/// Two sides: a row comes back to a marked one that alone may say what is in `b`, where the row says nothing.
+#[test]
+fn what_only_the_marked_row_may_say_fills_a_blank() {
+    let direction = Some(READ);
+    let own = ColumnPolicy { direction, ..ColumnPolicy::default() };
+    for drift in [Drift::Overwrite, Drift::Report, Drift::Keep] {
+        let deletes = DeletePolicy::both(mark("status", "inactive"));
+        let columns = BTreeMap::from([("b".to_owned(), own.clone())]);
+        let policy = Policy { deletes, drift, columns, ..Policy::default() };
+        let terms = Terms::new(&schema(2), &policy).unwrap();
+        let mut world = World { tombstones: Some([Key::of("k")].into()), ..World::default() };
+        let mut marked = row("k", &[1.into(), 9.into()]);
+        marked[3] = "inactive".into();
+        world.left.set(Key::of("k"), Some(row("k", &[5.into(), Value::Null])));
+        world.right.set(Key::of("k"), Some(marked));
+        let result = world.reconcile(&terms, &Times::default());
+        for changes in [&result.left, &result.right] {
+            assert_eq!(changes[0].after.as_ref().unwrap()[1..3], [5.into(), 9.into()]);
+        }
+        assert_eq!(result.base[0].after.as_ref().unwrap()[1..3], [5.into(), 9.into()]);
+        assert!(result.drift.is_empty(), "{drift:?}");
     }
 }
