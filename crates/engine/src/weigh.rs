@@ -26,8 +26,7 @@ pub(crate) fn merge_rows<'a>(
 ) -> Gathered<'a> {
     let rows: Vec<&Part<'a>> = parts.iter().filter(|part| part.row.is_some()).collect();
     let bases: Vec<Option<&Row>> = rows.iter().map(|part| part.base).collect();
-    // Without a hub row the spokes add to what they all knew of it, or to nothing: then every value is a word of its own,
-    // because a row that comes back must not lose what nobody changed.
+    // Without a hub row the spokes add to what they all knew of it, or to nothing.
     let common = match bases.split_first() {
         Some((first, rest)) if rest.iter().all(|other| other == first) => *first,
         _ => None,
@@ -149,9 +148,8 @@ fn settle<'a>(
 ) -> Cell<'a> {
     let mut voices: Vec<Candidate<'a>> = Vec::new();
     let mut hub_moved = false;
-    let ground = hub.or(common);
     for part in rows.iter().filter(|part| flows(part.terms, index)) {
-        let (Some(row), base) = (part.row, cell(ground.and(part.base), index)) else { continue };
+        let (Some(row), base) = (part.row, cell(part.base, index)) else { continue };
         let value = cell(Some(row), index);
         if value != base {
             voices.push(Candidate {
@@ -160,19 +158,21 @@ fn settle<'a>(
                 value,
                 base,
                 row,
-                base_row: ground.and(part.base),
+                base_row: part.base,
                 origins: part.origins,
             });
             hub_moved |= cell(hub, index) != base;
         }
+    }
+    if voices.is_empty() && hub.or(common).is_none() {
+        voices.extend(standing(index, rows));
     }
     // Equal changes are one change, so they are told apart by value alone, and their order by value and name.
     voices.sort_by(|a, b| a.value.cmp(b.value).then_with(|| a.who.cmp(b.who)));
     let Some(first) = voices.first() else { return Cell::Still };
     let anchor = hub.map_or(cell(common, index), |hub| cell(Some(hub), index));
     // An expression is only ever shown one spoke against the hub, and then that spoke's base.
-    let base_row = rows.iter().find(|part| part.who == first.who);
-    let base_row = ground.and(base_row.and_then(|part| part.base));
+    let base_row = rows.iter().find(|part| part.who == first.who).and_then(|part| part.base);
     let hub_voice = hub.filter(|_| hub_moved).map(|row| Candidate {
         who: HUB,
         side: SideName::Left,
@@ -197,6 +197,26 @@ fn settle<'a>(
         }
         Err(reason) => Cell::Open { reason, voices },
     }
+}
+
+/// Returns what the spokes have in a cell that none of them changed, as words of their own.
+///
+/// A row that comes back on no common ground must not lose what nobody changed.
+fn standing<'a>(index: usize, rows: &[&Part<'a>]) -> Vec<Candidate<'a>> {
+    let stands = |part: &&Part<'a>| {
+        let row = part.row.filter(|_| flows(part.terms, index))?;
+        let value = cell(Some(row), index);
+        (!value.is_null()).then_some(Candidate {
+            who: part.who,
+            side: part.side,
+            value,
+            base: cell(None, index),
+            row,
+            base_row: None,
+            origins: part.origins,
+        })
+    };
+    rows.iter().filter_map(stands).collect()
 }
 
 fn lose(

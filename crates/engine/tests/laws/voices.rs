@@ -152,20 +152,17 @@ fn a_row_that_comes_back_keeps_what_nobody_changed() {
     let was = || numbers([1, 2, 3]);
     let town = Town::new(policy(), None).spoke(was(), numbers([1, 9, 3]), 1).spoke(was(), was(), 1);
     assert_eq!(town.hub(), numbers([1, 9, 3]));
-    // The spokes last agreed with the hub on different rows: what each of them says is then its own word.
+    // The spokes last agreed with the hub on different rows: what nobody changed is then a word of its own.
     let town = Town::new(policy(), None).spoke(was(), numbers([1, 9, 3]), 1).spoke(
         numbers([4, 2, 3]),
         numbers([4, 2, 3]),
         2,
     );
-    assert_eq!(town.hub(), numbers([4, 2, 3]));
-    let lost: Vec<String> = town
-        .reconcile()
-        .losers
-        .iter()
-        .map(|loser| format!("{} {:?}", loser.from, loser.lost))
-        .collect();
-    assert_eq!(lost.len(), 3, "the hub's deletion, and what s0 said of a and b: {lost:?}");
+    assert_eq!(town.hub(), numbers([4, 9, 3]));
+    let losers = town.reconcile().losers;
+    let lost: Vec<String> =
+        losers.iter().map(|loser| format!("{} {:?}", loser.from, loser.lost)).collect();
+    assert_eq!(lost.len(), 2, "the hub's deletion, and what s0 said of a: {lost:?}");
 }
 
 #[test]
