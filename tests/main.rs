@@ -3,6 +3,7 @@
 // Clippy applies its rules for tests where it sees this.
 #![cfg(test)]
 
+mod airports;
 mod architecture;
 mod bad_input;
 mod care;
@@ -16,11 +17,13 @@ mod moving_rows;
 mod rollback;
 mod sheet_tools;
 mod simulation;
+mod stage;
 mod stdio;
 mod stdio_calls;
 mod storm;
 mod support;
 mod sync_one_way;
+mod torn;
 mod town;
 mod two_way;
 mod workspace_clients;

@@ -21,11 +21,12 @@ need_programs() {
 # Installs the official MCP clients and the public Google clients that the tests drive us with.
 install_clients() {
   local stamp="$TOOLS/stamp" want
-  want=$(cat tests/clients/requirements.txt tests/clients/package.json tests/clients/package-lock.json | cksum)
+  want=$(cat tests/clients/requirements.txt tests/clients/data.txt tests/clients/package.json tests/clients/package-lock.json | cksum)
   if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
     mkdir -p "$TOOLS"
     run python3 -m venv "$TOOLS/python"
     run "$TOOLS/python/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+    run "$TOOLS/python/bin/pip" install --quiet --disable-pip-version-check --no-deps -r tests/clients/data.txt
     mkdir -p "$TOOLS/node"
     cp tests/clients/package.json tests/clients/package-lock.json "$TOOLS/node/"
     (cd "$TOOLS/node" && run npm ci --no-audit --no-fund --loglevel=error)

@@ -7,10 +7,13 @@
 use lockstep_engine::{dataset::SideName, reconcile::Change, schema::Schema, snapshot::Snapshot};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::sheet_aim::Notes;
 use super::{
     file_apply::{self, FilePlan},
     reach::Reach,
     scan::Target,
+    sheet_aim::Kept,
+    sheet_mend,
     sheet_plan::SheetPlan,
     sheet_rounds, sheet_settle,
 };
@@ -58,13 +61,17 @@ impl Writes<'_> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Guard {
-    /// The write returns the keys of the rows it touched; what hit a wrong row is repaired at once, by key.
-    #[default]
-    ReadBack,
-    /// Rows are tagged first and written through their tags, so that no value can reach another row.
+    /// Rows are anchored; of more than [`super::sheet_anchor::MAX_ROWS`] in a batch a sample is, spread evenly.
     ///
-    /// For at most [`super::sheet_anchor::MAX_ROWS`] changed rows. Deletes have no such form: they go by position,
-    /// with read-back and repair. New rows need none: they go after the last row, wherever that is.
+    /// Where tags have no room, as with [`ReadBack`](Self::ReadBack).
+    #[default]
+    Auto,
+    /// The write returns the keys of the rows it touched; what hit a wrong row is repaired at once, by key.
+    ReadBack,
+    /// Every row is anchored: a batch that meets a row in another place than it was seen in is refused as a whole.
+    ///
+    /// One call more for each batch, of at most [`super::sheet_anchor::MAX_ROWS`] rows that are there. New rows need
+    /// no anchor: they go after the last row, wherever that is.
     Anchor,
 }
 
@@ -213,7 +220,7 @@ pub(crate) async fn prepare(
 
 /// Makes a batch happen; returns only when the service or the disk has confirmed it.
 ///
-/// Batches are sent in their order.
+/// Batches are sent in their order. What each is aimed at is kept in `notes` before it is sent, for [`mend`].
 ///
 /// # Errors
 /// A refusal (nothing of the batch was written), an outcome that could not be settled ([`Kind::Ambiguous`]), a file that
@@ -223,11 +230,12 @@ pub(crate) async fn send(
     prepared: &mut Prepared,
     batch: usize,
     writes: &Writes<'_>,
+    notes: &Notes,
 ) -> Result<Sent> {
     reach.progress.check()?;
     match &mut prepared.0 {
         Plan::Sheet(plan) => {
-            sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes).await
+            sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes, notes).await
         }
         Plan::File(plan) => plan.send(&reach.files).map(|()| Sent::default()),
     }
@@ -255,4 +263,20 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
             file_apply::settle(&reach.files, path, before.as_deref(), after)
         }
     }
+}
+
+/// Mends what an applied batch of a run that died did to rows that had moved; `aim` is what was kept in its notes.
+///
+/// # Errors
+/// A replica that cannot be reached; rows that moved so often that it could not be finished; the same call may be made
+/// later.
+pub(crate) async fn mend(
+    reach: &Reach,
+    place: &Place,
+    aim: &[u8],
+    writes: &Writes<'_>,
+) -> Result<Vec<Repair>> {
+    let Place::Sheet { spreadsheet, .. } = place else { return Ok(Vec::new()) };
+    let kept = Kept::read(aim)?;
+    sheet_mend::mend(&reach.google, reach.clock.now(), spreadsheet, kept, writes).await
 }

@@ -17,10 +17,12 @@ pub(crate) mod marker;
 pub(crate) mod reach;
 pub(crate) mod scan;
 pub(crate) mod sheet;
+mod sheet_aim;
 mod sheet_anchor;
 mod sheet_check;
 mod sheet_examine;
 mod sheet_layout;
+mod sheet_mend;
 mod sheet_ops;
 mod sheet_picture;
 mod sheet_plan;
@@ -29,6 +31,7 @@ mod sheet_repair;
 mod sheet_rounds;
 mod sheet_settle;
 pub(crate) mod sheet_table;
+mod sheet_tag;
 mod sheet_verify;
 mod sheet_wounds;
 pub mod sql;
@@ -52,11 +55,41 @@ pub(crate) enum Source {
         /// The header's row, from 1; the first that is not blank if not named.
         header_row: Option<u32>,
     },
+    /// A table or view of a database that the operator named, or what a query of it returns.
+    Table {
+        /// The connection's name.
+        connection: String,
+        /// The table or view, `table` or `schema.table`; none if a query is given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        table: Option<String>,
+        /// A single reading statement; what it returns can only be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        query: Option<String>,
+        /// The column that only grows when a row is added or changed, to read on from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cursor: Option<String>,
+        /// What happens when the database refuses a row.
+        #[serde(default)]
+        on_error: OnError,
+    },
     /// Rows that came with the call.
     Records {
         /// The rows, by column name.
         records: Vec<serde_json::Map<String, Value>>,
     },
+}
+
+/// What happens to a batch when the replica refuses a row of it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum OnError {
+    /// The whole batch is taken back, and the error names the row.
+    #[default]
+    Rollback,
+    /// The row is left out and reported; the rest is written.
+    Skip,
 }
 
 #[cfg(test)]

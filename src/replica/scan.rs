@@ -130,6 +130,10 @@ pub(crate) async fn scan(
         Source::Records { .. } if role.writes() => Err(Error::invalid("records can only be read")
             .next("name a spreadsheetId or a file to write to")),
         Source::Records { records } => self::records(records),
+        Source::Table { connection, .. } => reach
+            .connections
+            .database(connection)
+            .and_then(|_| Err(Error::internal("databases cannot be read yet"))),
         Source::Sheet { spreadsheet, sheet, header_row } => {
             super::sheet_table::scan(
                 &reach.google,

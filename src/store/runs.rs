@@ -8,7 +8,7 @@ use super::base::base_name;
 use super::codec::{count, from_word, json, micros, parse, time, word};
 use super::journal::{BatchState, Moves, RunKind, RunState, check_width, widths};
 use super::lease::{self, Lease};
-use super::{Conn, Db, Store, audit, tombstones};
+use super::{Conn, Db, Store, aims, audit, tombstones};
 use crate::error::{Error, Kind, Result};
 
 /// A run.
@@ -209,6 +209,7 @@ async fn close(conn: &mut Conn, run: &RunRow, outcome: &Outcome) -> Result<()> {
     .bind(run.number)
     .execute(&mut *conn)
     .await?;
+    aims::drop_aim(conn, &run.id).await?;
     sqlx::query("DELETE FROM intended_base WHERE run = $1")
         .bind(run.number)
         .execute(&mut *conn)

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockstep_engine::{dataset::SideName, schema::Schema};
+use lockstep_engine::{dataset::SideName, schema::Schema, snapshot::Snapshot};
 
 use super::{
     Shell,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     replica::{
-        apply::{Place, Settled, settle},
+        apply::{self, Place, Repair, Settled, Writes, settle},
         scan::{Role, Scan},
     },
     store::{Action, Batch, BatchState, Lease, Outcome, Run, RunState},
@@ -65,12 +65,12 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
     for batch in &mut batches {
         if batch.state == BatchState::Intended {
             let (state, note) = match settle_batch(shell, batch).await? {
-                Found::State(state, note) => (state, note),
+                Found::State(state, note) => (state, note.to_owned()),
                 Found::Look(proof) => {
                     look(shell, run, batch, proof, &mut eyes, &mut unconfirmed).await?
                 }
             };
-            shell.store.mark_batch(lease, &run.id, batch.seq, state, Some(note)).await?;
+            shell.store.mark_batch(lease, &run.id, batch.seq, state, Some(&note)).await?;
             batch.state = state;
         }
         super::halt::point("settled").await;
@@ -102,9 +102,7 @@ enum Found {
 }
 
 async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
-    let place: Place = serde_json::from_value(batch.place.clone()).map_err(|error| {
-        Error::internal("the journal holds a place that is none").with_source(error)
-    })?;
+    let place = place(batch)?;
     let settled = settle(&shell.reach, &place).await;
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
@@ -125,7 +123,7 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     })
 }
 
-/// What was looked at to settle a run: each member at most once.
+/// What was looked at to settle a run: each member once, unless something was mended there.
 #[derive(Default)]
 struct Eyes {
     saved: Option<Saved>,
@@ -133,26 +131,31 @@ struct Eyes {
 }
 
 impl Eyes {
-    /// Returns the saved dataset with its schema, and what is on a member now; `None` where the schema was never saved.
-    async fn on(
+    /// Returns the saved dataset and its schema; `None` where these were never saved, or it has no such member.
+    async fn dataset(
         &mut self,
         shell: &Shell,
         run: &Run,
         member: &str,
-    ) -> Result<Option<(&Saved, &Schema, &Scan)>> {
+    ) -> Result<Option<(&Saved, &Schema)>> {
         if self.saved.is_none() {
             self.saved = saved::load(shell, &run.dataset).await?;
         }
-        let Some(saved) = &self.saved else { return Ok(None) };
-        let (Some(schema), Some(source)) = (&saved.schema, saved.definition.source(member)) else {
-            return Ok(None);
-        };
+        let known = self.saved.as_ref().filter(|saved| saved.definition.source(member).is_some());
+        Ok(known.and_then(|saved| Some((saved, saved.schema.as_ref()?))))
+    }
+
+    /// Returns what is on a member now.
+    async fn on(&mut self, shell: &Shell, member: &str) -> Result<&Scan> {
+        let nothing = || Error::internal("a member without a replica was looked at");
         if !self.members.contains_key(member) {
+            let saved = self.saved.as_ref().ok_or_else(nothing)?;
+            let source = saved.definition.source(member).ok_or_else(nothing)?;
             let role = Role::Both { side: SideName::Right, typed: true };
             let now = look_at(shell, member, source, role).await.map_err(|(_, error)| error)?;
             self.members.insert(member.to_owned(), now.scan);
         }
-        Ok(self.members.get(member).map(|now| (saved, schema, now)))
+        self.members.get(member).ok_or_else(nothing)
     }
 }
 
@@ -164,27 +167,71 @@ async fn look(
     proof: Proof,
     eyes: &mut Eyes,
     unconfirmed: &mut Unconfirmed,
-) -> Result<(BatchState, &'static str)> {
-    let open = match eyes.on(shell, run, &batch.side).await? {
+) -> Result<(BatchState, String)> {
+    let mut mended = Vec::new();
+    let images: Vec<&Action> = batch.actions.iter().collect();
+    let columns = eyes.dataset(shell, run, &batch.side).await?.map(|(saved, types)| {
+        let schema = rest::schema(&run.columns, types, &images);
+        let headers = images::headers(saved, &schema, &batch.side);
+        (schema, headers)
+    });
+    let open = match columns {
         None => batch.actions.iter().map(|action| action.key.clone()).collect::<BTreeSet<_>>(),
-        Some((saved, types, now)) => {
-            let images: Vec<&Action> = batch.actions.iter().collect();
-            let schema = rest::schema(&run.columns, types, &images);
-            let headers = images::headers(saved, &schema, &batch.side);
+        Some((schema, headers)) => {
+            if let Some(aim) = shell.store.aim(&run.id, batch.seq).await? {
+                mended = mend(shell, batch, &aim, &schema, &headers).await?;
+                eyes.members.remove(&batch.side);
+            }
+            let now = eyes.on(shell, &batch.side).await?;
             let snapshot = widened(&now.snapshot, headers.iter().flatten());
             let view = images::view(&snapshot, &schema, &headers, &batch.side)?;
             images::unconfirmed(&view, &batch.actions, proof)
         }
     };
     let state = match proof {
-        Proof::Applied => (BatchState::Applied, "settled: its marker is there"),
-        Proof::None if open.len() < batch.actions.len() => {
-            (BatchState::Applied, "settled: somebody wrote the file since, and its rows are there")
+        Proof::Applied => (BatchState::Applied, marked(&mended)),
+        Proof::None if open.len() < batch.actions.len() => (
+            BatchState::Applied,
+            "settled: somebody wrote the file since, and its rows are there".to_owned(),
+        ),
+        Proof::None => {
+            (BatchState::Failed, "settled: the file is neither as before nor as after".to_owned())
         }
-        Proof::None => (BatchState::Failed, "settled: the file is neither as before nor as after"),
     };
     unconfirmed.extend(open.into_iter().map(|key| (batch.side.clone(), key)));
     Ok(state)
+}
+
+/// Mends what an applied batch did to rows that had moved, which its process could not do any more.
+async fn mend(
+    shell: &Shell,
+    batch: &Batch,
+    aim: &[u8],
+    schema: &Schema,
+    headers: &[Option<String>],
+) -> Result<Vec<Repair>> {
+    let snapshot = Snapshot::default();
+    let writes = Writes { schema, headers, optional: &[], snapshot: &snapshot, changes: &[] };
+    let mended = apply::mend(&shell.reach, &place(batch)?, aim, &writes).await?;
+    for Repair { key, row, what } in &mended {
+        tracing::warn!(key, row, what, "a row that an interrupted run had hit by mistake");
+    }
+    Ok(mended)
+}
+
+/// Returns the note of a batch whose marker is there.
+fn marked(mended: &[Repair]) -> String {
+    let mut note = "settled: its marker is there".to_owned();
+    for Repair { key, what, .. } in mended {
+        note.push_str(&format!("; \"{key}\" {what}"));
+    }
+    note
+}
+
+fn place(batch: &Batch) -> Result<Place> {
+    serde_json::from_value(batch.place.clone()).map_err(|error| {
+        Error::internal("the journal holds a place that is none").with_source(error)
+    })
 }
 
 /// Returns how a run ended, by what came of its batches.

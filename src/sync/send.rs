@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result, Retry},
-    replica::apply::{self, Prepared, Repair, Writes},
+    replica::apply::{self, Notes, Prepared, Repair, Writes},
     store::{Batch, BatchState, Lease},
 };
 
@@ -124,7 +124,8 @@ async fn send_one(
         return Err(Failure::Stop(error));
     }
     halt::point("sending").await;
-    let sent = apply::send(&shell.reach, prepared, number, writes).await;
+    let notes = Notes { store: shell.store.clone(), run: run.to_owned(), seq: entry.seq };
+    let sent = apply::send(&shell.reach, prepared, number, writes, &notes).await;
     halt::point("sent").await;
     let (state, note) = match &sent {
         Ok(_) => (BatchState::Applied, None),

@@ -27,14 +27,14 @@ pub(crate) struct RollbackSync;
 pub(crate) struct Args {
     /// From a report or syncHistory.
     run_id: String,
-    /// Only these keys, as reports show them; default all.
+    /// Only these, as reports show them; default all.
     keys: Option<Vec<String>>,
-    /// Default plan: show, write nothing.
+    /// Default plan.
     #[serde(default)]
     mode: ModeArg,
-    /// Apply exactly that plan, refused if anything changed since.
+    /// Apply exactly that plan.
     plan_id: Option<String>,
-    /// How many changes to show, at most 200; default 20.
+    /// Changes shown; default 20.
     #[schemars(range(max = 200))]
     sample: Option<u32>,
     /// Same as mode plan.
@@ -45,14 +45,13 @@ pub(crate) struct Args {
 impl Tool for RollbackSync {
     const NAME: &'static str = "rollbackSync";
     const TITLE: &'static str = "Take a sync back";
-    const DESCRIPTION: &'static str = "Takes a run of syncDataset (or of rollbackSync) back: every row it wrote gets its \
-earlier values, rows it added go, rows it deleted return. What people changed since stays, and is listed in conflicts. \
-First call without mode for the plan, then mode \"apply\" with its planId.";
+    const DESCRIPTION: &'static str = "Undoes a run: rows it wrote get their earlier values, added ones go, deleted ones return. What people changed since \
+stays (conflicts). First without mode for a plan, then mode \"apply\" with its planId.";
     type Args = Args;
     type Output = Report;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(false)
+        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Report> {

@@ -12,6 +12,7 @@ use super::{
     Context, Tool,
     dataset::{AnyObject, ColumnArg, DirectionArg, PolicyArg, SideArg},
     mode::{Asked, ModeArg},
+    schema::like_the_first,
     spoke::{self, SpokeArg},
 };
 use crate::{
@@ -42,6 +43,7 @@ pub(crate) enum DeletesArg {
 #[serde(rename_all = "camelCase")]
 pub(crate) enum GuardArg {
     #[default]
+    Auto,
     ReadBack,
     Anchor,
 }
@@ -50,11 +52,12 @@ pub(crate) enum GuardArg {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Args {
-    /// The dataset is saved under it; a saved one needs nothing else.
+    /// Saves the dataset; a saved one needs only it.
     pub(super) name: Option<String>,
-    /// The source, or one of two equals.
+    /// The source: one of file, spreadsheetId, records.
     left: Option<SideArg>,
-    /// The target; it is made to agree with left.
+    /// The target; shaped as left.
+    #[schemars(transform = like_the_first)]
     right: Option<SideArg>,
     /// Instead of left and right, with spokes: like left.
     #[schemars(with = "Option<AnyObject>")]
@@ -63,42 +66,41 @@ pub(crate) struct Args {
     /// deletes, markColumn, markValue}].
     #[schemars(with = "Option<Vec<AnyObject>>")]
     spokes: Option<Vec<SpokeArg>>,
-    /// Names of the columns that identify a row.
+    /// Columns that identify a row.
     #[serde(default)]
     key: Vec<String>,
-    /// Default: every column of left, under the same header on the right. Other columns are left alone.
+    /// Default all of left, by header; others are left alone.
     columns: Option<Vec<ColumnArg>>,
-    /// Default leftToRight; both: changes of either side flow, from what both last agreed on.
+    /// Default leftToRight.
     direction: Option<DirectionArg>,
     policy: Option<PolicyArg>,
-    /// Texts that mean blank in every column, e.g. "NA".
+    /// Texts that mean blank, e.g. "NA".
     #[serde(default)]
     nulls: Vec<String>,
-    /// Rows whose partner is gone (one-way: only on the right): mark (default) sets markColumn, delete removes them,
-    /// ignore leaves them.
+    /// For rows whose partner is gone: mark (default) sets markColumn.
     #[serde(default)]
     deletes: DeletesArg,
     /// Default "status".
     mark_column: Option<String>,
     /// Default "inactive".
     mark_value: Option<String>,
-    /// readBack (default): checked and repaired at once; anchor: rows are tagged first, at most 500, 3 more calls.
+    /// Against rows moved meanwhile: auto (default), anchor (surest), readBack (1 call less; repairs).
     guard: Option<GuardArg>,
-    /// Default plan: show, write nothing.
+    /// Default plan.
     #[serde(default)]
     mode: ModeArg,
-    /// From a plan with the same arguments: apply exactly that plan, refused if anything changed since.
+    /// Apply exactly that plan; refused if anything changed since.
     plan_id: Option<String>,
-    /// Names of safety halts to pass, as listed in halted.
+    /// Names of halts to pass, from halted.
     #[serde(default, rename = "override")]
     overrides: Vec<String>,
-    /// Halt above this share of deletes or marks; default 25.
+    /// Halts above; default 25.
     #[schemars(range(max = 100))]
     max_delete_percent: Option<u8>,
-    /// Halt above this share of updates; default none.
+    /// Halts above; default none.
     #[schemars(range(max = 100))]
     max_change_percent: Option<u8>,
-    /// How many changes to show, at most 200; default 20.
+    /// Changes shown; default 20.
     #[schemars(range(max = 200))]
     sample: Option<u32>,
     /// Same as mode plan.
@@ -168,6 +170,7 @@ impl Args {
             deletes,
             policy,
             guard: match self.guard.unwrap_or_default() {
+                GuardArg::Auto => Guard::Auto,
                 GuardArg::ReadBack => Guard::ReadBack,
                 GuardArg::Anchor => Guard::Anchor,
             },
@@ -250,16 +253,14 @@ fn check_overrides(overrides: &[String]) -> Result<()> {
 impl Tool for SyncDataset {
     const NAME: &'static str = "syncDataset";
     const TITLE: &'static str = "Sync a dataset";
-    const DESCRIPTION: &'static str = "Makes two sides, or a hub and its spokes, agree, by key: sheets, CSV/TSV files, records; one-way or both ways \
-(direction). Compares server-side; no rows pass through you. First call without \
-mode: returns a plan (counts, a sample, planId) and writes nothing. Then call again with the same arguments, \
-mode \"apply\" and that planId. Safe to repeat: what already agrees is not written. For a handful of cells use \
-updateCells, for new rows alone appendRows.";
+    const DESCRIPTION: &'static str = "Makes two sides, or a hub and spokes, agree by key, one-way or both ways: sheets, CSV/TSV files, records. No rows pass through you. First \
+without mode: a plan (counts, sample, planId), nothing written. Then the same arguments with mode \"apply\" and planId. \
+Safe to repeat. For a few cells use updateCells.";
     type Args = Args;
     type Output = Report;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(false)
+        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Report> {

@@ -37,6 +37,20 @@ pub(crate) fn python(script: &str) -> Option<Command> {
     Some(command)
 }
 
+/// Returns the path of a file that an installed Python package ships, or `None` to skip.
+pub(crate) fn python_data(package: &str, file: &str) -> Option<PathBuf> {
+    let python = place("LOCKSTEP_PYTHON", "python/bin/python");
+    let libraries = python.parent()?.parent()?.join("lib");
+    let path = std::fs::read_dir(&libraries)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|version| version.path().join("site-packages").join(package).join(file))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| libraries.join(package).join(file));
+    require(&format!("the data of the Python package {package}"), &path).then_some(path)
+}
+
 fn node_modules() -> PathBuf {
     place("LOCKSTEP_NODE_MODULES", "node/node_modules")
 }
