@@ -5,7 +5,10 @@
 mod file;
 mod kind;
 mod laws;
+mod other_cases;
+mod postgres_cases;
 mod sheet;
+mod shop;
 mod sql;
 
 /// Runs every law over a kind; what makes one may find that its server is not there, and skip.
