@@ -16,7 +16,7 @@ use crate::{
     config::{Backend, Config, data_dir},
     error::{Error, Result},
     progress::Progress,
-    replica::{connections::Connections, files::Files, ledger::StoreLedger},
+    replica::{connections::Connections, file::folder::Files, ledger::StoreLedger},
     store::Store,
     sync::{definition::Definition, holder::Holder},
     tools::{Context, sync_dataset},

@@ -3,7 +3,7 @@
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
 //! `main > cli > app > server > tools > sync > replica > {google, store} > engine`.
-//! [`error`], [`clock`] and [`progress`] are leaves that everything may use.
+//! [`error`], [`clock`], [`progress`] and `halt` (for tests) are leaves that everything may use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
 //! - [`cli`]: the commands. [`app`]: puts the parts together. [`config`]: settings.
@@ -19,6 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
+mod halt;
 pub mod progress;
 pub mod replica;
 pub mod server;

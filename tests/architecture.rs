@@ -34,7 +34,7 @@ const ROOMS: &[&[&str]] = &[
     &["replica"],
     &["store"],
     &["progress"],
-    &["error", "clock"],
+    &["error", "clock", "halt"],
 ];
 
 /// `config` is seen by `app` and `cli` alone.

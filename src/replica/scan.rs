@@ -4,16 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use lockstep_engine::{
     cell::Cell,
-    csv::{CsvOptions, sniff_delimiter},
     dataset::SideName,
     schema::ColumnType,
-    snapshot::{self, Snapshot, SnapshotBuilder},
+    snapshot::{Snapshot, SnapshotBuilder},
 };
 use serde_json::Value;
 
 use super::{
     Source,
-    files::Files,
+    file::FileTable,
+    http::{self, ApiTable},
     reach::Reach,
     sheet_table::SheetTable,
     sql::{
@@ -94,25 +94,12 @@ pub(crate) enum Target {
     ReadOnly,
     /// A table on a sheet.
     Sheet(Box<SheetTable>),
-    /// A delimited file.
+    /// A file.
     File(FileTable),
     /// A table of a database.
     Sql(Box<SqlTable>),
-}
-
-/// A delimited file as it was read; what is kept when it is written.
-#[derive(Clone, Debug)]
-pub(crate) struct FileTable {
-    /// The path under the folder.
-    pub(crate) path: String,
-    /// The delimiter.
-    pub(crate) delimiter: u8,
-    /// Whether lines end with CR LF.
-    pub(crate) crlf: bool,
-    /// Whether the file begins with a byte order mark.
-    pub(crate) bom: bool,
-    /// BLAKE3 of the bytes that were read; `None` for a file that is not there yet.
-    pub(crate) hash: Option<blake3::Hash>,
+    /// Items of an API.
+    Api(Box<ApiTable>),
 }
 
 /// What a replica of a dataset is for.
@@ -158,7 +145,7 @@ pub(crate) async fn scan(
     since: Option<&Value>,
 ) -> Result<Scan> {
     let scanned = match source {
-        Source::File { path, encoding } => file(&reach.files, path, encoding.as_deref(), role),
+        Source::File(source) => super::file::scan(reach, source, role, since),
         Source::Records { .. } if role.writes() => Err(Error::invalid("records can only be read")
             .next("name a spreadsheetId or a file to write to")),
         Source::Records { records } => self::records(records),
@@ -172,6 +159,10 @@ pub(crate) async fn scan(
             };
             sql::scan::scan(reach, ask, role, since).await
         }
+        Source::Api { connection, resource } => match reach.connections.api(connection) {
+            Ok(api) => http::scan(api, resource, role, since, &reach.progress).await,
+            Err(error) => Err(error),
+        },
         Source::Sheet { spreadsheet, sheet, header_row } => {
             super::sheet_table::scan(
                 &reach.google,
@@ -184,50 +175,6 @@ pub(crate) async fn scan(
         }
     };
     scanned.map_err(|error| error.context(role.side().as_str()))
-}
-
-fn file(files: &Files, path: &str, encoding: Option<&str>, role: Role) -> Result<Scan> {
-    if role.writes() {
-        files.check_writable(path)?;
-        if !files.exists(path)? {
-            let delimiter = if path.to_lowercase().ends_with(".tsv") { b'\t' } else { b',' };
-            let table =
-                FileTable { path: path.into(), delimiter, crlf: false, bom: false, hash: None };
-            return Ok(Scan::whole(
-                SnapshotBuilder::new(Vec::<String>::new()).finish(),
-                Target::File(table),
-            ));
-        }
-    }
-    let bytes = files.read(path)?;
-    let options = CsvOptions { encoding: encoding.map(str::to_owned), ..CsvOptions::default() };
-    let snapshot =
-        snapshot::csv::read(&bytes, &options).map_err(|error| csv_error(path, &error))?;
-    let head = bytes.get(..bytes.len().min(64 * 1024)).unwrap_or_default();
-    let utf16 = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
-    let other = encoding.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8"));
-    if (utf16 || other) && role.writes() {
-        return Err(Error::invalid(format!(
-            "\"{path}\" is not UTF-8: it can be read, not written"
-        ))
-        .next("save it as UTF-8, or name another file"));
-    }
-    let bom = head.starts_with(b"\xef\xbb\xbf");
-    let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let table = FileTable {
-        path: path.into(),
-        delimiter: sniff_delimiter(if bom { head.get(3..).unwrap_or_default() } else { head }),
-        crlf: first_line.ends_with(b"\r"),
-        bom,
-        hash: Some(blake3::hash(&bytes)),
-    };
-    Ok(Scan::whole(snapshot, Target::File(table)))
-}
-
-fn csv_error(path: &str, error: &lockstep_engine::csv::CsvError) -> Error {
-    Error::invalid(error.to_string())
-        .context(format!("\"{path}\""))
-        .next("correct the file; nothing was written")
 }
 
 /// The most rows that may come with a call.

@@ -4,6 +4,7 @@
 //!   (`segment`, `fold`: its form).
 //! - `plans`: content-addressed and expiring. `lease`: who may run a dataset.
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
+//! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
 //! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
@@ -12,6 +13,8 @@
 //! what only SQLite knows is here, and in `open`, `fault` and `backup`.
 
 mod advance;
+mod aims;
+mod appends;
 mod audit;
 mod backup;
 mod base;

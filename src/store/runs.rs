@@ -8,7 +8,7 @@ use super::advance::{Advance, advance};
 use super::codec::{count, from_word, json, micros, parse, stored, time, word};
 use super::journal::{BatchState, RunKind, RunState, check_width};
 use super::lease::{self, Lease};
-use super::{Conn, Db, Store, audit, tombstones};
+use super::{Conn, Db, Store, aims, audit, tombstones};
 use crate::error::{Error, Kind, Result};
 
 /// A run.
@@ -218,6 +218,7 @@ async fn close(
     .bind(run.number)
     .execute(&mut *conn)
     .await?;
+    aims::drop_aim(conn, &run.id).await?;
     sqlx::query("DELETE FROM intended_base WHERE run = $1")
         .bind(run.number)
         .execute(&mut *conn)

@@ -4,12 +4,11 @@
 //! what changes (the engine does) or how a replica is written (`replica` does).
 //! [`recover`] finishes what a run that died left open, and [`rollback`] takes a run back.
 
-use crate::{replica::reach::Reach, store::Store};
+use crate::{halt, replica::reach::Reach, store::Store};
 
 mod columns;
 pub(crate) mod definition;
 pub(crate) mod describe;
-pub(crate) mod halt;
 pub(crate) mod history;
 pub mod holder;
 mod images;

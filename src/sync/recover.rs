@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use lockstep_engine::{
     dataset::{PerSide, SideName},
     key::Key,
+    schema::Schema,
+    snapshot::Snapshot,
 };
 
 use super::{
@@ -22,7 +24,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     replica::{
-        apply::{Place, Settled, settle},
+        apply::{self, Place, Repair, Settled, Writes, settle},
         scan::{Role, scan},
     },
     store::{Action, Batch, BatchState, Lease, Outcome, Run, RunState},
@@ -66,10 +68,10 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
     for batch in &mut batches {
         if batch.state == BatchState::Intended {
             let (state, note) = match settle_batch(shell, batch).await? {
-                Found::State(state, note) => (state, note),
+                Found::State(state, note) => (state, note.to_owned()),
                 Found::Look(proof) => look(shell, run, batch, proof, &mut unconfirmed).await?,
             };
-            shell.store.mark_batch(lease, &run.id, batch.seq, state, Some(note)).await?;
+            shell.store.mark_batch(lease, &run.id, batch.seq, state, Some(&note)).await?;
             batch.state = state;
         }
         super::halt::point("settled").await;
@@ -101,14 +103,12 @@ enum Found {
 }
 
 async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
-    let place: Place = serde_json::from_value(batch.place.clone()).map_err(|error| {
-        Error::internal("the journal holds a place that is none").with_source(error)
-    })?;
+    let place = place(batch)?;
     let settled = settle(&shell.reach, &place).await;
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
         // A database left out single rows that had changed, which only its dead process knew.
-        (Ok(Settled::Applied), Place::Sheet { .. }) => Found::Look(Proof::Applied),
+        (Ok(Settled::Applied), Place::Sheet { .. } | Place::Api { .. }) => Found::Look(Proof::Applied),
         (Ok(Settled::Applied), Place::Sql { .. }) => Found::Look(Proof::Batch),
         (Ok(Settled::Applied), Place::File { .. }) => {
             Found::State(BatchState::Applied, "settled: the file is what was written")
@@ -116,7 +116,7 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
         (Ok(Settled::Void), _) => {
             Found::State(BatchState::Void, "settled: it was not written and never will be")
         }
-        // Somebody wrote the file since: only its rows can tell whether ours had been there before.
+        // Somebody wrote it since, or it keeps no marker: only its rows can tell whether ours arrived.
         (Ok(Settled::Changed), _) => Found::Look(Proof::None),
         // A replica that is gone for good has nothing to lose any more.
         (Err(error), _) if error.kind() == Kind::NotFound => {
@@ -133,8 +133,9 @@ async fn look(
     batch: &Batch,
     proof: Proof,
     unconfirmed: &mut BTreeSet<(SideName, Key)>,
-) -> Result<(BatchState, &'static str)> {
+) -> Result<(BatchState, String)> {
     let side = batch.side;
+    let mut mended = Vec::new();
     let all = || batch.actions.iter().map(|action| action.key.clone()).collect::<BTreeSet<_>>();
     let open = match saved::load(shell, &run.dataset).await? {
         Some(Saved { schema: None, .. }) | None => all(),
@@ -145,22 +146,60 @@ async fn look(
             let schema = rest::schema(&run.columns, &types, &images);
             let role = Role::Both { side, typed: true };
             let source = saved.definition.source(side);
-            let mut now = scan(&shell.reach, source, role, None).await?;
             let headers = images::headers(&saved, &schema, side);
+            if let Some(aim) = shell.store.aim(&run.id, batch.seq).await? {
+                mended = mend(shell, batch, &aim, &schema, &headers).await?;
+            }
+            let mut now = scan(&shell.reach, source, role, None).await?;
             now.snapshot = widened(&now.snapshot, headers.iter().flatten());
             let view = images::view(&now, &schema, &headers, side)?;
             images::unconfirmed(&view, &batch.actions, proof)
         }
     };
     let state = match proof {
-        Proof::Applied | Proof::Batch => (BatchState::Applied, "settled: its marker is there"),
-        Proof::None if open.len() < batch.actions.len() => {
-            (BatchState::Applied, "settled: somebody wrote the file since, and its rows are there")
+        Proof::Applied | Proof::Batch => (BatchState::Applied, marked(&mended)),
+        Proof::None if open.len() < batch.actions.len() => (
+            BatchState::Applied,
+            "settled: its rows are there, as far as nobody wrote them since".to_owned(),
+        ),
+        Proof::None => {
+            (BatchState::Failed, "settled: none of its rows is there".to_owned())
         }
-        Proof::None => (BatchState::Failed, "settled: the file is neither as before nor as after"),
     };
     unconfirmed.extend(open.into_iter().map(|key| (side, key)));
     Ok(state)
+}
+
+/// Mends what an applied batch did to rows that had moved, which its process could not do any more.
+async fn mend(
+    shell: &Shell,
+    batch: &Batch,
+    aim: &[u8],
+    schema: &Schema,
+    headers: &[Option<String>],
+) -> Result<Vec<Repair>> {
+    let snapshot = Snapshot::default();
+    let writes = Writes { schema, headers, optional: &[], snapshot: &snapshot, changes: &[] };
+    let mended = apply::mend(&shell.reach, &place(batch)?, aim, &writes).await?;
+    for Repair { key, row, what } in &mended {
+        tracing::warn!(key, row, what, "a row that an interrupted run had hit by mistake");
+    }
+    Ok(mended)
+}
+
+/// Returns the note of a batch whose marker is there.
+fn marked(mended: &[Repair]) -> String {
+    let mut note = "settled: its marker is there".to_owned();
+    for Repair { key, what, .. } in mended {
+        note.push_str(&format!("; \"{key}\" {what}"));
+    }
+    note
+}
+
+fn place(batch: &Batch) -> Result<Place> {
+    serde_json::from_value(batch.place.clone()).map_err(|error| {
+        Error::internal("the journal holds a place that is none").with_source(error)
+    })
 }
 
 /// Returns how a run ended, by what came of its batches.

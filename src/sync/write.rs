@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::{Error, Result, Retry},
     replica::{
-        apply::{self, Guard, Prepared, Repair, Writes},
+        apply::{self, Guard, Notes, Prepared, Repair, Writes},
         marker,
     },
     store::{Batch, BatchState, Lease, NewRun, Outcome, RunKind},
@@ -197,7 +197,8 @@ async fn send_one(
         return Err(error);
     }
     halt::point("sending").await;
-    let sent = apply::send(&shell.reach, prepared, number, writes).await;
+    let notes = Notes { store: shell.store.clone(), run: run.to_owned(), seq: entry.seq };
+    let sent = apply::send(&shell.reach, prepared, number, writes, &notes).await;
     halt::point("sent").await;
     let (state, note) = match &sent {
         Ok(_) => (BatchState::Applied, None),

@@ -8,7 +8,7 @@ use lockstep_google::Google;
 use crate::{
     clock::Clock,
     progress::Progress,
-    replica::{connections::Connections, files::Files, reach::Reach},
+    replica::{connections::Connections, file::folder::Files, reach::Reach},
     store::Store,
     sync::{Shell, definition::Definition, holder::Holder, recover::recover_all},
 };

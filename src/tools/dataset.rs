@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
-    replica::{OnError, Source},
+    replica::{OnError, Source, file::FileSource},
     sync::definition::ColumnDef,
 };
 
@@ -32,12 +32,14 @@ pub(crate) struct SideArg {
     sheet: Option<String>,
     /// From 1; default the first row not blank.
     header_row: Option<u32>,
-    /// Of lockstep.toml, with table or query.
+    /// Of lockstep.toml, with table, query or resource.
     connection: Option<String>,
     /// Or view: [schema.]name.
     table: Option<String>,
     /// A SELECT instead of table; read only.
     query: Option<String>,
+    /// Of an API, with connection.
+    resource: Option<String>,
     /// Column that grows with every change: only newer rows are read.
     cursor: Option<String>,
     /// Rows the database refuses: rollback (default) of the batch, or skip.
@@ -209,7 +211,9 @@ impl SideArg {
             return self.table(side);
         }
         Ok(match (self.file, self.spreadsheet_id, self.records) {
-            (Some(path), _, _) => Source::File { path, encoding: self.encoding },
+            (Some(path), _, _) => {
+                Source::File(FileSource { path, encoding: self.encoding, ..FileSource::default() })
+            }
             (_, Some(spreadsheet), _) => {
                 // One name for one spreadsheet, whichever way it was given; what is no id is refused when it is read.
                 let spreadsheet = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);
@@ -230,8 +234,11 @@ impl SideArg {
             (self.file.is_none() && self.encoding.is_some(), "encoding goes with file"),
             (
                 self.connection.is_none()
-                    && (self.table.is_some() || self.query.is_some() || self.cursor.is_some()),
-                "table, query and cursor go with connection",
+                    && (self.table.is_some()
+                        || self.query.is_some()
+                        || self.cursor.is_some()
+                        || self.resource.is_some()),
+                "table, query, cursor and resource go with connection",
             ),
             (self.connection.is_none() && self.on_error.is_some(), "onError goes with connection"),
         ];
@@ -244,9 +251,19 @@ impl SideArg {
     }
 
     fn table(self, side: &str) -> Result<Source> {
+        if let Some(resource) = self.resource {
+            let table = self.table.is_some() || self.query.is_some() || self.cursor.is_some();
+            if table || self.on_error.is_some() {
+                return Err(Error::invalid(format!(
+                    "argument {side}: resource is of an API; table, query, cursor and onError are of a database"
+                ))
+                .next("give {\"connection\": …, \"resource\": …}"));
+            }
+            return Ok(Source::Api { connection: self.connection.unwrap_or_default(), resource });
+        }
         if self.table.is_some() == self.query.is_some() {
             return Err(Error::invalid(format!(
-                "argument {side}: a connection needs either table or query"
+                "argument {side}: a connection needs one of table, query and resource"
             ))
             .next("give {\"connection\": …, \"table\": \"schema.table\"}"));
         }

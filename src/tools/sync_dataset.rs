@@ -39,6 +39,7 @@ pub(crate) enum DeletesArg {
 #[serde(rename_all = "camelCase")]
 pub(crate) enum GuardArg {
     #[default]
+    Auto,
     ReadBack,
     Anchor,
 }
@@ -72,7 +73,7 @@ pub(crate) struct Args {
     mark_column: Option<String>,
     /// Default "inactive".
     mark_value: Option<String>,
-    /// Against rows moved meanwhile: readBack (default), anchor (surer; at most 500 rows).
+    /// Against rows moved meanwhile: auto (default), anchor (surest), readBack (1 call less; repairs).
     guard: Option<GuardArg>,
     /// Default plan.
     #[serde(default)]
@@ -164,6 +165,7 @@ impl Args {
             deletes,
             policy,
             guard: match self.guard.unwrap_or_default() {
+                GuardArg::Auto => Guard::Auto,
                 GuardArg::ReadBack => Guard::ReadBack,
                 GuardArg::Anchor => Guard::Anchor,
             },
