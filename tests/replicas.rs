@@ -2,6 +2,7 @@
 //!
 //! A new kind is a file in `tests/replicas/` that implements [`kind::Replica`], and a line below.
 
+mod crashes;
 mod file;
 mod kind;
 mod laws;
@@ -10,6 +11,7 @@ mod postgres_cases;
 mod sheet;
 mod shop;
 mod sql;
+mod storms;
 
 /// Runs every law over a kind; what makes one may find that its server is not there, and skip.
 macro_rules! suite {
