@@ -7,6 +7,7 @@ pub(crate) mod mariadb;
 pub(crate) mod postgres;
 pub(crate) mod programs;
 pub(crate) mod proxy;
+pub(crate) mod require;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod workspace;
