@@ -119,15 +119,6 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// Returns the side that the replica is.
-    fn side(self) -> SideName {
-        match self {
-            Self::Source => SideName::Left,
-            Self::Target => SideName::Right,
-            Self::Both { side, .. } => side,
-        }
-    }
-
     /// Returns whether it is written.
     pub(crate) fn writes(self) -> bool {
         self != Self::Source
@@ -137,14 +128,14 @@ impl Role {
 /// Reads a replica: whole, or, where it can, only what is new since the stamp of an earlier scan.
 ///
 /// # Errors
-/// A replica that is not there, is not allowed, or cannot be understood; says which side and where.
+/// A replica that is not there, is not allowed, or cannot be understood; says where.
 pub(crate) async fn scan(
     reach: &Reach,
     source: &Source,
     role: Role,
     since: Option<&Value>,
 ) -> Result<Scan> {
-    let scanned = match source {
+    match source {
         Source::File(source) => super::file::scan(reach, source, role, since),
         Source::Records { .. } if role.writes() => Err(Error::invalid("records can only be read")
             .next("name a spreadsheetId or a file to write to")),
@@ -173,8 +164,7 @@ pub(crate) async fn scan(
             )
             .await
         }
-    };
-    scanned.map_err(|error| error.context(role.side().as_str()))
+    }
 }
 
 /// The most rows that may come with a call.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Columns without a name, or with the same, cannot be mapped.
-pub(super) fn check_headers(snapshot: &Snapshot, side: SideName) -> Result<()> {
+pub(super) fn check_headers(snapshot: &Snapshot, side: &str) -> Result<()> {
     let broken = snapshot.findings().iter().find(|finding| {
         matches!(finding, Finding::BlankHeader { .. } | Finding::DuplicateHeader { .. })
     });

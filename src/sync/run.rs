@@ -4,6 +4,7 @@ use lockstep_engine::safety::remaining;
 
 use super::{
     Shell,
+    ask::ask,
     definition::Definition,
     describe::{Done, report},
     plans,
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Kind, Result},
-    store::{Lease, RunKind},
+    store::{Lease, Moves, RunKind},
 };
 
 /// How often an apply without a plan id compares afresh when someone edits a side meanwhile.
@@ -66,28 +67,37 @@ async fn apply_in_turn(
             plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }
         let state = state_before(&planned, definition);
-        let learns = definition.has_base() && !planned.plan.body().result.base.is_empty();
-        if state == State::Halted || (state == State::InStep && !learns) {
+        let result = &planned.plan.body().result;
+        let learns = definition.has_base() && !result.learns_nothing();
+        if state == State::Halted || (planned.plan.is_quiet() && !learns) {
             let done = Done { recovered, ..Done::default() };
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
         plans::keep(shell, &planned.plan, &definition.kept()).await?;
+        ask(shell, &definition.name, &planned)?;
         save(shell, definition, Some(&planned)).await?;
-        let base =
-            if definition.has_base() { planned.plan.body().result.base.as_slice() } else { &[] };
+        let base = |(member, spoke): (&str, &str)| {
+            let found = result.members.iter().find(|one| &*one.name == member)?;
+            Some(Moves { spoke: spoke.to_owned(), changes: found.base.clone() })
+        };
+        let bases: Vec<Moves> = definition.bases().into_iter().filter_map(base).collect();
         let job = Job {
             dataset: &definition.name,
             guard: definition.guard,
             kind: RunKind::Sync,
             undoes: None,
             planned: &planned,
-            base,
+            bases: &bases,
             base_columns: rest::names(&planned.plan.body().basis.schema),
         };
         match write(shell, &job, lease).await {
             Ok(done) => {
                 let done = Done { recovered, ..done };
-                let state = if state == State::InStep { state } else { State::Applied };
+                let state = if state == State::Planned { State::Applied } else { state };
+                let state = match planned.down().next() {
+                    Some(_) => State::Partial,
+                    None => done.state(state),
+                };
                 return Ok(report(shell, &definition.name, &planned, state, sample, &done));
             }
             Err(Stopped { error, run: None })
@@ -103,11 +113,10 @@ async fn apply_in_turn(
 
 fn state_before(planned: &Planned, definition: &Definition) -> State {
     let halted = !remaining(&planned.plan.body().halts, &definition.overrides).is_empty();
-    if planned.plan.is_quiet() && !halted {
-        State::InStep
-    } else if halted {
-        State::Halted
-    } else {
-        State::Planned
+    match (halted, planned.plan.is_quiet()) {
+        (true, _) => State::Halted,
+        (false, false) => State::Planned,
+        (false, true) if planned.down().next().is_some() => State::Partial,
+        (false, true) => State::InStep,
     }
 }

@@ -120,7 +120,7 @@ impl From<DirectionArg> for Direction {
 
 /// An object that the engine reads, and says what is wrong with it.
 #[derive(JsonSchema)]
-struct AnyObject {}
+pub(super) struct AnyObject {}
 
 /// How conflicts are decided; by default reported, both sides keep theirs.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
