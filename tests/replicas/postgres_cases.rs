@@ -143,7 +143,7 @@ async fn rows_may_need_each_other_within_a_batch() {
     let report = shop.house.ok("syncDataset", shop.ask("t", csv, skip)).await;
     let told = report["unconfirmed"].to_string();
     assert!(
-        told.contains("row 2") && told.contains("row 4") && told.contains("check"),
+        told.contains("\"2\"") && told.contains("\"4\"") && told.contains("check"),
         "{report:#}"
     );
     let rows = shop.texts("SELECT id::text, parent::text, n::text FROM t ORDER BY id").await;

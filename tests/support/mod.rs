@@ -3,10 +3,10 @@
 use std::{path::Path, process::Command};
 
 pub(crate) mod bounded;
-pub(crate) mod mariadb;
-pub(crate) mod postgres;
 pub(crate) mod http;
 pub(crate) mod listening;
+pub(crate) mod mariadb;
+pub(crate) mod postgres;
 pub(crate) mod programs;
 pub(crate) mod proxy;
 pub(crate) mod require;

@@ -10,7 +10,7 @@ use crate::{
     replica::{
         OnError,
         connections::Connections,
-        files::Files,
+        file::folder::Files,
         reach::Reach,
         scan::{Extent, Role, Scan},
     },
