@@ -2,14 +2,19 @@
 //!
 //! A new kind is a file in `tests/replicas/` that implements [`kind::Replica`], and a line below.
 
+mod crashes;
 mod file;
 mod formats;
 mod kind;
 mod laws;
 mod parquet_file;
+mod other_cases;
+mod postgres_cases;
 mod sheet;
+mod shop;
 mod sql;
 mod xlsx_file;
+mod storms;
 
 /// Runs every law over a kind; what makes one may find that its server is not there, and skip.
 macro_rules! suite {

@@ -198,9 +198,7 @@ async fn look(
             BatchState::Applied,
             "settled: its rows are there, as far as nobody wrote them since".to_owned(),
         ),
-        Proof::None => {
-            (BatchState::Failed, "settled: none of its rows is there".to_owned())
-        }
+        Proof::None => (BatchState::Failed, "settled: none of its rows is there".to_owned()),
     };
     unconfirmed.extend(open.into_iter().map(|key| (batch.side.clone(), key)));
     Ok(state)
