@@ -133,7 +133,7 @@ impl Files {
             .next(match &self.connection {
                 Some(name) => format!("the operator can allow it: writable = true under [connections.{name}] in lockstep.toml"),
                 None => "the operator can allow it: start with --allow-write, or set writable = true under [files] in lockstep.toml".to_owned(),
-            });
+            }));
         }
         self.relative(path).map(|_| ())
     }
