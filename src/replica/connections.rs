@@ -101,6 +101,11 @@ impl Connections {
         }
     }
 
+    /// Returns the names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     fn find(&self, name: &str) -> Result<&Connection> {
         self.0.get(name).ok_or_else(|| {
             let near = did_you_mean(name, self.0.keys().map(String::as_str));

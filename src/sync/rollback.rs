@@ -20,6 +20,7 @@ use lockstep_engine::{
 
 use super::{
     Shell,
+    ask::ask,
     columns::widened,
     describe::{Done, report},
     history::find,
@@ -83,6 +84,7 @@ pub(crate) async fn apply(
             return Ok(report(shell, &run.dataset, &planned, State::InStep, sample, &done));
         }
         keep(shell, &run, &planned).await?;
+        ask(shell, &run.dataset, &planned)?;
         let (bases, base_columns) = unlearn(shell, &run, &planned).await?;
         let job = Job {
             dataset: &run.dataset,

@@ -2,7 +2,10 @@
 
 use std::{path::Path, process::Command};
 
+pub(crate) mod api;
 pub(crate) mod bounded;
+pub(crate) mod http;
+pub(crate) mod listening;
 pub(crate) mod mariadb;
 pub(crate) mod postgres;
 pub(crate) mod programs;
