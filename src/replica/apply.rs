@@ -7,7 +7,6 @@
 use lockstep_engine::{dataset::SideName, reconcile::Change, schema::Schema, snapshot::Snapshot};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use super::sheet_aim::Notes;
 use super::{
     file_apply::{self, FilePlan},
     reach::Reach,
@@ -17,6 +16,7 @@ use super::{
     sheet_plan::SheetPlan,
     sheet_rounds, sheet_settle,
 };
+pub(crate) use super::{sheet_aim::Notes, sheet_mend::Mended};
 use crate::error::{Error, Result};
 
 /// The writes to one replica; applying them makes no choices.
@@ -275,8 +275,8 @@ pub(crate) async fn mend(
     place: &Place,
     aim: &[u8],
     writes: &Writes<'_>,
-) -> Result<Vec<Repair>> {
-    let Place::Sheet { spreadsheet, .. } = place else { return Ok(Vec::new()) };
+) -> Result<Mended> {
+    let Place::Sheet { spreadsheet, .. } = place else { return Ok(Mended::default()) };
     let kept = Kept::read(aim)?;
     sheet_mend::mend(&reach.google, reach.clock.now(), spreadsheet, kept, writes).await
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     replica::{
-        apply::{self, Place, Repair, Settled, Writes, settle},
+        apply::{self, Mended, Place, Repair, Settled, Writes, settle},
         scan::{Role, scan},
     },
     store::{Action, Batch, BatchState, Lease, Outcome, Run, RunState},
@@ -133,7 +133,7 @@ async fn look(
     unconfirmed: &mut BTreeSet<(SideName, Key)>,
 ) -> Result<(BatchState, String)> {
     let side = batch.side;
-    let mut mended = Vec::new();
+    let mut mended = Mended::default();
     let all = || batch.actions.iter().map(|action| action.key.clone()).collect::<BTreeSet<_>>();
     let open = match saved::load(shell, &run.dataset).await? {
         Some(Saved { schema: None, .. }) | None => all(),
@@ -151,11 +151,13 @@ async fn look(
             let mut now = scan(&shell.reach, source, role, None).await?;
             now.snapshot = widened(&now.snapshot, headers.iter().flatten());
             let view = images::view(&now, &schema, &headers, side)?;
-            images::unconfirmed(&view, &batch.actions, proof)
+            let mut open = images::unconfirmed(&view, &batch.actions, proof);
+            open.extend(mended.missing.iter().cloned());
+            open
         }
     };
     let state = match proof {
-        Proof::Applied => (BatchState::Applied, marked(&mended)),
+        Proof::Applied => (BatchState::Applied, marked(&mended.repaired)),
         Proof::None if open.len() < batch.actions.len() => (
             BatchState::Applied,
             "settled: somebody wrote the file since, and its rows are there".to_owned(),
@@ -175,11 +177,11 @@ async fn mend(
     aim: &[u8],
     schema: &Schema,
     headers: &[Option<String>],
-) -> Result<Vec<Repair>> {
+) -> Result<Mended> {
     let snapshot = Snapshot::default();
     let writes = Writes { schema, headers, optional: &[], snapshot: &snapshot, changes: &[] };
     let mended = apply::mend(&shell.reach, &place(batch)?, aim, &writes).await?;
-    for Repair { key, row, what } in &mended {
+    for Repair { key, row, what } in &mended.repaired {
         tracing::warn!(key, row, what, "a row that an interrupted run had hit by mistake");
     }
     Ok(mended)
