@@ -10,6 +10,7 @@ mod clients;
 mod contracts;
 mod crash;
 mod diff;
+mod guarded_cells;
 mod harness;
 mod moving_rows;
 mod rollback;

@@ -46,7 +46,8 @@ pub(crate) async fn mend(
         if !sure {
             missing.extend(ops.appends.iter().map(|new| &new.key).filter(|key| gone(key)).cloned());
         }
-        let held = Held { all: false, rows: ops.removes.keys().copied().collect() };
+        let rows = ops.removes.keys().copied().collect();
+        let held = Held { rows, ..Held::default() };
         work.examine(&ops, &plan.view(writes), None, sure.then_some(&held), &after);
     }
     plan.see(picture, layout, writes);
