@@ -19,9 +19,14 @@ use crate::{
 const POINTS: &[(&str, u32)] =
     &[("begun", 1), ("sending", 3), ("sent", 3), ("marked", 3), ("closing", 1), ("closed", 1)];
 
-/// Returns how many kills there are: a tenth unless the whole is asked for (`tests/run --full`).
-fn kills() -> u32 {
-    if std::env::var_os("LOCKSTEP_FULL").is_some() { 1_000 } else { 100 }
+/// Returns how many kills there are, and the seed of the edits: a tenth unless the whole is asked for (`tests/run --full`);
+/// `LOCKSTEP_KILLS=250,7` asks for others, as for the whole in pieces.
+fn asked() -> (u32, u64) {
+    let given = std::env::var("LOCKSTEP_KILLS").unwrap_or_default();
+    let mut numbers = given.split(',').map(str::parse::<u32>);
+    let mut next = |default| numbers.next().and_then(Result::ok).unwrap_or(default);
+    let kills = if std::env::var_os("LOCKSTEP_FULL").is_some() { 1_000 } else { 100 };
+    (next(kills), u64::from(next(20_261_122)))
 }
 
 /// What a record should be: its name and its quantity.
@@ -141,14 +146,15 @@ async fn a_killed_run_is_finished_by_the_next_one_and_nothing_is_lost_or_doubled
     let mut model: Model = state(&pair).await[0].clone();
     let arguments =
         pair.dataset(json!({"mode": "apply", "deletes": "delete", "maxDeletePercent": 100}));
-    let mut random = StdRng::seed_from_u64(20_261_122);
+    let (kills, seed) = asked();
+    let mut random = StdRng::seed_from_u64(seed);
     let matrix: Vec<String> = POINTS
         .iter()
         .flat_map(|(name, times)| (1..=*times).map(move |time| format!("{name}:{time}")))
         .collect();
     let (mut killed, mut round) = (0, 0);
     let mut at: BTreeMap<String, u32> = BTreeMap::new();
-    while killed < kills() {
+    while killed < kills {
         round += 1;
         edit(&pair, &mut model, &mut random, round).await;
         let turn = usize::try_from(round).unwrap() % (matrix.len() + 2);

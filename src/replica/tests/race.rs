@@ -69,13 +69,25 @@ async fn assert_done(world: &World, sent: &Sent, gone: &[&str]) {
 }
 
 #[tokio::test]
-async fn an_undisturbed_batch_is_one_write_and_no_repair() {
+async fn an_undisturbed_batch_is_one_write_or_two_with_anchors_and_no_repair() {
+    for (guard, writes) in [(Guard::ReadBack, 1), (Guard::Auto, 2), (Guard::Anchor, 2)] {
+        let world = World::new(10).await;
+        let before = world.google.calls();
+        let sent = race(&world, guard, 0, &[]).await;
+        assert_eq!(sent, Sent::default());
+        let calls = world.google.calls();
+        assert_eq!(calls.writes - before.writes, writes);
+        // The scan, and the look before the first effect: cells, formulas, and the spreadsheet.
+        assert_eq!(calls.reads - before.reads, 4, "{guard:?}");
+        assert_done(&world, &sent, &[]).await;
+    }
+    // New rows alone need no anchor.
     let world = World::new(10).await;
+    let mut draft = world.draft().await;
+    draft.insert("new");
     let before = world.google.calls().writes;
-    let sent = race(&world, Guard::ReadBack, 0, &[]).await;
-    assert_eq!(sent, Sent::default());
+    assert_eq!(world.run(&draft, Guard::Auto, &[]).await, Sent::default());
     assert_eq!(world.google.calls().writes - before, 1);
-    assert_done(&world, &sent, &[]).await;
 }
 
 #[tokio::test]
