@@ -102,7 +102,8 @@ async fn a_guarded_write_costs_one_call_more_and_rows_that_never_rest_are_told()
     assert_eq!(stage.app.context().google.calls().writes - before, 2);
     let again = json!({"range": "B3", "values": [[21]], "ifUnchanged": [[20]]});
     // Each look finds the row elsewhere, and each next one finds it where it was.
-    let shuffle = |n: u64| (n, vec![if n % 2 == 0 { insert_row(1) } else { delete_row(1) }]);
+    let shuffle =
+        |n: u64| (n, vec![if n.is_multiple_of(2) { insert_row(1) } else { delete_row(1) }]);
     stage.race(&(0..40).map(shuffle).collect::<Vec<_>>()).await;
     let before = stage.rows().await;
     let error = stage.update(again).await.unwrap_err();
