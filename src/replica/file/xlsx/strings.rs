@@ -1,0 +1,120 @@
+//! The shared strings of a workbook, and how texts stand in its XML.
+
+use super::{
+    book::Book,
+    package::Package,
+    xml::{Node, Walk, escaped, rich},
+};
+use crate::error::Result;
+
+/// The texts that cells refer to by number.
+#[derive(Debug, Default)]
+pub(super) struct Strings(Vec<Box<str>>);
+
+impl Strings {
+    /// Reads the shared strings; a workbook may have none.
+    ///
+    /// # Errors
+    /// A damaged part.
+    pub(super) fn read(package: &mut Package<'_>, book: &Book) -> Result<Self> {
+        let Some(part) = book.strings.as_deref().filter(|part| package.has(part)) else {
+            return Ok(Self::default());
+        };
+        let text = package.text(part)?;
+        let (mut walk, mut strings, mut open, mut depth) =
+            (Walk::new(&text), Vec::new(), None, 0_usize);
+        while let Some((node, place)) = walk.next()? {
+            match node {
+                Node::Open { tag, empty } => {
+                    if depth == 1 && tag.local_name().as_ref() == "si" {
+                        match empty {
+                            true => strings.push(Box::default()),
+                            false => open = Some(place.end),
+                        }
+                    }
+                    depth += usize::from(!empty);
+                }
+                Node::Close => {
+                    depth = depth.saturating_sub(1);
+                    if let Some(start) = open.take_if(|_| depth == 1) {
+                        let raw = text.get(start..place.start).unwrap_or_default();
+                        strings.push(decode(&rich(raw)?).into());
+                    }
+                }
+                Node::Other => {}
+            }
+        }
+        Ok(Self(strings))
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&str> {
+        self.0.get(index).map(AsRef::as_ref)
+    }
+}
+
+/// Resolves `_xHHHH_`, by which texts hold characters that XML does not (ECMA-376 part 1, 22.9.2.19).
+pub(super) fn decode(text: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find("_x") {
+        let (before, found) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        let code = found.get(2..6).filter(|_| found.get(6..7) == Some("_"));
+        let code = code.and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
+        let (head, length) = match code {
+            Some(c) => (String::from(c), 7),
+            None => ("_x".to_owned(), 2),
+        };
+        out.push_str(&head);
+        rest = found.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Returns a text as it stands in a cell's XML; [`decode`] gives it back.
+pub(super) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let follows = rest.as_str();
+        let code = c == '_'
+            && follows.starts_with('x')
+            && follows.get(5..6) == Some("_")
+            && follows
+                .get(1..5)
+                .is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let forbidden = (c < ' ' && c != '\t' && c != '\n') || matches!(c, '\u{fffe}' | '\u{ffff}');
+        match code || forbidden {
+            true => out.push_str(&format!("_x{:04X}_", u32::from(c))),
+            false => out.push(c),
+        }
+    }
+    escaped(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_resolved_and_only_codes() {
+        for (stored, text) in [
+            ("a_x000D_b", "a\rb"),
+            ("_x005F_x000D_", "_x000D_"),
+            ("_x12_x_xZZZZ_", "_x12_x_xZZZZ_"),
+            ("_xé_x0041_", "_xéA"),
+        ] {
+            assert_eq!(decode(stored), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn texts_survive(text in "(_x00[0-9A-F]{2}_|[ -~\t\r\n\u{1}é_x]){0,12}") {
+            let stored = encode(&text);
+            prop_assert_eq!(decode(&super::super::xml::resolve(&stored).unwrap()), text);
+        }
+    }
+}
