@@ -23,9 +23,14 @@ mod kinds;
 
 use kinds::Kind;
 
-/// Returns how many kills there are: a tenth unless the whole is asked for (`tests/run --full`).
-fn kills() -> u32 {
-    if std::env::var_os("LOCKSTEP_FULL").is_some() { 1_000 } else { 100 }
+/// Returns how many kills there are, and the seed of the edits: a tenth unless the whole is asked for (`tests/run --full`);
+/// `LOCKSTEP_KILLS=250,7` asks for others, as for the whole in pieces.
+fn asked() -> (u32, u64) {
+    let given = std::env::var("LOCKSTEP_KILLS").unwrap_or_default();
+    let mut numbers = given.split(',').map(str::parse::<u32>);
+    let mut next = |default| numbers.next().and_then(Result::ok).unwrap_or(default);
+    let kills = if std::env::var_os("LOCKSTEP_FULL").is_some() { 1_000 } else { 100 };
+    (next(kills), u64::from(next(20_261_122)))
 }
 
 /// What a record should be: its name and its quantity.
@@ -136,21 +141,24 @@ async fn edit(pair: &Pair, kind: &Kind, model: &mut Model, random: &mut StdRng, 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_is_finished_by_the_next_one_and_nothing_is_lost_or_doubled() {
-    matrix(&kinds::CSV, kills()).await;
+    let (kills, seed) = asked();
+    matrix(&kinds::CSV, kills, seed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_over_json_is_finished_by_the_next_one() {
-    matrix(&kinds::JSON, kills() / 4).await;
+    let (kills, seed) = asked();
+    matrix(&kinds::JSON, kills / 4, seed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_over_a_workbook_is_finished_by_the_next_one() {
-    matrix(&kinds::XLSX, kills() / 4).await;
+    let (kills, seed) = asked();
+    matrix(&kinds::XLSX, kills / 4, seed).await;
 }
 
 /// Goes through all points until so many processes were killed.
-async fn matrix(kind: &Kind, kills: u32) {
+async fn matrix(kind: &Kind, kills: u32, seed: u64) {
     let pair = Pair::in_step(STOCK).await;
     let more = json!({
         "name": "matrix", "left": {"file": kind.file}, "mode": "apply", "deletes": "delete",
@@ -161,7 +169,7 @@ async fn matrix(kind: &Kind, kills: u32) {
     pair.house.write(kind.file, (kind.write)(&stock));
     pair.house.ok("syncDataset", arguments.clone()).await;
     let mut model: Model = state(&pair, kind).await[0].clone();
-    let mut random = StdRng::seed_from_u64(20_261_122);
+    let mut random = StdRng::seed_from_u64(seed);
     let matrix: Vec<String> = POINTS
         .iter()
         .flat_map(|(name, times)| (1..=*times).map(move |time| format!("{name}:{time}")))

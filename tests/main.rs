@@ -15,6 +15,7 @@ mod contracts;
 mod crash;
 mod diff;
 mod files;
+mod guarded_cells;
 mod harness;
 mod http_auth;
 mod http_server;

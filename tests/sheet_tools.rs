@@ -1,5 +1,6 @@
 //! The sheet tools against the embedded workspace: what is written is what is read, where it should be, once.
 
+use lockstep_google::{MetadataPlace, MetadataQuery, Request};
 use serde_json::{Value, json};
 
 use crate::harness::House;
@@ -161,6 +162,38 @@ async fn an_idempotency_key_is_carried_out_once() {
     let error = house.err("appendRows", append(2)).await;
     assert!(error.contains("other rows"), "{error}");
     assert_eq!(rows(&house, &id).await.as_array().unwrap().len(), 2);
+}
+
+/// Google has room for the markers of some hundred appends; the store remembers all of them.
+#[tokio::test]
+async fn an_idempotency_key_is_remembered_when_its_marker_had_to_go() {
+    let house = House::new().await;
+    let id = book(&house, json!([["id"]])).await;
+    let append = |key: &str, value: i32| json!({"spreadsheetId": id, "rows": [[value]], "idempotencyKey": key});
+    house.ok("appendRows", append("first", 1)).await;
+    let google = house.app.context().google;
+    let markers = async || {
+        let query =
+            MetadataQuery { key: Some("lockstep.marker".into()), ..MetadataQuery::default() };
+        google.search_metadata(&id, &query).await.unwrap()
+    };
+    let first = markers().await.pop().unwrap();
+    let later: Vec<Request> = (1..=160)
+        .map(|n| Request::CreateMetadata {
+            id: Some(n),
+            key: "lockstep.marker".into(),
+            value: format!("9999999999:{}", "x".repeat(74)),
+            place: MetadataPlace::Spreadsheet,
+        })
+        .collect();
+    google.batch_update(&id, &later, &[]).await.unwrap();
+    house.ok("appendRows", append("second", 2)).await;
+    assert!(markers().await.iter().all(|marker| marker.id != first.id), "there was room");
+    let again = house.ok("appendRows", append("first", 1)).await;
+    assert_eq!((&again["appended"], &again["alreadyDone"]), (&json!(0), &json!(true)));
+    let error = house.err("appendRows", append("first", 3)).await;
+    assert!(error.contains("other rows"), "{error}");
+    assert_eq!(rows(&house, &id).await.as_array().unwrap().len(), 3);
 }
 
 #[tokio::test]

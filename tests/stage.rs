@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::{support::lockstep, town::call};
+use crate::{
+    support::lockstep,
+    town::{call, folder},
+};
 
 /// A Lockstep over a served workspace with one spreadsheet, which has one sheet `T`.
 pub(crate) struct Stage {
@@ -30,7 +33,7 @@ impl Stage {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
-        let (folder, data) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let (folder, data) = (folder(), folder());
         let mut config = Config::default();
         config.workspace.url = Some(format!("http://{address}"));
         config.workspace.data = Some(data.path().to_owned());

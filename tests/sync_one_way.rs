@@ -90,7 +90,7 @@ async fn the_first_sync_writes_typed_rows_in_order_and_the_second_nothing() {
 }
 
 #[tokio::test]
-async fn a_plan_shows_what_an_apply_then_writes_and_costs_one_write_call() {
+async fn a_plan_shows_what_an_apply_then_writes_and_costs_two_write_calls() {
     let fleet = Fleet::new().await;
     fleet.put("id,name,seats\na,x,1\nb,y,2\nc,z,3\nd,w,4\ne,v,5\n", json!({})).await;
     fleet.house.write("planes.csv", "id,name,seats\na,x,1\nb,y,20\nc,z,3\ne,v,5\nnew,n,6\n");
@@ -107,7 +107,7 @@ async fn a_plan_shows_what_an_apply_then_writes_and_costs_one_write_call() {
     assert_eq!(fleet.rows().await.len(), 6, "a plan writes nothing");
     let applied = fleet.sync(json!({"mode": "apply", "planId": plan["planId"]})).await;
     assert_eq!((&applied["state"], &applied["planId"]), (&json!("applied"), &plan["planId"]));
-    assert_eq!((&applied["changes"], &applied["calls"]["writes"]), (&plan["changes"], &json!(1)));
+    assert_eq!((&applied["changes"], &applied["calls"]["writes"]), (&plan["changes"], &json!(2)));
     assert_eq!(
         fleet.rows().await[2..],
         [

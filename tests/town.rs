@@ -24,7 +24,7 @@ pub(crate) struct Town {
 }
 
 /// Returns a new folder, in memory where the machine has such a place: thousands of worlds need no disk.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
 }

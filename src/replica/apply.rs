@@ -7,7 +7,6 @@
 use lockstep_engine::{dataset::SideName, reconcile::Change, schema::Schema, snapshot::Snapshot};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use super::sheet_aim::Notes;
 use super::{
     file::apply::{self as file_apply, FilePlan},
     http::{self, ApiPlan},
@@ -19,6 +18,7 @@ use super::{
     sheet_rounds, sheet_settle,
     sql::{self, plan::SqlPlan},
 };
+pub(crate) use super::{sheet_aim::Notes, sheet_mend::Mended};
 use crate::error::{Error, Result};
 
 /// The writes to one replica; applying them makes no choices.
@@ -324,8 +324,8 @@ pub(crate) async fn mend(
     place: &Place,
     aim: &[u8],
     writes: &Writes<'_>,
-) -> Result<Vec<Repair>> {
-    let Place::Sheet { spreadsheet, .. } = place else { return Ok(Vec::new()) };
+) -> Result<Mended> {
+    let Place::Sheet { spreadsheet, .. } = place else { return Ok(Mended::default()) };
     let kept = Kept::read(aim)?;
     sheet_mend::mend(&reach.google, reach.clock.now(), spreadsheet, kept, writes).await
 }

@@ -76,6 +76,8 @@ pub(crate) async fn sweep(
 pub(crate) struct Held {
     /// Whether all were.
     pub(crate) all: bool,
+    /// Whether those of columns were.
+    pub(crate) columns: bool,
     /// The rows that were proven to be where they were seen.
     pub(crate) rows: BTreeSet<u32>,
 }
@@ -122,6 +124,11 @@ impl Anchors {
         std::iter::once(untag(&self.value)).chain(self.attach()).collect()
     }
 
+    /// Returns the request that takes the tags away again.
+    pub(crate) fn lift(&self) -> Request {
+        untag(&self.value)
+    }
+
     /// Returns the requests that are refused, with all others of their batch, unless every tag is in its place.
     pub(crate) fn hold(&self) -> Vec<Request> {
         let take = self.tags().map(|(id, place)| {
@@ -145,12 +152,14 @@ impl Anchors {
 
     /// Returns which tags were found, by the replies to [`hold`](Self::hold); none if the answer was lost.
     pub(crate) fn held(&self, replies: &[Reply]) -> Held {
-        let mut held = Held { all: replies.len() >= self.places.len(), rows: BTreeSet::new() };
+        let answered = replies.len() >= self.places.len();
+        let mut held = Held { all: answered, columns: answered, rows: BTreeSet::new() };
         for (place, reply) in self.places.iter().zip(replies) {
             let found = matches!(reply, Reply::MetadataDeleted(gone) if gone.len() == 1);
             match place {
                 MetadataPlace::Row { index, .. } if found => drop(held.rows.insert(*index)),
-                _ => held.all &= found,
+                MetadataPlace::Row { .. } => held.all = false,
+                _ => (held.all, held.columns) = (held.all && found, held.columns && found),
             }
         }
         held

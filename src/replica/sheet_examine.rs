@@ -60,8 +60,10 @@ impl Work {
                 None => self.footprints(ops, set, row, before, after),
             }
         }
-        self.examine_new_rows(ops, before, after);
-        if ops.moves_rows() && !(held.is_some() && ops.removes.keys().all(sure)) {
+        let may_have_deleted =
+            ops.moves_rows() && !(held.is_some() && ops.removes.keys().all(sure));
+        self.examine_new_rows(ops, before, after, may_have_deleted);
+        if may_have_deleted {
             let actual = match evidence {
                 // Without anchors all keys are read back.
                 Some(seen) if held.is_none() => seen.keys(before),
@@ -275,7 +277,13 @@ impl Work {
         rows.map(|row| after.layout.key(after.writes, picture.row(row))).collect()
     }
 
-    fn examine_new_rows(&mut self, ops: &Ops, before: &View<'_>, after: &View<'_>) {
+    fn examine_new_rows(
+        &mut self,
+        ops: &Ops,
+        before: &View<'_>,
+        after: &View<'_>,
+        may_have_deleted: bool,
+    ) {
         let mut names = before.writes.headers.iter().flatten();
         let moved = names.any(|name| before.layout.column(name) != after.layout.column(name));
         let mut twins: HashMap<&Key, Vec<&[Seen]>> = HashMap::new();
@@ -310,6 +318,8 @@ impl Work {
                 Some(Spot::One(_)) | None if moved => {
                     self.extra.push(Extra { key: append.key.clone(), cells, doubled: false });
                 }
+                // Deleted by the batch itself, in place of a row that had moved: it is written again.
+                _ if may_have_deleted => {}
                 _ => {
                     let why = format!("the new row \"{}\" was removed at once", append.key);
                     self.give_up(append.change, why);

@@ -15,6 +15,15 @@ use super::{
 };
 use crate::error::Result;
 
+/// What was found out, and done, about an applied batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mended {
+    /// What the race with other editors did to other rows, and what was done about it.
+    pub(crate) repaired: Vec<Repair>,
+    /// New rows that the batch may have deleted itself, in place of rows that had moved: they are not confirmed.
+    pub(crate) missing: Vec<Key>,
+}
+
 /// Finds out what an applied batch hit that it was not meant for, by what it left there, and puts that back.
 pub(crate) async fn mend(
     google: &Google,
@@ -22,25 +31,30 @@ pub(crate) async fn mend(
     spreadsheet: &str,
     kept: Kept,
     writes: &Writes<'_>,
-) -> Result<Vec<Repair>> {
+) -> Result<Mended> {
     let layout = kept.layout(writes);
     let Kept { sheet, title, anchored, ops, picture, .. } = kept;
     let mut plan = SheetPlan::resumed(spreadsheet, (title, sheet), picture, layout, writes, now);
     let (picture, layout) = look(google, &plan, writes).await?;
     let index = layout.index(writes, &picture);
-    let mut work = Work::default();
+    let (mut work, mut missing) = (Work::default(), Vec::new());
     {
         let after = View { writes, picture: &picture, layout: &layout, index: &index };
         let gone = |key: &Key| !index.contains_key(key);
         // Where every row that was to go is gone, none went in its place; others may have deleted some since.
         let sure = anchored || ops.removes.values().all(|removal| gone(&removal.key));
-        let held = Held { all: false, rows: ops.removes.keys().copied().collect() };
+        if !sure {
+            missing.extend(ops.appends.iter().map(|new| &new.key).filter(|key| gone(key)).cloned());
+        }
+        let rows = ops.removes.keys().copied().collect();
+        let held = Held { rows, ..Held::default() };
         work.examine(&ops, &plan.view(writes), None, sure.then_some(&held), &after);
     }
     plan.see(picture, layout, writes);
     if work.is_done() {
-        return Ok(Vec::new());
+        return Ok(Mended { repaired: Vec::new(), missing });
     }
     let rounds = Rounds { google, now, batch: 0, writes, notes: None };
-    Ok(rounds.run(&mut plan, work, true).await?.repaired)
+    let repaired = rounds.run(&mut plan, work, true).await?.repaired;
+    Ok(Mended { repaired, missing })
 }

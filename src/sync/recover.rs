@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     replica::{
-        apply::{self, Place, Repair, Settled, Writes, settle},
+        apply::{self, Mended, Place, Repair, Settled, Writes, settle},
         scan::{Role, Scan},
     },
     store::{Action, Batch, BatchState, Lease, Outcome, Run, RunState},
@@ -172,7 +172,7 @@ async fn look(
     eyes: &mut Eyes,
     unconfirmed: &mut Unconfirmed,
 ) -> Result<(BatchState, String)> {
-    let mut mended = Vec::new();
+    let mut mended = Mended::default();
     let images: Vec<&Action> = batch.actions.iter().collect();
     let columns = eyes.dataset(shell, run, &batch.side).await?.map(|(saved, types)| {
         let schema = rest::schema(&run.columns, types, &images);
@@ -189,11 +189,13 @@ async fn look(
             let now = eyes.on(shell, &batch.side).await?;
             let snapshot = widened(&now.snapshot, headers.iter().flatten());
             let view = images::view(&snapshot, &schema, &headers, &batch.side)?;
-            images::unconfirmed(&view, &batch.actions, proof)
+            let mut open = images::unconfirmed(&view, &batch.actions, proof);
+            open.extend(mended.missing.iter().cloned());
+            open
         }
     };
     let state = match proof {
-        Proof::Applied | Proof::Batch => (BatchState::Applied, marked(&mended)),
+        Proof::Applied | Proof::Batch => (BatchState::Applied, marked(&mended.repaired)),
         Proof::None if open.len() < batch.actions.len() => (
             BatchState::Applied,
             "settled: its rows are there, as far as nobody wrote them since".to_owned(),
@@ -211,11 +213,11 @@ async fn mend(
     aim: &[u8],
     schema: &Schema,
     headers: &[Option<String>],
-) -> Result<Vec<Repair>> {
+) -> Result<Mended> {
     let snapshot = Snapshot::default();
     let writes = Writes { schema, headers, optional: &[], snapshot: &snapshot, changes: &[] };
     let mended = apply::mend(&shell.reach, &place(batch)?, aim, &writes).await?;
-    for Repair { key, row, what } in &mended {
+    for Repair { key, row, what } in &mended.repaired {
         tracing::warn!(key, row, what, "a row that an interrupted run had hit by mistake");
     }
     Ok(mended)

@@ -217,8 +217,14 @@ For only the rows that are not there yet, or over 2,000: syncDataset.";
             None => (marker::id(&[&marker::run_id()]), marker::KEEP_RUN),
         };
         let markers = Markers::of(&spreadsheet);
-        match markers.proof(marker) {
-            Some(proof) if proof == digest => {
+        let key = args.idempotency_key.as_deref();
+        let mut known = markers.proof(marker).map(str::to_owned);
+        // The spreadsheet has room for the markers of some hundred appends, the store for all.
+        if let (None, Some(key)) = (&known, key) {
+            known = context.store.appended(&id, key, now).await?;
+        }
+        match known {
+            Some(known) if known == digest => {
                 output.already_done = true;
                 return Ok(output);
             }
@@ -236,6 +242,12 @@ For only the rows that are not there yet, or over 2,000: syncDataset.";
         requests.push(request);
         let marker = marker::new(marker, now, kept, &digest);
         google.batch_update_once(&id, &requests, &marker, &[]).await?;
+        if let Some(key) = key {
+            // The rows are there: that this cannot be noted is no reason to say that they are not. The marker tells.
+            if let Err(error) = context.store.remember_append(&id, key, &digest, now).await {
+                tracing::warn!(%error, key, "an append could not be noted in the store");
+            }
+        }
         output.appended = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         if let Some((first, last)) = landed(context, &id, sheet, &header, &rows).await {
             (output.first_row, output.last_row) = (Some(first), Some(last));

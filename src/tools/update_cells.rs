@@ -2,7 +2,9 @@
 
 use lockstep_a1::{Area, Rect, column_letters, parse, quote_always};
 use lockstep_engine::value::Value;
-use lockstep_google::{CellFields, GridCell, GridParts, Input, Request, Sheet, Spreadsheet};
+use lockstep_google::{
+    CellFields, Google, GridCell, GridParts, Input, Request, Sheet, Spreadsheet,
+};
 use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,11 +18,16 @@ use crate::{
     replica::{
         marker::{self, Markers},
         sheet,
+        sheet_anchor::MAX_ROWS,
+        sheet_cells::{CheckedWrite, Put, whole_rows},
     },
 };
 
 /// The most cells of one call; more is a job for syncDataset.
 const MAX_CELLS: usize = 10_000;
+
+/// How often a guarded range is checked again because rows moved before it was written.
+const ATTEMPTS: usize = 8;
 
 /// See [`Tool`].
 pub(crate) struct UpdateCells;
@@ -200,61 +207,65 @@ fn requests(sheet: &Sheet, at: Rect, values: &[Vec<CellArg>]) -> Vec<Request> {
     requests
 }
 
-/// Returns the range of all cells of the rows of a rectangle.
-fn whole_rows(sheet: &Sheet, rect: Rect) -> String {
-    format!("{}!{}:{}", quote_always(&sheet.title), u64::from(rect.start_row) + 1, rect.end_row)
+/// The range as it is read, before it is written.
+struct Read {
+    /// The cells of the range.
+    cells: Vec<Vec<Value>>,
+    /// All cells of its rows, if the write is guarded.
+    rows: Vec<Vec<GridCell>>,
 }
 
-/// Returns the first row, from 1, that was another when it was written than when it was checked.
-///
-/// A row is known by its cells that are not written; a row that has none cannot be told. What a formula shows may change
-/// by itself, or because of the write.
-fn moved(
-    values: &[Vec<CellArg>],
-    rect: Rect,
-    before: &[Vec<GridCell>],
-    after: &[Vec<GridCell>],
-) -> Option<u64> {
-    let empty = GridCell::default();
-    let cell = |rows: &[Vec<GridCell>], row: usize, column: usize| {
-        rows.get(row).and_then(|cells| cells.get(column)).cloned().unwrap_or_default()
-    };
-    let left = usize::try_from(rect.start_column).unwrap_or(usize::MAX);
-    let written = |row: usize, column: usize| {
-        let own = column.checked_sub(left).and_then(|column| values.get(row)?.get(column));
-        own.is_some_and(|cell| *cell != CellArg::Keep)
-    };
-    let width = |rows: &[Vec<GridCell>], row: usize| rows.get(row).map_or(0, Vec::len);
-    (0..values.len()).zip(u64::from(rect.start_row) + 1..).find_map(|(row, number)| {
-        let differs = |column: usize| {
-            let was = cell(before, row, column);
-            let computed = matches!(was.entered, Input::Formula(_))
-                || (was.entered == empty.entered && was.value != empty.value);
-            !written(row, column) && !computed && was.value != cell(after, row, column).value
-        };
-        (0..width(before, row).max(width(after, row))).any(differs).then_some(number)
-    })
+async fn read(google: &Google, id: &str, sheet: &Sheet, rect: Rect, args: &Args) -> Result<Read> {
+    let parts = GridParts { entered: true, value: true, format: true };
+    let mut ranges = vec![format!("{}!{rect}", quote_always(&sheet.title))];
+    ranges.extend(args.if_unchanged.is_some().then(|| whole_rows(sheet, rect)));
+    let mut blocks = google.grid(id, &ranges, parts).await?.into_iter();
+    let mut cells = blocks.next().map(|block| block.rows).unwrap_or_default();
+    let (rows, columns) = shape(&args.values);
+    cells.resize(rows, Vec::new());
+    cells.iter_mut().for_each(|row| row.resize(columns, GridCell::default()));
+    let cells = cells.iter().map(|row| row.iter().map(held).collect()).collect();
+    Ok(Read { cells, rows: blocks.next().map(|block| block.rows).unwrap_or_default() })
 }
 
-/// Returns the error of a write during which rows moved, with what the caller needs to put right.
-fn hit(row: u64, rect: Rect, before: &[Vec<Value>]) -> Error {
-    let held: Vec<String> = (u64::from(rect.start_row) + 1..)
-        .zip(before)
-        .take(10)
-        .map(|(row, cells)| {
-            let cells: Vec<String> = cells.iter().map(|value| format!("\"{value}\"")).collect();
-            format!("row {row}: {}", cells.join(", "))
-        })
-        .collect();
-    Error::new(
-        Kind::Ambiguous,
+/// Checks the guard's shape.
+fn check_guard(args: &Args) -> Result<()> {
+    let Some(expected) = &args.if_unchanged else { return Ok(()) };
+    let (expected, given) = (shape(expected), shape(&args.values));
+    if expected.0 > given.0 || expected.1 > given.1 {
+        return Err(Error::invalid("argument ifUnchanged: it is larger than values")
+            .next("give it the same shape as values"));
+    }
+    if given.0 > MAX_ROWS {
+        return Err(Error::new(
+            Kind::TooLarge,
+            format!("{} rows are more than the {MAX_ROWS} that ifUnchanged can guard", given.0),
+        )
+        .next("write them in several calls"));
+    }
+    Ok(())
+}
+
+/// Returns an error if the range is not what the caller believes.
+fn check(args: &Args, before: &[Vec<Value>], rect: Rect) -> Result<()> {
+    let mut found = match &args.if_unchanged {
+        Some(expected) => surprises(expected, before, rect),
+        None => return Ok(()),
+    };
+    if found.is_empty() {
+        return Ok(());
+    }
+    let more = found.len().saturating_sub(10);
+    found.truncate(10);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(Error::new(
+        Kind::Changed,
         format!(
-            "{rect} was written, but at the same moment somebody else moved or edited rows: row {row} is not the row \
-             that was checked any more. When it was checked, {rect} held {}",
-            held.join("; ")
+            "the sheet is not what ifUnchanged says: {}{more}; nothing was written",
+            found.join(", ")
         ),
     )
-    .next("read these rows, and put right what was written to a wrong one")
+    .next("read the range again, and decide with the values that are there now"))
 }
 
 impl Tool for UpdateCells {
@@ -271,71 +282,55 @@ read, so that nobody's edit in between is lost. For rows found by key, or many c
 
     async fn call(context: &Context, args: Args) -> Result<Output> {
         let google = &context.google;
-        let (id, spreadsheet) = sheet::open(google, &args.spreadsheet_id).await?;
-        let (sheet, rect) = target(&args, &spreadsheet)?;
-        if args.if_unchanged.as_ref().is_some_and(|expected| {
-            let (expected, given) = (shape(expected), shape(&args.values));
-            expected.0 > given.0 || expected.1 > given.1
-        }) {
-            return Err(Error::invalid("argument ifUnchanged: it is larger than values")
-                .next("give it the same shape as values"));
-        }
-        let range = format!("{}!{rect}", quote_always(&sheet.title));
-        let parts = GridParts { entered: true, value: true, format: true };
-        let guarded = args.if_unchanged.is_some();
-        let whole = whole_rows(&sheet, rect);
-        let mut read = vec![range];
-        read.extend(guarded.then(|| whole.clone()));
-        let mut blocks = google.grid(&id, &read, parts).await?.into_iter();
-        let mut cells = blocks.next().map(|block| block.rows).unwrap_or_default();
-        let beside = blocks.next().map(|block| block.rows).unwrap_or_default();
-        let (rows, columns) = shape(&args.values);
-        cells.resize(rows, Vec::new());
-        cells.iter_mut().for_each(|row| row.resize(columns, GridCell::default()));
-        let before: Vec<Vec<Value>> =
-            cells.iter().map(|row| row.iter().map(held).collect()).collect();
-        if let Some(expected) = &args.if_unchanged {
-            let mut found = surprises(expected, &before, rect);
-            if !found.is_empty() {
-                let more = found.len().saturating_sub(10);
-                found.truncate(10);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                return Err(Error::new(
-                    Kind::Changed,
-                    format!(
-                        "the sheet is not what ifUnchanged says: {}{more}; nothing was written",
-                        found.join(", ")
-                    ),
-                )
-                .next("read the range again, and decide with the values that are there now"));
+        check_guard(&args)?;
+        let mut refused = false;
+        for _ in 0..ATTEMPTS {
+            let (id, spreadsheet) = sheet::open(google, &args.spreadsheet_id).await?;
+            let (sheet, rect) = target(&args, &spreadsheet)?;
+            let requests = requests(&sheet, rect, &args.values);
+            for request in &requests {
+                request.check().map_err(|error| Error::from(error).context("argument values"))?;
             }
-        }
-        let requests = requests(&sheet, rect, &args.values);
-        for request in &requests {
-            request.check().map_err(|error| Error::from(error).context("argument values"))?;
-        }
-        let output = Output {
-            written: !args.dry_run && !requests.is_empty(),
-            sheet: sheet.title.clone(),
-            range: rect.to_string(),
-            cells: args.values.iter().flatten().filter(|cell| **cell != CellArg::Keep).count()
-                as u64,
-            before: before.iter().map(|row| row.iter().map(CellOut::from).collect()).collect(),
-        };
-        if output.written {
+            let written = !args.dry_run && !requests.is_empty();
             let now = context.clock.now();
-            let mut all = Markers::of(&spreadsheet).sweep(now);
-            all.extend(requests);
-            let marker = marker::of_run(&marker::run_id(), 0, now);
-            let read_back = if guarded { vec![whole] } else { Vec::new() };
-            let reply = google.batch_update_once(&id, &all, &marker, &read_back).await?;
-            let after = reply.read_back.into_iter().next().map(|block| block.rows);
-            if let (true, Some(row)) =
-                (guarded, moved(&args.values, rect, &beside, &after.unwrap_or_default()))
-            {
-                return Err(hit(row, rect, &before));
+            let setup = Markers::of(&spreadsheet).sweep(now);
+            let Read { cells, rows } = read(google, &id, &sheet, rect, &args).await?;
+            check(&args, &cells, rect)?;
+            if written && args.if_unchanged.is_some() {
+                let (spreadsheet, sheet, setup) = (id.as_str(), &sheet, setup.as_slice());
+                let (rows, requests) = (rows.as_slice(), requests.as_slice());
+                let write =
+                    CheckedWrite { google, now, spreadsheet, sheet, rect, rows, setup, requests };
+                match write.put().await? {
+                    Put::Done => {}
+                    Put::Refused(error) if refused => return Err(error),
+                    Put::Refused(_) => {
+                        refused = true;
+                        continue;
+                    }
+                    Put::Moved => continue,
+                }
+            } else if written {
+                let all: Vec<Request> = setup.into_iter().chain(requests).collect();
+                let marker = marker::of_run(&marker::run_id(), 0, now);
+                google.batch_update_once(&id, &all, &marker, &[]).await?;
             }
+            return Ok(Output {
+                written,
+                sheet: sheet.title,
+                range: rect.to_string(),
+                cells: args.values.iter().flatten().filter(|cell| **cell != CellArg::Keep).count()
+                    as u64,
+                before: cells.iter().map(|row| row.iter().map(CellOut::from).collect()).collect(),
+            });
         }
-        Ok(output)
+        Err(Error::new(
+            Kind::Changed,
+            format!(
+                "rows or cells at {} kept changing while they were checked; nothing was written",
+                args.range
+            ),
+        )
+        .next("wait until nobody sorts or edits these rows, then call updateCells again"))
     }
 }

@@ -1,5 +1,7 @@
 //! Tests of the store, on files in temporary folders.
 
+mod aims;
+mod appends;
 mod audit;
 mod backup;
 mod base;
