@@ -18,8 +18,12 @@ pub(crate) mod reach;
 pub(crate) mod scan;
 pub(crate) mod sheet;
 mod sheet_anchor;
+pub(crate) mod sheet_area;
 mod sheet_check;
+mod sheet_columns;
+mod sheet_dress;
 mod sheet_examine;
+mod sheet_frame;
 mod sheet_layout;
 mod sheet_ops;
 mod sheet_picture;
@@ -27,8 +31,12 @@ mod sheet_plan;
 mod sheet_recheck;
 mod sheet_repair;
 mod sheet_rounds;
+mod sheet_rules;
 mod sheet_settle;
+mod sheet_shift;
+pub(crate) mod sheet_space;
 pub(crate) mod sheet_table;
+pub(crate) mod sheet_types;
 mod sheet_verify;
 mod sheet_wounds;
 pub mod sql;
@@ -51,6 +59,9 @@ pub(crate) enum Source {
         sheet: Option<String>,
         /// The header's row, from 1; the first that is not blank if not named.
         header_row: Option<u32>,
+        /// Where the table stands, if it shares its sheet: cells, or the name of a range or table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        range: Option<String>,
     },
     /// Rows that came with the call.
     Records {

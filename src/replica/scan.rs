@@ -11,7 +11,7 @@ use lockstep_engine::{
 };
 use serde_json::Value;
 
-use super::{Source, files::Files, reach::Reach, sheet_table::SheetTable};
+use super::{Source, files::Files, reach::Reach, sheet_table::SheetTable, sheet_types::Failed};
 use crate::error::{Error, Kind, Result};
 
 /// A replica as it was read.
@@ -27,6 +27,10 @@ pub(crate) struct Scan {
     ///
     /// A plan should not write them: the port refuses to, whichever cell of a column holds the formula.
     pub(crate) formulas: HashSet<String>,
+    /// Cells that show errors instead of values, by column.
+    ///
+    /// Their text is no value: a plan must not carry it.
+    pub(crate) errors: HashMap<String, Vec<Failed>>,
     /// How much of the replica the rows are.
     pub(crate) extent: Extent,
     /// What proves at a later scan that nothing changed, or from where to read on; the adapter's own words.
@@ -55,6 +59,7 @@ impl Scan {
             target,
             types: HashMap::new(),
             formulas: HashSet::new(),
+            errors: HashMap::new(),
             extent: Extent::Whole,
             stamp: None,
         }
@@ -139,11 +144,12 @@ pub(crate) async fn scan(
         Source::Records { .. } if role.writes() => Err(Error::invalid("records can only be read")
             .next("name a spreadsheetId or a file to write to")),
         Source::Records { records } => self::records(records),
-        Source::Sheet { spreadsheet, sheet, header_row } => {
+        Source::Sheet { spreadsheet, sheet, header_row, range } => {
             super::sheet_table::scan(
                 &reach.google,
                 spreadsheet,
                 sheet.as_deref(),
+                range.as_deref(),
                 *header_row,
                 role,
             )

@@ -7,20 +7,21 @@ use lockstep_engine::{
     dataset::SideName,
     reconcile::{Change, ChangeKind},
 };
-use lockstep_google::{
-    CellFields, CellValue, CellWrite, Dimension, Google, MAX_BATCH_BYTES, MAX_BATCH_REQUESTS,
-    Request, Sheet,
-};
+use lockstep_google::{CellValue, CellWrite, Google, MAX_BATCH_BYTES, MAX_BATCH_REQUESTS, Request};
 use tokio::time::Instant;
 
 use super::{
     apply::{Guard, Place, Writes},
     marker::{self, Markers},
     sheet, sheet_anchor,
-    sheet_check::{Todo, View, changed},
+    sheet_check::{Todo, View},
+    sheet_columns::{holder, layout},
+    sheet_dress::Dress,
     sheet_layout::{Index, Layout},
     sheet_ops::{Append, Ops, Removal, SetRow},
     sheet_picture::{Picture, Seen},
+    sheet_rules,
+    sheet_space::Space,
     sheet_table::SheetTable,
 };
 use crate::error::{Error, Result};
@@ -68,6 +69,8 @@ pub(crate) struct SheetPlan {
     pub(crate) batches: Vec<Vec<usize>>,
     /// What the tags of anchored rows say.
     pub(crate) tags: Option<String>,
+    /// Whether a range that holds the table was made to reach over new rows since the table was last seen.
+    grown: bool,
 }
 
 impl SheetPlan {
@@ -86,9 +89,9 @@ impl SheetPlan {
         let seen = Instant::now();
         let spreadsheet = spreadsheet.map_err(|error| sheet::named(error, id))?;
         let target = sheet::find(&spreadsheet, Some(title))?;
-        let picture = picture?;
+        let whole = picture?;
         let mut setup = Markers::of(&spreadsheet).sweep(now);
-        let layout = layout(table, target, writes, &picture, &mut setup)?;
+        let (picture, layout) = layout(table, target, writes, whole.clone(), &mut setup)?;
         let index = layout.index(writes, &picture);
         let mut plan = Self {
             spreadsheet: id.clone(),
@@ -105,8 +108,36 @@ impl SheetPlan {
             tail: Vec::new(),
             batches: Vec::new(),
             tags: None,
+            grown: false,
         };
-        let todos = plan.check(writes)?;
+        let mut dress = Dress::default();
+        dress.holder = holder(table, &spreadsheet, target, &plan.layout)?;
+        dress.learn(&plan.view(writes));
+        plan.layout.dress = Arc::new(dress.clone());
+        let mut todos = plan.check(writes)?;
+        dress.look(google, (id, title), &plan.view(writes), &todos).await?;
+        plan.layout.dress = Arc::new(dress);
+        if !todos.is_empty() {
+            // Dates are written as people format them in their column.
+            todos = plan.check(writes)?;
+        }
+        plan.check_rules(writes, &todos).map_err(place)?;
+        let space = Space {
+            sheet: plan.sheet,
+            objects: &target.objects,
+            whole: &whole,
+            view: plan.view(writes),
+            bounds: table.bounds.as_ref(),
+            end: plan.end_row(),
+        };
+        space.check(&todos).map_err(place)?;
+        drop(whole);
+        if plan.guard == Guard::Anchor && plan.layout.frame.is_some() {
+            return Err(place(Error::invalid(
+                "guard \"anchor\" tags whole rows, and a table named by range may not have them for itself",
+            ))
+            .next("use guard \"readBack\", the default; nothing was written"));
+        }
         if plan.guard == Guard::Anchor {
             sheet_anchor::check_size(&todos).map_err(place)?;
             plan.tags = Some(sheet_anchor::tags(&plan.run, plan.side, now));
@@ -118,8 +149,8 @@ impl SheetPlan {
         let end = plan.end_row();
         let limit = MAX_BATCH_BYTES - MARGIN_BYTES;
         let reserved: usize = plan.setup.iter().map(|request| request.wire_size() + 1).sum();
-        let mut cut =
-            Cut { writes, todos: &todos, sheet: plan.sheet, end, limit, done: Vec::new() };
+        let view = plan.view(writes);
+        let mut cut = Cut { view, todos: &todos, sheet: plan.sheet, end, limit, done: Vec::new() };
         cut.cut(&order, reserved).map_err(|error| {
             place(error).next("correct the value in the source; nothing was written")
         })?;
@@ -136,13 +167,59 @@ impl SheetPlan {
             .collect()
     }
 
+    /// Checks values against the data validation of their columns.
+    fn check_rules(&self, writes: &Writes<'_>, todos: &[Todo]) -> Result<()> {
+        for (change, todo) in writes.changes.iter().zip(todos) {
+            let cells: Vec<(u32, &CellWrite)> = match todo {
+                Todo::Set(_, cells) => cells.iter().map(|(column, cell)| (*column, cell)).collect(),
+                Todo::Append(cells) => (0_u32..).zip(cells).collect(),
+                Todo::Remove(_) | Todo::Gone => continue,
+            };
+            for (column, rule) in &self.layout.dress.rules {
+                let place = column.find(&self.layout);
+                let own = cells.iter().filter(|(at, _)| Some(*at) == place);
+                for (_, cell) in own {
+                    let Some(demand) = sheet_rules::refuses(rule, cell) else { continue };
+                    return Err(Error::invalid(format!(
+                        "{} for {column} of \"{}\" is not what its data validation takes: {demand}; nothing was written",
+                        Seen::after(cell).shown(),
+                        change.key
+                    ))
+                    .next("correct the value in the source, widen the validation, or leave the column out"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the sheet as it was last seen.
     pub(crate) fn view<'a>(&'a self, writes: &'a Writes<'a>) -> View<'a> {
         View { writes, picture: &self.picture, layout: &self.layout, index: &self.index }
     }
 
+    /// Finds the table on a sheet as it is seen now; `None` if its header is not there any more.
+    pub(crate) fn locate(&self, whole: Picture, writes: &Writes<'_>) -> Option<(Picture, Layout)> {
+        self.layout.find(whole, writes, &self.names(writes))
+    }
+
+    /// Takes over that a batch made room, or filled it.
+    pub(crate) fn pushed(&mut self, ops: &Ops) {
+        if let Some(frame) = &mut self.layout.frame {
+            frame.pushed(ops.appends.len().saturating_add(ops.puts.len()));
+        }
+    }
+
     /// Takes over a fresh look at the sheet.
     pub(crate) fn see(&mut self, picture: Picture, layout: Layout, writes: &Writes<'_>) {
+        if let Some(held) = layout.dress.holder.as_ref().filter(|_| self.grown) {
+            // It was told to reach to where the rows were expected: it is told again where they are.
+            let end = picture.height().max(layout.first_row());
+            let columns = layout.frame.as_ref().map(|frame| frame.columns);
+            if held.range.end_row.is_some_and(|held| held <= end) {
+                self.tail.push(held.reach(end, layout.header_row, columns));
+            }
+            self.grown = false;
+        }
         self.index = layout.index(writes, &picture);
         (self.picture, self.layout) = (picture, layout);
         self.seen = Instant::now();
@@ -150,6 +227,7 @@ impl SheetPlan {
 
     /// Takes over that the columns are there and old markers gone.
     pub(crate) fn set_up(&mut self, writes: &Writes<'_>) {
+        self.grown = self.layout.dress.holder.is_some();
         if self.setup.is_empty() {
             return;
         }
@@ -192,71 +270,6 @@ impl SheetPlan {
     }
 }
 
-/// Finds the columns, and says what must be done so that those exist that are not there yet.
-///
-/// New columns are inserted after the last one with data, not written into blank ones, so that nothing that somebody types
-/// there meanwhile is overwritten.
-fn layout(
-    table: &SheetTable,
-    target: &Sheet,
-    writes: &Writes<'_>,
-    picture: &Picture,
-    setup: &mut Vec<Request>,
-) -> Result<Layout> {
-    let known = |name: &str| {
-        table.header.as_ref().is_some_and(|header| header.names().any(|known| known == name))
-    };
-    let needed = writes.needed();
-    let (there, missing): (Vec<&str>, Vec<&str>) =
-        needed.iter().map(|column| writes.header(*column)).partition(|name| known(name));
-    let (mut layout, next) = match &table.header {
-        Some(header) => {
-            let found = Layout::find(picture, writes, &there, header.row);
-            let found =
-                found.ok_or_else(|| changed(&table.title, "its header is not what it was"))?;
-            (found, picture.width())
-        }
-        None if picture.is_blank() => (Layout::at_row(picture, writes, table.header_row), 0),
-        None => return Err(changed(&table.title, "it was empty and is not any more")),
-    };
-    if let Some(twin) = missing.iter().find(|name| layout.column(name).is_some()) {
-        return Err(changed(&table.title, &format!("the column \"{twin}\" appeared")));
-    }
-    let count = u32::try_from(missing.len()).unwrap_or(u32::MAX);
-    let (sheet, end) = (target.id, next.saturating_add(count));
-    if layout.header_row >= target.rows {
-        let length = layout.first_row().saturating_sub(target.rows);
-        setup.push(Request::AppendDimension { sheet, dimension: Dimension::Rows, length });
-    }
-    if count == 0 {
-        return Ok(layout);
-    }
-    let dimension = Dimension::Columns;
-    if table.header.is_some() && next < target.columns {
-        setup.push(Request::InsertDimension {
-            sheet,
-            dimension,
-            start: next,
-            end,
-            inherit_from_before: false,
-        });
-    } else if end > target.columns {
-        setup.push(Request::AppendDimension { sheet, dimension, length: end - target.columns });
-    }
-    setup.push(Request::UpdateCells {
-        sheet,
-        row: layout.header_row,
-        column: next,
-        rows: vec![missing.iter().map(|name| CellWrite::text(*name)).collect()],
-        fields: CellFields::Values,
-    });
-    for (column, name) in (next..).zip(&missing) {
-        layout.name(column, Arc::from(*name));
-    }
-    layout.find_keys(writes);
-    Ok(layout)
-}
-
 /// Orders changes: cells from the top down, then new rows, then deletes from the bottom up.
 fn rank(todo: &Todo) -> (u8, u32) {
     match todo {
@@ -285,7 +298,7 @@ pub(crate) fn add(ops: &mut Ops, change: &Change, position: usize, todo: Todo) {
 
 /// Cuts changes into batches that the service takes.
 struct Cut<'a> {
-    writes: &'a Writes<'a>,
+    view: View<'a>,
     todos: &'a [Todo],
     sheet: i32,
     end: u32,
@@ -299,12 +312,12 @@ impl Cut<'_> {
         let mut ops = Ops::default();
         for position in order {
             if let (Some(change), Some(todo)) =
-                (self.writes.changes.get(*position), self.todos.get(*position))
+                (self.view.writes.changes.get(*position), self.todos.get(*position))
             {
                 add(&mut ops, change, *position, todo.clone());
             }
         }
-        let requests = ops.requests(self.sheet, self.end);
+        let requests = ops.requests(&self.view, self.sheet, self.end);
         let bytes: usize = requests.iter().map(|request| request.wire_size() + 1).sum();
         let fits = bytes.saturating_add(reserved) <= self.limit
             && requests.len().saturating_add(1_000) < MAX_BATCH_REQUESTS;

@@ -62,6 +62,7 @@ pub(crate) async fn send(
                 if proven {
                     work.landed(&ops);
                     apply(&mut plan.picture, &ops);
+                    plan.pushed(&ops);
                     if work.is_done() {
                         return Ok(work.finish());
                     }
@@ -130,16 +131,13 @@ pub(crate) async fn look(
     writes: &Writes<'_>,
 ) -> Result<(Picture, Layout)> {
     let picture = Picture::read_at_once(google, &plan.spreadsheet, &plan.title).await?;
-    let names = plan.names(writes);
-    let layout = Layout::find(&picture, writes, &names, plan.layout.header_row);
-    let layout = layout.ok_or_else(|| {
+    plan.locate(picture, writes).ok_or_else(|| {
         Error::new(
             Kind::Changed,
             format!("the header of the sheet \"{}\" is not there any more", plan.title),
         )
         .next("put the header back, then call syncDataset again")
-    })?;
-    Ok((picture, layout))
+    })
 }
 
 /// One sending of a batch, or of a repair of it.
@@ -160,7 +158,7 @@ impl Round<'_> {
         let view = plan.view(writes);
         let mut requests: Vec<Request> = plan.setup.clone();
         requests.extend(plan.tail.iter().cloned());
-        requests.extend(ops.requests(plan.sheet, plan.end_row()));
+        requests.extend(ops.requests(&view, plan.sheet, plan.end_row()));
         let read_back = ranges(&view, ops, &columns(&view, ops), &plan.title, plan.end_row());
         let (id, proof) = plan.marker(self.batch, &self.part);
         let marker = marker::new(id, self.now, marker::KEEP_RUN, &proof);

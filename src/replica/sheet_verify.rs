@@ -1,6 +1,6 @@
 //! What a batch reads back in the same call, and whether it proves that the batch hit the rows it was meant for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use lockstep_a1::{column_letters, quote_always};
 use lockstep_engine::key::Key;
@@ -92,15 +92,18 @@ pub(crate) fn ranges(
     let keys: Vec<String> = view.layout.key_columns().map(column_letters).collect();
     if ops.moves_rows() {
         let first = u64::from(view.layout.first_row()) + 1;
-        ranges.extend(keys.iter().map(|key| format!("{title}!{key}{first}:{key}")));
+        let last = ops.end_after(view, end).map(|last| last.to_string()).unwrap_or_default();
+        ranges.extend(keys.iter().map(|key| format!("{title}!{key}{first}:{key}{last}")));
         return ranges;
     }
     if !ops.appends.is_empty() {
+        let last = ops.end_after(view, end).map(|last| last.to_string()).unwrap_or_default();
         let end = u64::from(end) + 1;
-        ranges.extend(keys.iter().map(|key| format!("{title}!{key}{end}:{key}")));
+        ranges.extend(keys.iter().map(|key| format!("{title}!{key}{end}:{key}{last}")));
     }
     let mut runs: Vec<(u32, u32)> = Vec::new();
-    for row in ops.sets.keys() {
+    let rows: BTreeSet<u32> = ops.sets.keys().copied().chain(ops.pattern(view)).collect();
+    for row in &rows {
         match runs.last_mut() {
             Some((_, end)) if *end == *row => *end += 1,
             _ => runs.push((*row, row.saturating_add(1))),
@@ -129,6 +132,11 @@ pub(crate) fn proves(
     // A row without a key looks like any other such row: only a look at the whole sheet tells.
     let own = |row: &u32, key: &Key| !key.is_blank() && seen.key(view, ops.row_after(*row)) == *key;
     let sets = || ops.sets.iter().all(|(row, set)| own(row, &set.key));
+    // What new rows look like came from a row of the table, not from one that had moved there.
+    let pattern = || {
+        ops.pattern(view)
+            .is_none_or(|row| own(&row, &view.layout.key(view.writes, view.picture.row(row))))
+    };
     let rest = || {
         if ops.moves_rows() {
             return seen.keys(view) == keys_after(view, ops);
@@ -136,7 +144,7 @@ pub(crate) fn proves(
         let new = ops.appends.iter().map(|append| &append.key);
         ops.appends.is_empty() || (end..seen.end).map(|row| seen.key(view, row)).eq(new.cloned())
     };
-    seen.header_is(names, view.layout.header_row) && sets() && rest()
+    seen.header_is(names, view.layout.header_row) && sets() && pattern() && rest()
 }
 
 /// Returns the keys of all rows as they should be after the batch, from the first of the data on.

@@ -124,6 +124,38 @@ pub(super) fn check_key(
     Ok(())
 }
 
+/// Checks that no column that is read shows an error, unless its text is said to mean blank.
+///
+/// # Errors
+/// The first such cell: an error is no value, and never carried.
+pub(super) fn check_errors(
+    definition: &Definition,
+    columns: &[ColumnDef],
+    sides: &PerSide<Scan>,
+) -> Result<()> {
+    for side in SideName::BOTH {
+        for column in columns {
+            let blank =
+                |text: &String| definition.nulls.contains(text) || column.nulls.contains(text);
+            let found = sides.get(side).errors.get(column.header(side)).into_iter().flatten();
+            if let Some(failed) = found.into_iter().find(|failed| !blank(&failed.shown)) {
+                return Err(Error::invalid(format!(
+                    "cell {}, column \"{}\", shows the error {}, which is no value; nothing was written",
+                    failed.cell,
+                    column.header(side),
+                    failed.shown
+                ))
+                .context(side.as_str())
+                .next(format!(
+                    "correct the cell, leave the column out with columns, or let it mean blank with nulls: [\"{}\"]",
+                    failed.shown
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Declares the columns, and infers the types that nobody declared.
 ///
 /// `stored` are the types that base was learned with: they stay, so that a stray word does not turn a column of

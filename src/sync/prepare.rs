@@ -19,7 +19,7 @@ use lockstep_engine::{
 
 use super::{
     Shell,
-    columns::{check_headers, check_key, columns, schema, widened},
+    columns::{check_errors, check_headers, check_key, columns, schema, widened},
     definition::Definition,
     known::Known,
     policy::{Mark, Settled, settle},
@@ -101,6 +101,7 @@ fn compare(
     }
     let columns = columns(definition, &sides, &known.mapped())?;
     check_key(definition, &columns, &sides)?;
+    check_errors(definition, &columns, &sides)?;
     let (schema, reasons) = schema(definition, &columns, &sides, known.schema.as_ref());
     let settled = settle(definition, &columns, schema, &sides);
 

@@ -33,6 +33,8 @@ pub(crate) struct SideArg {
     sheet: Option<String>,
     /// Row of the header, from 1; default the first row that is not blank.
     header_row: Option<u32>,
+    /// Table's place if it shares the sheet: F3:K, F3:K200, a header cell, a named range or table.
+    range: Option<String>,
     /// Rows given here, as {column: value} (left only).
     #[schemars(with = "Option<Vec<BTreeMap<String, CellOut>>>")]
     records: Option<Vec<serde_json::Map<String, Value>>>,
@@ -195,9 +197,11 @@ impl SideArg {
             ))
             .next("give {\"file\": \"data.csv\"} or {\"spreadsheetId\": …, \"sheet\": …} or {\"records\": [{…}]}"));
         }
-        if self.spreadsheet_id.is_none() && (self.sheet.is_some() || self.header_row.is_some()) {
+        if self.spreadsheet_id.is_none()
+            && (self.sheet.is_some() || self.header_row.is_some() || self.range.is_some())
+        {
             return Err(Error::invalid(format!(
-                "argument {side}: sheet and headerRow go with spreadsheetId"
+                "argument {side}: sheet, range and headerRow go with spreadsheetId"
             ))
             .next("leave them out"));
         }
@@ -210,7 +214,8 @@ impl SideArg {
             (_, Some(spreadsheet), _) => {
                 // One name for one spreadsheet, whichever way it was given; what is no id is refused when it is read.
                 let spreadsheet = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);
-                Source::Sheet { spreadsheet, sheet: self.sheet, header_row: self.header_row }
+                let (sheet, header_row, range) = (self.sheet, self.header_row, self.range);
+                Source::Sheet { spreadsheet, sheet, header_row, range }
             }
             (_, _, records) => Source::Records { records: records.unwrap_or_default() },
         })

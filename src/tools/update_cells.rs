@@ -283,7 +283,7 @@ rows use appendRows.";
                 .next("give it the same shape as values"));
         }
         let range = format!("{}!{rect}", quote_always(&sheet.title));
-        let parts = GridParts { entered: true, value: true, format: true };
+        let parts = GridParts { entered: true, value: true, format: true, validation: false };
         let guarded = args.if_unchanged.is_some();
         let whole = whole_rows(&sheet, rect);
         let mut read = vec![range];
