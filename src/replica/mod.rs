@@ -18,6 +18,7 @@ pub(crate) mod reach;
 pub(crate) mod scan;
 pub(crate) mod sheet;
 mod sheet_anchor;
+pub(crate) mod sheet_append;
 pub(crate) mod sheet_area;
 mod sheet_check;
 mod sheet_columns;
@@ -38,6 +39,7 @@ pub(crate) mod sheet_space;
 pub(crate) mod sheet_table;
 pub(crate) mod sheet_types;
 mod sheet_verify;
+pub(crate) mod sheet_window;
 mod sheet_wounds;
 pub mod sql;
 

@@ -1,15 +1,10 @@
 //! The cells that a range names, and where the table in them may stand.
 
 use lockstep_a1::{Area as Named, Cells, MAX_COLUMNS, parse, quote_always};
-use lockstep_google::{
-    CellValue, Google, GridRange, Kind as GoogleKind, Render, Spreadsheet, ValueRange,
-};
+use lockstep_google::{CellValue, Google, GridRange, Kind as GoogleKind, Render, ValueRange};
 
-use super::{
-    header::{label, list},
-    sheet,
-};
-use crate::error::{Error, Result, did_you_mean};
+use super::{sheet, sheet_window};
+use crate::error::{Error, Result};
 
 /// Where a table may stand on its sheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +91,8 @@ pub(crate) async fn read(
     }
 }
 
-fn wrong(range: &str) -> Error {
+/// Returns the error of a text that is no range.
+pub(crate) fn wrong(range: &str) -> Error {
     Error::invalid(format!("argument range: \"{range}\" is no range of cells")).next(
         "give columns and rows (\"F3:K\" or \"F3:K200\"), a cell of the header (\"F3\"), or the name of a range or table",
     )
@@ -146,16 +142,8 @@ async fn around(google: &Google, id: &str, title: String, cell: Cells) -> Result
     let above = usize::try_from(top).unwrap_or(usize::MAX).min(rows.len());
     rows.drain(..above);
     let header = rows.first().map(Vec::as_slice).unwrap_or_default();
-    let named = |column: u32| !label(sheet::at(header, column)).is_empty();
-    if !named(place) {
-        return Err(Error::invalid(format!(
-            "argument range: the cell {cell} is blank, so it is in no header"
-        ))
-        .context(format!("sheet \"{title}\""))
-        .next("name a cell of the table's header, or its columns and rows, e.g. \"F3:K\""));
-    }
-    let start = (0..=place).rev().take_while(|column| named(*column)).last().unwrap_or(place);
-    let end = (place..).find(|column| !named(*column)).unwrap_or(place + 1);
+    let (start, end) = sheet_window::block(header, place)
+        .ok_or_else(|| blank_cell(&cell).context(format!("sheet \"{title}\"")))?;
     for row in &mut rows {
         row.truncate(usize::try_from(end).unwrap_or(usize::MAX));
         let before = usize::try_from(start).unwrap_or(usize::MAX).min(row.len());
@@ -163,6 +151,12 @@ async fn around(google: &Google, id: &str, title: String, cell: Cells) -> Result
     }
     let bounds = Bounds { columns: (start, end), top, end: None, holder: Holder::Fixed };
     Ok(Area { title, first_row: top, first_column: start, rows, bounds: Some(bounds) })
+}
+
+/// Returns the error of a cell that was named, and names no column.
+pub(crate) fn blank_cell(cell: &Cells) -> Error {
+    Error::invalid(format!("argument range: the cell {cell} is blank, so it is in no header"))
+        .next("name a cell of the table's header, or its columns and rows, e.g. \"F3:K\"")
 }
 
 async fn of_name(google: &Google, id: &str, title: Option<&str>, name: &str) -> Result<Area> {
@@ -194,36 +188,15 @@ async fn of_name(google: &Google, id: &str, title: Option<&str>, name: &str) -> 
 
 async fn of_table(google: &Google, id: &str, title: Option<&str>, name: &str) -> Result<Area> {
     let (_, spreadsheet) = sheet::open(google, id).await?;
-    let tables = spreadsheet.sheets.iter().flat_map(|sheet| {
-        sheet.objects.tables.iter().map(move |table| (sheet.title.clone(), table))
-    });
-    let Some((own, table)) =
-        tables.into_iter().find(|(_, table)| table.name.to_lowercase() == name.to_lowercase())
-    else {
-        return Err(Error::not_found(format!(
-            "argument range: there is no range or table \"{name}\".{}",
-            did_you_mean(name, names(&spreadsheet))
-        ))
-        .next(match names(&spreadsheet).next() {
-            None => "the spreadsheet has none: give columns and rows, e.g. \"F3:K\"".to_owned(),
-            Some(_) => format!("there are {}", list(names(&spreadsheet))),
-        }));
-    };
-    same_sheet(name, &own, title)?;
-    let mut cells = cells(&table.range);
-    if table.footer {
-        cells.end_row = cells.end_row.map(|end| end.saturating_sub(1));
-    }
-    of_cells(google, id, own, cells, Holder::Table(table.name.clone())).await
+    let (found, area, holder) = sheet_window::by_name(&spreadsheet, title, name)?;
+    of_cells(google, id, found.title.clone(), area, holder).await
 }
 
-fn names(spreadsheet: &Spreadsheet) -> impl Iterator<Item = &str> {
-    let tables = spreadsheet.sheets.iter().flat_map(|sheet| &sheet.objects.tables);
-    let named = spreadsheet.named_ranges.iter().map(|range| range.name.as_str());
-    named.chain(tables.map(|table| table.name.as_str()))
-}
-
-fn same_sheet(name: &str, own: &str, title: Option<&str>) -> Result<()> {
+/// Checks that a range is on the sheet that was named, if one was.
+///
+/// # Errors
+/// Another sheet.
+pub(crate) fn same_sheet(name: &str, own: &str, title: Option<&str>) -> Result<()> {
     match title.filter(|title| title.to_lowercase() != own.to_lowercase()) {
         None => Ok(()),
         Some(title) => Err(Error::invalid(format!(

@@ -154,7 +154,10 @@ impl Layout {
 
 /// Returns the last row of the table with a key that meets a condition.
 fn last_keyed(view: &View<'_>, meets: impl Fn(u32) -> bool) -> Option<u32> {
-    let keyed = |row: u32| !view.layout.key(view.writes, view.picture.row(row)).is_blank();
+    let keyed = |row: u32| match view.writes.schema.key.is_empty() {
+        true => !view.picture.row(row).iter().all(Seen::is_empty),
+        false => !view.layout.key(view.writes, view.picture.row(row)).is_blank(),
+    };
     let mut rows = (view.layout.first_row()..view.picture.height()).rev();
     rows.find(|row| meets(*row) && keyed(*row))
 }

@@ -186,14 +186,16 @@ impl Space<'_> {
 
     /// Checks that no other table may stand beside one whose rows are deleted whole.
     ///
-    /// Cells beyond a blank column may be the same table's, or another's: nobody but the caller can tell.
+    /// Columns past a blank one may be the same table's, or another's: nobody but the caller can tell. Single cells there
+    /// are taken for notes on the row.
     fn check_beside(&self) -> Result<()> {
         let blocks = blocks(self.whole, self.view.layout.header_row);
         let names = self.view.writes.headers.iter().flatten();
         let mapped: Vec<u32> = names.filter_map(|name| self.view.layout.column(name)).collect();
-        let other = blocks
-            .iter()
-            .find(|(start, end)| !mapped.iter().any(|column| (*start..*end).contains(column)));
+        let other = blocks.iter().find(|block| {
+            !mapped.iter().any(|column| (block.0..block.1).contains(column))
+                && self.is_table(**block)
+        });
         let (Some((start, end)), Some(first)) = (other, mapped.iter().min()) else { return Ok(()) };
         let own = blocks.iter().find(|(start, end)| (*start..*end).contains(first));
         let (left, right) = own.copied().unwrap_or((*first, first.saturating_add(1)));
@@ -209,6 +211,22 @@ impl Space<'_> {
             letters(right.saturating_sub(1)),
             row = self.view.layout.header_row + 1
         )))
+    }
+
+    /// Returns whether columns look like a table: named in the same row, or by rows that are filled below each other.
+    fn is_table(&self, (start, end): (u32, u32)) -> bool {
+        let filled = |row: u32, column: u32| !self.whole.cell(row, column).is_empty();
+        let header = self.view.layout.header_row;
+        let Some(first) =
+            (header..self.whole.height()).find(|row| (start..end).any(|c| filled(*row, c)))
+        else {
+            return false;
+        };
+        let wide = end.saturating_sub(start) >= 2;
+        let second = start.saturating_add(1);
+        first == header
+            || (wide
+                && (0..3).all(|down| filled(first + down, start) && filled(first + down, second)))
     }
 
     /// Checks that nothing below the table is torn apart when cells of its columns alone are shifted.
