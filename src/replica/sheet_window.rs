@@ -1,5 +1,7 @@
 //! The cells of a sheet that a tool looks at: all of it, or those that a range names.
 
+use std::borrow::Cow;
+
 use lockstep_a1::{Area as Named, Cells, column_letters, parse};
 use lockstep_google::{CellValue, Sheet, Spreadsheet};
 
@@ -26,6 +28,8 @@ pub(crate) struct Window {
     pub(crate) bounds: Option<Bounds>,
     /// The column of the cell that was named instead of a range.
     cell: Option<u32>,
+    /// Whether the columns became fewer when the header was found.
+    narrowed: bool,
 }
 
 impl Window {
@@ -77,8 +81,17 @@ impl Window {
         Ok((found, window))
     }
 
-    fn whole(sheet: &Sheet) -> Self {
-        Self { left: 0, right: sheet.columns, top: 0, end: sheet.rows, bounds: None, cell: None }
+    /// Returns the window of a whole sheet.
+    pub(crate) fn whole(sheet: &Sheet) -> Self {
+        Self {
+            left: 0,
+            right: sheet.columns,
+            top: 0,
+            end: sheet.rows,
+            bounds: None,
+            cell: None,
+            narrowed: false,
+        }
     }
 
     /// Returns the header in the window's first rows: only the names around the cell that was named, if one was.
@@ -108,11 +121,33 @@ impl Window {
             block(row, cell).ok_or_else(|| blank_cell(&Cells::cell(self.top, cell)))?;
         let own: Vec<CellValue> =
             (start..end).map(|column| sheet::at(row, column).clone()).collect();
-        (self.left, self.right, self.cell) = (start, end, None);
+        (self.left, self.right, self.cell, self.narrowed) = (start, end, None, true);
         if let Some(bounds) = &mut self.bounds {
             bounds.columns = (start, end);
         }
         Header::find_at(&[own], (self.top, start), named)
+    }
+
+    /// Returns its first rows, in A1 notation.
+    pub(crate) fn first_rows(&self, most: u32) -> Cells {
+        let end_row = self.end.min(self.top.saturating_add(most));
+        Cells {
+            start_row: self.top,
+            end_row: Some(end_row),
+            start_column: self.left,
+            end_column: Some(self.right),
+        }
+    }
+
+    /// Returns rows that were read from its first column on before a header showed where the table begins, from there on.
+    pub(crate) fn cut<'r>(&self, rows: &'r [Vec<CellValue>]) -> Cow<'r, [Vec<CellValue>]> {
+        if !self.narrowed {
+            return Cow::Borrowed(rows);
+        }
+        let cut = |row: &Vec<CellValue>| {
+            (self.left..self.right).map(|column| sheet::at(row, column).clone()).collect()
+        };
+        Cow::Owned(rows.iter().map(cut).collect())
     }
 
     /// Returns the window's columns, named by their letters.

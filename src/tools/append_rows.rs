@@ -83,7 +83,7 @@ pub(crate) struct Args {
     rows: Vec<RowArg>,
     /// Any text that names this append: the same call with the same key is carried out once (remembered 7 days).
     idempotency_key: Option<String>,
-    /// Row of the header, from 1; default the first row that is not blank.
+    /// As in syncDataset.
     header_row: Option<u32>,
     /// As in syncDataset.
     range: Option<String>,
@@ -164,7 +164,7 @@ fn digest(sheet: &Sheet, rows: &[Vec<CellWrite>]) -> String {
 impl Tool for AppendRows {
     const NAME: &'static str = "appendRows";
     const TITLE: &'static str = "Append rows";
-    const DESCRIPTION: &'static str = "Adds rows after the last row with data, in the columns of the header, with its formulas and formats. Give \
+    const DESCRIPTION: &'static str = "Adds rows after the last row with data, in the columns of the header, with the formulas and formats of the row above. Give \
 idempotencyKey when the call may be repeated: twice with one key is once. Values are typed as in updateCells. To add \
 only rows that are not there yet, or more than 2,000, use syncDataset.";
     type Args = Args;

@@ -67,7 +67,7 @@ pub(crate) struct Args {
     limit: Option<u32>,
     /// nextCursor of the page before, or the row number to start at.
     cursor: Option<String>,
-    /// Row of the header, from 1; default the first row that is not blank.
+    /// As in syncDataset.
     header_row: Option<u32>,
     /// As in syncDataset.
     range: Option<String>,
