@@ -13,6 +13,7 @@ mod diff;
 mod harness;
 mod moving_rows;
 mod rollback;
+mod sheet_dress;
 mod sheet_tables;
 mod sheet_tools;
 mod simulation;

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use crate::town::{Town, call};
 
 /// A sheet in a served workspace, a Lockstep over it, and requests as Google's own clients send them.
-struct Desk {
+pub(crate) struct Desk {
     town: Town,
     app: App,
-    id: String,
+    pub(crate) id: String,
     sheet: i32,
 }
 
 impl Desk {
-    async fn new(values: Value) -> Self {
+    pub(crate) async fn new(values: Value) -> Self {
         let town = Town::new(Faults::default()).await;
         let app = town.server().await;
         let (id, sheet) = town.spreadsheet("T").await;
@@ -30,32 +30,30 @@ impl Desk {
     }
 
     /// Sends requests of a batch update as anybody's client does; `0` as the sheet's id is this sheet's.
-    async fn send(&self, requests: Value) {
+    pub(crate) async fn send(&self, requests: Value) {
         self.send_as(None, requests).await.unwrap_or_else(|error| panic!("{error}"));
     }
 
     async fn send_as(&self, user: Option<&str>, requests: Value) -> Result<Value, String> {
-        let text = requests.to_string();
-        let text = text.replace("\"sheetId\":0", &format!("\"sheetId\":{}", self.sheet));
-        let requests: Value = serde_json::from_str(&text).unwrap();
+        let requests = self.on_sheet(&requests);
         let path = format!("v4/spreadsheets/{}:batchUpdate", self.id);
         self.town.post(&path, user, &json!({ "requests": requests })).await
     }
 
-    async fn put(&self, range: &str, values: Value) {
+    pub(crate) async fn put(&self, range: &str, values: Value) {
         let arguments =
             json!({"spreadsheetId": self.id, "sheet": "T", "range": range, "values": values});
         call(&self.app, "updateCells", arguments).await.unwrap();
     }
 
-    async fn ok(&self, name: &str, arguments: Value) -> Value {
+    pub(crate) async fn ok(&self, name: &str, arguments: Value) -> Value {
         match call(&self.app, name, arguments).await {
             Ok(result) => result,
             Err(error) => panic!("{name} failed:\n{error}"),
         }
     }
 
-    async fn err(&self, name: &str, arguments: Value) -> String {
+    pub(crate) async fn err(&self, name: &str, arguments: Value) -> String {
         match call(&self.app, name, arguments).await {
             Ok(result) => panic!("{name} did not fail:\n{result:#}"),
             Err(error) => error.to_string(),
@@ -63,7 +61,7 @@ impl Desk {
     }
 
     /// Returns the arguments of a sync from `t.csv` to this sheet.
-    fn sync(&self, csv: &str, right: Value, more: Value) -> Value {
+    pub(crate) fn sync(&self, csv: &str, right: Value, more: Value) -> Value {
         std::fs::write(self.town.files().join("t.csv"), csv).unwrap();
         let mut to = json!({"spreadsheetId": self.id, "sheet": "T"});
         to.as_object_mut().unwrap().extend(right.as_object().unwrap().clone());
@@ -73,12 +71,47 @@ impl Desk {
         arguments
     }
 
-    async fn apply(&self, csv: &str, right: Value, more: Value) -> Value {
+    pub(crate) async fn apply(&self, csv: &str, right: Value, more: Value) -> Value {
         self.ok("syncDataset", self.sync(csv, right, more)).await
     }
 
+    /// Lets somebody else send requests right before the next write of the server.
+    pub(crate) async fn race(&self, requests: Value) {
+        let requests = self.on_sheet(&requests);
+        let effect = json!({"requests": {"requests": requests}});
+        self.town.faults(json!([{"effect": effect, "path": ":batchUpdate", "times": 1}])).await;
+    }
+
+    /// Returns requests that were written for sheet 0.
+    fn on_sheet(&self, requests: &Value) -> Value {
+        let id = format!("\"sheetId\":{}", self.sheet);
+        serde_json::from_str(&requests.to_string().replace("\"sheetId\":0", &id)).unwrap()
+    }
+
+    /// Returns the place of a file of the server.
+    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
+        self.town.files().join(name)
+    }
+
+    /// Returns the rows of a range with some fields of their cells, as the service tells them.
+    pub(crate) async fn grid(&self, range: &str, fields: &str) -> Value {
+        let fields = format!("sheets.data.rowData.values({fields})");
+        self.get(&format!("'T'!{range}"), &fields).await["sheets"][0]["data"][0]["rowData"].clone()
+    }
+
+    /// Returns what the service tells of the sheet's rows.
+    pub(crate) async fn metadata(&self) -> Value {
+        self.get("'T'!A1:A9", "sheets.data.rowMetadata").await["sheets"][0]["data"][0]["rowMetadata"].clone()
+    }
+
+    async fn get(&self, range: &str, fields: &str) -> Value {
+        let filter = json!({"dataFilters": [{"a1Range": range}], "includeGridData": true});
+        let path = format!("v4/spreadsheets/{}:getByDataFilter?fields={fields}", self.id);
+        self.town.post(&path, None, &filter).await.unwrap()
+    }
+
     /// Returns a range as people see it in formulas' place: formulas as their text.
-    async fn seen(&self, range: &str) -> Value {
+    pub(crate) async fn seen(&self, range: &str) -> Value {
         let range = format!("'T'!{range}");
         let found = self.people().values(&self.id, &[range], Render::Formula).await.unwrap();
         let cell = |cell: &CellValue| match cell {
@@ -92,7 +125,7 @@ impl Desk {
     }
 
     /// Returns the number format's pattern of a cell, and its validation's kind.
-    async fn look(&self, cell: &str) -> (Option<String>, Option<String>) {
+    pub(crate) async fn look(&self, cell: &str) -> (Option<String>, Option<String>) {
         let parts = GridParts { format: true, validation: true, ..GridParts::default() };
         let blocks = self.people().grid(&self.id, &[format!("'T'!{cell}")], parts).await.unwrap();
         let cell = blocks[0].rows.first().and_then(|row| row.first()).cloned().unwrap_or_default();
@@ -101,7 +134,7 @@ impl Desk {
     }
 }
 
-fn area(rows: (u32, u32), columns: (u32, u32)) -> Value {
+pub(crate) fn area(rows: (u32, u32), columns: (u32, u32)) -> Value {
     json!({"sheetId": 0, "startRowIndex": rows.0, "endRowIndex": rows.1,
         "startColumnIndex": columns.0, "endColumnIndex": columns.1})
 }
@@ -253,4 +286,172 @@ async fn a_closed_range_that_is_full_and_a_table_that_would_be_torn_are_refused(
         let error = desk.err("syncDataset", desk.sync("id,n\na,1\n", to(range), json!({}))).await;
         assert!(error.contains(word), "{range}: {error}");
     }
+}
+
+#[tokio::test]
+async fn columns_that_people_move_are_followed_by_their_names() {
+    // Between plan and apply, and between check and write, also of a table beside its twin.
+    let column = |from: u32, to: u32| json!({"moveDimension": {"source": {"sheetId": 0, "dimension": "COLUMNS", "startIndex": from, "endIndex": from + 1}, "destinationIndex": to}});
+    let insert = json!({"insertDimension": {"range": {"sheetId": 0, "dimension": "COLUMNS", "startIndex": 3, "endIndex": 4}}});
+    let csv = "id,n\nx,11\ny,20\nz,30\nw,40\nv,50\n";
+    let desk = Desk::new(two_tables()).await;
+    desk.race(json!([insert])).await;
+    desk.apply(csv, json!({"range": "D1:E"}), json!({})).await;
+    assert_eq!(
+        desk.seen("A1:F6").await,
+        json!([
+            ["id", "n", "", "", "id", "n"],
+            ["a", 1, "", "", "x", 11],
+            ["b", 2, "", "", "y", 20],
+            ["c", 3, "", "", "z", 30],
+            ["", "", "", "", "w", 40],
+            ["", "", "", "", "v", 50],
+        ])
+    );
+    let desk = Desk::new(json!([["id", "n", "other"], ["a", 1, "mine"], ["b", 2, "mine"]])).await;
+    let mut plan = desk.sync(
+        "id,n\na,5\nb,2\nc,3\n",
+        json!({}),
+        json!({"columns": [{"name": "id"}, {"name": "n"}]}),
+    );
+    plan["mode"] = json!("plan");
+    let planned = desk.ok("syncDataset", plan.clone()).await;
+    desk.send(json!([column(0, 3), column(1, 0)])).await;
+    plan["mode"] = json!("apply");
+    plan["planId"] = planned["planId"].clone();
+    let report = desk.ok("syncDataset", plan).await;
+    assert_eq!(report["state"], "applied", "a plan is not stale because columns moved");
+    assert_eq!(
+        desk.seen("A1:C4").await,
+        json!([["other", "n", "id"], ["mine", 5, "a"], ["mine", 2, "b"], ["", 3, "c"]])
+    );
+}
+
+#[tokio::test]
+async fn rows_that_move_beside_other_tables_end_with_their_own_values() {
+    let cells = |from: (u32, u32)| json!({"insertRange": {"range": area(from, (3, 5)), "shiftDimension": "ROWS"}});
+    let whole = json!({"insertDimension": {"range": {"sheetId": 0, "dimension": "ROWS", "startIndex": 0, "endIndex": 1}}});
+    let sort = json!({"sortRange": {"range": area((1, 5), (3, 5)), "sortSpecs": [{"dimensionIndex": 3, "sortOrder": "ASCENDING"}]}});
+    let gone = json!({"deleteRange": {"range": area((1, 2), (3, 5)), "shiftDimension": "ROWS"}});
+    for (name, edit) in [("cells", cells((2, 3))), ("rows", whole), ("sort", sort), ("gone", gone)]
+    {
+        for range in ["D1:E", "Right"] {
+            let desk = Desk::new(two_tables()).await;
+            desk.put("A9", json!([["below", "", "", "below", "fence"]])).await;
+            desk.send(json!([{"addNamedRange": {"namedRange": {"name": "Right", "range": area((0, 5), (3, 5))}}}])).await;
+            let range = if range == "D1:E" { "D1:E8" } else { range };
+            desk.race(json!([edit])).await;
+            let csv = "id,n\nx,10\ny,21\nw,41\nnew,50\n";
+            let arguments = desk.sync(csv, json!({"range": range}), json!({"deletes": "delete"}));
+            desk.ok("syncDataset", arguments).await;
+            let seen = desk.seen("A1:E16").await;
+            let rows: Vec<&Value> = seen
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|row| row.get(3).is_some_and(|cell| cell != ""))
+                .collect();
+            let of = |key: &str| -> Vec<Value> {
+                rows.iter().filter(|row| row[3] == key).map(|row| row[4].clone()).collect()
+            };
+            let place = format!("{name} {range} {seen:#}");
+            assert_eq!(
+                (of("y"), of("w"), of("new")),
+                (vec![json!(21)], vec![json!(41)], vec![json!(50)]),
+                "{place}"
+            );
+            assert_eq!((of("z").len(), of("below")), (0, vec![json!("fence")]), "{place}");
+            let left: Vec<&Value> = seen
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|row| ["a", "b", "c"].iter().any(|key| row.get(0) == Some(&json!(key))))
+                .collect();
+            assert_eq!(left.len(), 3, "{place}");
+            assert!(
+                left.iter().all(|row| [json!(1), json!(2), json!(3)].contains(&row[1])),
+                "{place}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn merged_cells_are_refused_where_they_matter_and_named() {
+    let merge = |rows, columns| json!({"mergeCells": {"range": area(rows, columns), "mergeType": "MERGE_ALL"}});
+    let desk = Desk::new(json!([["id", "name", ""], ["a", "x", 1], ["b", "y", 2]])).await;
+    desk.send(json!([merge((0, 1), (1, 3))])).await;
+    for (tool, arguments) in [
+        ("readSheet", json!({"spreadsheetId": desk.id})),
+        ("appendRows", json!({"spreadsheetId": desk.id, "rows": [{"id": "c"}]})),
+        ("syncDataset", desk.sync("id,name\na,z\n", json!({}), json!({}))),
+        (
+            "syncDataset",
+            json!({"left": {"spreadsheetId": desk.id}, "right": {"file": "o.csv"}, "key": ["id"]}),
+        ),
+    ] {
+        let error = desk.err(tool, arguments).await;
+        assert!(error.contains("merged cells, B1:C1"), "{tool}: {error}");
+    }
+    let desk =
+        Desk::new(json!([["id", "name", "n"], ["a", "x", 1], ["b", "", 2], ["c", "z", 3]])).await;
+    desk.send(json!([merge((1, 3), (1, 2))])).await;
+    let page = desk.ok("readSheet", json!({"spreadsheetId": desk.id})).await;
+    assert_eq!(
+        page["rows"][1]["cells"],
+        json!({"id": "b", "n": 2}),
+        "the first cell of a merge has its value"
+    );
+    let error = desk
+        .err("syncDataset", desk.sync("id,name,n\na,x,1\nb,new,2\nc,z,3\n", json!({}), json!({})))
+        .await;
+    assert!(error.contains("cell B3 is covered by the merged cells B2:B3"), "{error}");
+    let error = desk
+        .err(
+            "syncDataset",
+            desk.sync("id,name,n\nb,,2\nc,z,3\n", json!({}), json!({"deletes": "delete"})),
+        )
+        .await;
+    assert!(error.contains("row 2") && error.contains("B2:B3"), "{error}");
+    desk.apply("id,name,n\na,first,1\nb,,2\nc,z,3\nd,w,4\n", json!({}), json!({})).await;
+    assert_eq!(
+        desk.seen("A2:C5").await,
+        json!([["a", "first", 1], ["b", "", 2], ["c", "z", 3], ["d", "w", 4]])
+    );
+}
+
+#[tokio::test]
+async fn a_table_of_the_spreadsheet_is_found_by_its_name_and_grows() {
+    let desk = Desk::new(json!([
+        ["", "", ""],
+        ["", "id", "n"],
+        ["", "a", 1],
+        ["", "b", 2],
+        ["", "below", ""]
+    ]))
+    .await;
+    desk.send(json!([{"addTable": {"table": {"name": "Stock", "range": area((1, 4), (1, 3))}}}]))
+        .await;
+    for range in ["Stock", "B2:C4"] {
+        let csv = if range == "Stock" { "id,n\na,1\nb,2\nc,3\n" } else { "id,n\na,1\nb,9\nc,3\n" };
+        let range = if range == "Stock" { range } else { "B2:C5" };
+        desk.apply(csv, json!({"range": range}), json!({})).await;
+    }
+    assert_eq!(
+        desk.seen("A1:C6").await,
+        json!([[], ["", "id", "n"], ["", "a", 1], ["", "b", 9], ["", "c", 3], ["", "below"]])
+    );
+    let found =
+        desk.ok("describeSpreadsheet", json!({"spreadsheetId": desk.id, "range": "stock"})).await;
+    assert_eq!(
+        (&found["sheets"][0]["tables"], &found["sheets"][0]["dataRows"]),
+        (&json!(["Stock (B2:C5)"]), &json!(3))
+    );
+    // A sheet with one table: rows that are appended are the table's too.
+    let desk = Desk::new(json!([["id", "n"], ["a", 1]])).await;
+    desk.send(json!([{"addTable": {"table": {"name": "All", "range": area((0, 2), (0, 2))}}}]))
+        .await;
+    desk.ok("appendRows", json!({"spreadsheetId": desk.id, "rows": [["b", 2]]})).await;
+    let found = desk.ok("describeSpreadsheet", json!({"spreadsheetId": desk.id})).await;
+    assert_eq!(found["sheets"][0]["tables"], json!(["All (A1:B3)"]));
 }

@@ -26,6 +26,7 @@ mod sheet_dress;
 mod sheet_examine;
 mod sheet_frame;
 mod sheet_layout;
+mod sheet_moved;
 mod sheet_ops;
 mod sheet_picture;
 mod sheet_plan;

@@ -217,7 +217,7 @@ async fn tag(
     let marker = marker::new(id, now, marker::KEEP_RUN, &proof);
     match google.batch_update_once(&plan.spreadsheet, &requests, &marker, &[]).await {
         Ok(_) => {
-            plan.set_up(writes);
+            plan.set_up(writes, ops);
             Ok(true)
         }
         Err(error) if error.kind == GoogleKind::Invalid && plan.setup.is_empty() => Ok(false),

@@ -167,11 +167,9 @@ impl View<'_> {
                 }
                 return Err(Why::Changed(format!("the column \"{name}\" is gone")));
             };
-            if cell != CellWrite::empty() && formulas.contains(&place) {
-                return Err(Why::Formula(format!(
-                    "column \"{name}\" ({}) holds formulas, which are never overwritten and which new rows get",
-                    column_letters(place)
-                )));
+            if formulas.contains(&place) {
+                // New rows get the formula; what it shows is compared like any other value by the next run.
+                continue;
             }
             self.format(&mut cell, place);
             let place = usize::try_from(place).unwrap_or(usize::MAX);

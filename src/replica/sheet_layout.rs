@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use lockstep_engine::{key::Key, value::Value};
+use lockstep_google::Request;
 
 use super::{
     apply::Writes,
@@ -29,6 +30,8 @@ pub(crate) struct Layout {
     pub(crate) frame: Option<Frame>,
     /// What new rows get beside their values.
     pub(crate) dress: Arc<Dress>,
+    /// What takes back what landed beside the table, because its columns had moved.
+    pub(crate) undo: Option<Request>,
     /// How many rows the grid has at least.
     pub(crate) grid_rows: u32,
 }

@@ -18,13 +18,14 @@ use super::{
     sheet_columns::{holder, layout},
     sheet_dress::Dress,
     sheet_layout::{Index, Layout},
+    sheet_moved::Placed,
     sheet_ops::{Append, Ops, Removal, SetRow},
     sheet_picture::{Picture, Seen},
     sheet_rules,
     sheet_space::Space,
     sheet_table::SheetTable,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// What is left of a batch's bytes for what surrounds its requests and for its marker.
 const MARGIN_BYTES: usize = 2_000;
@@ -69,6 +70,8 @@ pub(crate) struct SheetPlan {
     pub(crate) batches: Vec<Vec<usize>>,
     /// What the tags of anchored rows say.
     pub(crate) tags: Option<String>,
+    /// What the last batch did to cells of a table that shares its rows.
+    placed: Option<Placed>,
     /// Whether a range that holds the table was made to reach over new rows since the table was last seen.
     grown: bool,
 }
@@ -108,6 +111,7 @@ impl SheetPlan {
             tail: Vec::new(),
             batches: Vec::new(),
             tags: None,
+            placed: None,
             grown: false,
         };
         let mut dress = Dress::default();
@@ -197,9 +201,32 @@ impl SheetPlan {
         View { writes, picture: &self.picture, layout: &self.layout, index: &self.index }
     }
 
-    /// Finds the table on a sheet as it is seen now; `None` if its header is not there any more.
-    pub(crate) fn locate(&self, whole: Picture, writes: &Writes<'_>) -> Option<(Picture, Layout)> {
-        self.layout.find(whole, writes, &self.names(writes))
+    /// Finds the table on a sheet as it is seen now.
+    ///
+    /// # Errors
+    /// A header that is not there any more; cells of others that were hit because columns moved.
+    pub(crate) fn locate(
+        &self,
+        mut whole: Picture,
+        writes: &Writes<'_>,
+    ) -> Result<(Picture, Layout)> {
+        let names = self.names(writes);
+        let mut undo = None;
+        if let Some(placed) = &self.placed
+            && let Some((_, found)) = self.layout.find(whole.clone(), writes, &names)
+            && let Some(frame) = &found.frame
+        {
+            undo = placed.undo(self.sheet, frame.columns, &mut whole)?;
+        }
+        let (picture, mut layout) = self.layout.find(whole, writes, &names).ok_or_else(|| {
+            Error::new(
+                Kind::Changed,
+                format!("the header of the sheet \"{}\" is not there any more", self.title),
+            )
+            .next("put the header back, then call syncDataset again")
+        })?;
+        layout.undo = undo;
+        Ok((picture, layout))
     }
 
     /// Takes over that a batch made room, or filled it.
@@ -207,10 +234,13 @@ impl SheetPlan {
         if let Some(frame) = &mut self.layout.frame {
             frame.pushed(ops.appends.len().saturating_add(ops.puts.len()));
         }
+        self.placed = None;
     }
 
     /// Takes over a fresh look at the sheet.
-    pub(crate) fn see(&mut self, picture: Picture, layout: Layout, writes: &Writes<'_>) {
+    pub(crate) fn see(&mut self, picture: Picture, mut layout: Layout, writes: &Writes<'_>) {
+        self.tail.extend(layout.undo.take());
+        self.placed = None;
         if let Some(held) = layout.dress.holder.as_ref().filter(|_| self.grown) {
             // It was told to reach to where the rows were expected: it is told again where they are.
             let end = picture.height().max(layout.first_row());
@@ -226,7 +256,11 @@ impl SheetPlan {
     }
 
     /// Takes over that the columns are there and old markers gone.
-    pub(crate) fn set_up(&mut self, writes: &Writes<'_>) {
+    ///
+    /// What the batch did to cells of the table alone is kept until the table was seen where it was.
+    pub(crate) fn set_up(&mut self, writes: &Writes<'_>, ops: &Ops) {
+        let end = self.end_row();
+        self.placed = self.layout.frame.as_ref().map(|frame| Placed::of(ops, frame, end));
         self.grown = self.layout.dress.holder.is_some();
         if self.setup.is_empty() {
             return;

@@ -52,7 +52,7 @@ pub(crate) async fn send(
         match round.send(plan, writes, &ops).await {
             Ok(evidence) => {
                 applied = true;
-                plan.set_up(writes);
+                plan.set_up(writes, &ops);
                 plan.tail.clear();
                 let view = plan.view(writes);
                 let names = columns(&view, &ops);
@@ -131,13 +131,7 @@ pub(crate) async fn look(
     writes: &Writes<'_>,
 ) -> Result<(Picture, Layout)> {
     let picture = Picture::read_at_once(google, &plan.spreadsheet, &plan.title).await?;
-    plan.locate(picture, writes).ok_or_else(|| {
-        Error::new(
-            Kind::Changed,
-            format!("the header of the sheet \"{}\" is not there any more", plan.title),
-        )
-        .next("put the header back, then call syncDataset again")
-    })
+    plan.locate(picture, writes)
 }
 
 /// One sending of a batch, or of a repair of it.
