@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     header::label,
     sheet_area::Bounds,
@@ -9,7 +11,7 @@ use super::{
 };
 
 /// The part of a sheet that a table is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Frame {
     /// Its first column, and one past the last.
     pub(crate) columns: (u32, u32),
@@ -19,10 +21,10 @@ pub(crate) struct Frame {
     twin: (usize, usize),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Below {
     row: u32,
-    cells: Arc<[Seen]>,
+    cells: Vec<Seen>,
 }
 
 impl Frame {
@@ -93,7 +95,7 @@ impl Frame {
             let now = (row.saturating_add(1)..picture.height())
                 .filter(same)
                 .min_by_key(|at| at.abs_diff(expected));
-            Below { row: now.unwrap_or(expected), cells: Arc::clone(&below.cells) }
+            Below { row: now.unwrap_or(expected), cells: below.cells.clone() }
         });
         Some(Self { columns, below, ..*self })
     }
@@ -147,7 +149,7 @@ fn alike(row: &[String], labels: &[Arc<str>]) -> Vec<u32> {
     (0_u32..).zip(windows).filter(|(_, same)| *same).map(|(start, _)| start).collect()
 }
 
-fn cells(picture: &Picture, row: u32, (start, end): (u32, u32)) -> Arc<[Seen]> {
+fn cells(picture: &Picture, row: u32, (start, end): (u32, u32)) -> Vec<Seen> {
     (start..end).map(|column| picture.cell(row, column).clone()).collect()
 }
 

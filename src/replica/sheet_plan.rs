@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::{
     apply::{Guard, Place, Writes},
     marker::{self, Markers},
-    sheet, sheet_anchor,
+    sheet,
+    sheet_anchor::{self, Anchors},
     sheet_check::{Todo, View},
     sheet_columns::{holder, layout},
     sheet_dress::Dress,
@@ -29,6 +30,9 @@ use crate::error::{Error, Kind, Result};
 
 /// What is left of a batch's bytes for what surrounds its requests and for its marker.
 const MARGIN_BYTES: usize = 2_000;
+
+/// How many requests are left for what surrounds those of a batch: anchors, old markers, columns.
+const MARGIN_REQUESTS: usize = 4_000;
 
 /// Which run the batches belong to, and how rows that move are dealt with.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +70,11 @@ pub(crate) struct SheetPlan {
     pub(crate) setup: Vec<Request>,
     /// What the batch in hand does after everything else: tags go.
     pub(crate) tail: Vec<Request>,
+    /// What the batch in hand does before its changes: what an earlier one left in wrong places goes.
+    pub(crate) before: Vec<Request>,
     /// Positions in [`Writes::changes`], by batch.
     pub(crate) batches: Vec<Vec<usize>>,
-    /// What the tags of anchored rows say.
+    /// What the tags of rows say; `None` if rows are not anchored.
     pub(crate) tags: Option<String>,
     /// What the last batch did to cells of a table that shares its rows.
     placed: Option<Placed>,
@@ -109,6 +115,7 @@ impl SheetPlan {
             index,
             setup,
             tail: Vec::new(),
+            before: Vec::new(),
             batches: Vec::new(),
             tags: None,
             placed: None,
@@ -142,24 +149,55 @@ impl SheetPlan {
             ))
             .next("use guard \"readBack\", the default; nothing was written"));
         }
-        if plan.guard == Guard::Anchor {
-            sheet_anchor::check_size(&todos).map_err(place)?;
-            plan.tags = Some(sheet_anchor::tags(&plan.run, plan.side, now));
-            let old = sheet_anchor::sweep(google, id, now).await?;
-            plan.setup.splice(0..0, old);
+        // Tags follow rows of the sheet, not cells of a table that shares them.
+        if plan.guard != Guard::ReadBack && plan.layout.frame.is_none() {
+            plan.tags = Some(sheet_anchor::tags(&plan.run, plan.side.as_str(), now));
         }
         let mut order: Vec<usize> = (0..todos.len()).collect();
         order.sort_by_key(|position| todos.get(*position).map(rank));
         let end = plan.end_row();
         let limit = MAX_BATCH_BYTES - MARGIN_BYTES;
         let reserved: usize = plan.setup.iter().map(|request| request.wire_size() + 1).sum();
-        let view = plan.view(writes);
-        let mut cut = Cut { view, todos: &todos, sheet: plan.sheet, end, limit, done: Vec::new() };
+        let (view, sheet) = (plan.view(writes), plan.sheet);
+        let guard = if plan.tags.is_some() { plan.guard } else { Guard::ReadBack };
+        let mut cut = Cut { view, todos: &todos, sheet, end, limit, guard, done: Vec::new() };
         cut.cut(&order, reserved).map_err(|error| {
             place(error).next("correct the value in the source; nothing was written")
         })?;
         plan.batches = cut.done;
         Ok(plan)
+    }
+
+    /// Returns a sheet as it was seen before a batch of a run that died, to be mended under markers of its own.
+    pub(crate) fn resumed(
+        spreadsheet: &str,
+        (title, sheet): (String, i32),
+        picture: Picture,
+        layout: Layout,
+        writes: &Writes<'_>,
+        now: Timestamp,
+    ) -> Self {
+        let (run, side) = (marker::run_id(), SideName::Right);
+        Self {
+            spreadsheet: spreadsheet.to_owned(),
+            title,
+            sheet,
+            guard: Guard::Auto,
+            // Tags follow rows of the sheet, not cells of a table that shares them.
+            tags: layout.frame.is_none().then(|| sheet_anchor::tags(&run, side.as_str(), now)),
+            placed: None,
+            grown: false,
+            run,
+            side,
+            index: layout.index(writes, &picture),
+            picture,
+            seen: Instant::now(),
+            layout,
+            setup: Vec::new(),
+            tail: Vec::new(),
+            before: Vec::new(),
+            batches: Vec::new(),
+        }
     }
 
     fn check(&self, writes: &Writes<'_>) -> Result<Vec<Todo>> {
@@ -239,14 +277,14 @@ impl SheetPlan {
 
     /// Takes over a fresh look at the sheet.
     pub(crate) fn see(&mut self, picture: Picture, mut layout: Layout, writes: &Writes<'_>) {
-        self.tail.extend(layout.undo.take());
+        self.before.extend(layout.undo.take());
         self.placed = None;
         if let Some(held) = layout.dress.holder.as_ref().filter(|_| self.grown) {
             // It was told to reach to where the rows were expected: it is told again where they are.
             let end = picture.height().max(layout.first_row());
             let columns = layout.frame.as_ref().map(|frame| frame.columns);
             if held.range.end_row.is_some_and(|held| held <= end) {
-                self.tail.push(held.reach(end, layout.header_row, columns));
+                self.before.push(held.reach(end, layout.header_row, columns));
             }
             self.grown = false;
         }
@@ -337,6 +375,7 @@ struct Cut<'a> {
     sheet: i32,
     end: u32,
     limit: usize,
+    guard: Guard,
     done: Vec<Vec<usize>>,
 }
 
@@ -352,9 +391,15 @@ impl Cut<'_> {
             }
         }
         let requests = ops.requests(&self.view, self.sheet, self.end);
-        let bytes: usize = requests.iter().map(|request| request.wire_size() + 1).sum();
+        let rows = ops.rows().len();
+        let mut bytes: usize = requests.iter().map(|request| request.wire_size() + 1).sum();
+        let most = if self.guard == Guard::Anchor { sheet_anchor::MAX_ROWS } else { usize::MAX };
+        if self.guard != Guard::ReadBack && rows > 0 {
+            bytes = bytes.saturating_add(Anchors::size(rows));
+        }
         let fits = bytes.saturating_add(reserved) <= self.limit
-            && requests.len().saturating_add(1_000) < MAX_BATCH_REQUESTS;
+            && requests.len().saturating_add(MARGIN_REQUESTS) < MAX_BATCH_REQUESTS
+            && rows <= most;
         if fits || order.len() < 2 {
             for request in &requests {
                 request.check()?;
@@ -363,7 +408,7 @@ impl Cut<'_> {
             return Ok(());
         }
         drop((ops, requests));
-        let parts = bytes.div_ceil(self.limit).max(2);
+        let parts = bytes.div_ceil(self.limit).max(rows.div_ceil(most)).max(2);
         let mut reserved = reserved;
         for part in order.chunks(order.len().div_ceil(parts)) {
             self.cut(part, reserved)?;

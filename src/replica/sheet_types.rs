@@ -7,7 +7,7 @@ use lockstep_engine::schema::ColumnType;
 use lockstep_google::{CellValue, Google, GridCell, GridParts, Input, NumberFormat, NumberKind};
 
 use super::{header::Header, sheet_check::cell_name};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The most cells of a column that are looked at.
 const MAX_SAMPLES: usize = 8;
@@ -167,6 +167,30 @@ pub(crate) fn errors(header: &Header, data: &[Vec<CellValue>]) -> HashMap<String
         }
     }
     found
+}
+
+/// Checks that a column that is read shows no error, unless its text is said to mean blank.
+///
+/// # Errors
+/// The first such cell: an error is no value, and never carried.
+pub(crate) fn check(
+    errors: &HashMap<String, Vec<Failed>>,
+    header: &str,
+    nulls: &[&[String]],
+) -> Result<()> {
+    let blank = |text: &String| nulls.iter().any(|nulls| nulls.contains(text));
+    let found = errors.get(header).into_iter().flatten();
+    let Some(failed) = found.into_iter().find(|failed| !blank(&failed.shown)) else {
+        return Ok(());
+    };
+    Err(Error::invalid(format!(
+        "cell {}, column \"{header}\", shows the error {}, which is no value; nothing was written",
+        failed.cell, failed.shown
+    ))
+    .next(format!(
+        "correct the cell, leave the column out with columns, or let it mean blank with nulls: [\"{}\"]",
+        failed.shown
+    )))
 }
 
 #[cfg(test)]
