@@ -8,6 +8,7 @@ mod architecture;
 mod bad_input;
 mod care;
 mod clients;
+mod company;
 mod conformance;
 mod consent;
 mod contracts;
