@@ -13,6 +13,7 @@ mod conformance;
 mod consent;
 mod contracts;
 mod crash;
+mod desk;
 mod diff;
 mod files;
 mod harness;

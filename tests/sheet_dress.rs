@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sheet_tables::{Desk, area};
+use crate::desk::{Desk, area};
 
 fn format(rows: (u32, u32), columns: (u32, u32), kind: &str, pattern: &str) -> Value {
     json!({"repeatCell": {"range": area(rows, columns), "fields": "userEnteredFormat.numberFormat",

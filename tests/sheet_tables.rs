@@ -1,143 +1,8 @@
-//! Tables on real sheets: several on one sheet, with formulas, formats, validation, protection and merged cells.
+//! Several tables on one sheet, told apart by range: each is read and written alone, whatever people move.
 
-use lockstep::app::App;
-use lockstep_google::{CellValue, Google, GridParts, Render};
-use lockstep_workspace::Faults;
 use serde_json::{Value, json};
 
-use crate::town::{Town, call};
-
-/// A sheet in a served workspace, a Lockstep over it, and requests as Google's own clients send them.
-pub(crate) struct Desk {
-    town: Town,
-    app: App,
-    pub(crate) id: String,
-    sheet: i32,
-}
-
-impl Desk {
-    pub(crate) async fn new(values: Value) -> Self {
-        let town = Town::new(Faults::default()).await;
-        let app = town.server().await;
-        let (id, sheet) = town.spreadsheet("T").await;
-        let desk = Self { town, app, id, sheet };
-        desk.put("A1", values).await;
-        desk
-    }
-
-    fn people(&self) -> &Google {
-        &self.town.people
-    }
-
-    /// Sends requests of a batch update as anybody's client does; `0` as the sheet's id is this sheet's.
-    pub(crate) async fn send(&self, requests: Value) {
-        self.send_as(None, requests).await.unwrap_or_else(|error| panic!("{error}"));
-    }
-
-    async fn send_as(&self, user: Option<&str>, requests: Value) -> Result<Value, String> {
-        let requests = self.on_sheet(&requests);
-        let path = format!("v4/spreadsheets/{}:batchUpdate", self.id);
-        self.town.post(&path, user, &json!({ "requests": requests })).await
-    }
-
-    pub(crate) async fn put(&self, range: &str, values: Value) {
-        let arguments =
-            json!({"spreadsheetId": self.id, "sheet": "T", "range": range, "values": values});
-        call(&self.app, "updateCells", arguments).await.unwrap();
-    }
-
-    pub(crate) async fn ok(&self, name: &str, arguments: Value) -> Value {
-        match call(&self.app, name, arguments).await {
-            Ok(result) => result,
-            Err(error) => panic!("{name} failed:\n{error}"),
-        }
-    }
-
-    pub(crate) async fn err(&self, name: &str, arguments: Value) -> String {
-        match call(&self.app, name, arguments).await {
-            Ok(result) => panic!("{name} did not fail:\n{result:#}"),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    /// Returns the arguments of a sync from `t.csv` to this sheet.
-    pub(crate) fn sync(&self, csv: &str, right: Value, more: Value) -> Value {
-        std::fs::write(self.town.files().join("t.csv"), csv).unwrap();
-        let mut to = json!({"spreadsheetId": self.id, "sheet": "T"});
-        to.as_object_mut().unwrap().extend(right.as_object().unwrap().clone());
-        let mut arguments = json!({"left": {"file": "t.csv"}, "right": to, "key": ["id"], "mode": "apply",
-            "maxDeletePercent": 100, "override": ["emptied"]});
-        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        arguments
-    }
-
-    pub(crate) async fn apply(&self, csv: &str, right: Value, more: Value) -> Value {
-        self.ok("syncDataset", self.sync(csv, right, more)).await
-    }
-
-    /// Lets somebody else send requests right before the next write of the server.
-    pub(crate) async fn race(&self, requests: Value) {
-        let requests = self.on_sheet(&requests);
-        let effect = json!({"requests": {"requests": requests}});
-        self.town.faults(json!([{"effect": effect, "path": ":batchUpdate", "times": 1}])).await;
-    }
-
-    /// Returns requests that were written for sheet 0.
-    fn on_sheet(&self, requests: &Value) -> Value {
-        let id = format!("\"sheetId\":{}", self.sheet);
-        serde_json::from_str(&requests.to_string().replace("\"sheetId\":0", &id)).unwrap()
-    }
-
-    /// Returns the place of a file of the server.
-    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
-        self.town.files().join(name)
-    }
-
-    /// Returns the rows of a range with some fields of their cells, as the service tells them.
-    pub(crate) async fn grid(&self, range: &str, fields: &str) -> Value {
-        let fields = format!("sheets.data.rowData.values({fields})");
-        self.get(&format!("'T'!{range}"), &fields).await["sheets"][0]["data"][0]["rowData"].clone()
-    }
-
-    /// Returns what the service tells of the sheet's rows.
-    pub(crate) async fn metadata(&self) -> Value {
-        self.get("'T'!A1:A9", "sheets.data.rowMetadata").await["sheets"][0]["data"][0]["rowMetadata"].clone()
-    }
-
-    async fn get(&self, range: &str, fields: &str) -> Value {
-        let filter = json!({"dataFilters": [{"a1Range": range}], "includeGridData": true});
-        let path = format!("v4/spreadsheets/{}:getByDataFilter?fields={fields}", self.id);
-        self.town.post(&path, None, &filter).await.unwrap()
-    }
-
-    /// Returns a range as people see it in formulas' place: formulas as their text.
-    pub(crate) async fn seen(&self, range: &str) -> Value {
-        let range = format!("'T'!{range}");
-        let found = self.people().values(&self.id, &[range], Render::Formula).await.unwrap();
-        let cell = |cell: &CellValue| match cell {
-            CellValue::Empty => json!(""),
-            CellValue::Number(number) if number.fract() == 0.0 => json!(*number as i64),
-            CellValue::Number(number) => json!(number),
-            CellValue::Bool(value) => json!(value),
-            CellValue::Text(text) | CellValue::Error(text) => json!(text),
-        };
-        found[0].rows.iter().map(|row| row.iter().map(cell).collect::<Value>()).collect()
-    }
-
-    /// Returns the number format's pattern of a cell, and its validation's kind.
-    pub(crate) async fn look(&self, cell: &str) -> (Option<String>, Option<String>) {
-        let parts = GridParts { format: true, validation: true, ..GridParts::default() };
-        let blocks = self.people().grid(&self.id, &[format!("'T'!{cell}")], parts).await.unwrap();
-        let cell = blocks[0].rows.first().and_then(|row| row.first()).cloned().unwrap_or_default();
-        let pattern = cell.format.and_then(|format| format.pattern).map(|text| text.to_string());
-        (pattern, cell.validation.map(|rule| rule.condition.kind))
-    }
-}
-
-pub(crate) fn area(rows: (u32, u32), columns: (u32, u32)) -> Value {
-    json!({"sheetId": 0, "startRowIndex": rows.0, "endRowIndex": rows.1,
-        "startColumnIndex": columns.0, "endColumnIndex": columns.1})
-}
+use crate::desk::{Desk, area};
 
 /// Two tables beside each other with the same headers, the right one longer.
 fn two_tables() -> Value {
@@ -290,7 +155,7 @@ async fn a_closed_range_that_is_full_and_a_table_that_would_be_torn_are_refused(
 
 #[tokio::test]
 async fn columns_that_people_move_are_followed_by_their_names() {
-    // Between plan and apply, and between check and write, also of a table beside its twin.
+    // Between runs, and between check and write, also of a table beside its twin.
     let column = |from: u32, to: u32| json!({"moveDimension": {"source": {"sheetId": 0, "dimension": "COLUMNS", "startIndex": from, "endIndex": from + 1}, "destinationIndex": to}});
     let insert = json!({"insertDimension": {"range": {"sheetId": 0, "dimension": "COLUMNS", "startIndex": 3, "endIndex": 4}}});
     let csv = "id,n\nx,11\ny,20\nz,30\nw,40\nv,50\n";
@@ -319,8 +184,12 @@ async fn columns_that_people_move_are_followed_by_their_names() {
     desk.send(json!([column(0, 3), column(1, 0)])).await;
     plan["mode"] = json!("apply");
     plan["planId"] = planned["planId"].clone();
+    // A plan names the order of the columns too: it is refused, and a fresh one follows them.
+    let stale = desk.err("syncDataset", plan.clone()).await;
+    assert!(stale.starts_with("stalePlan"), "{stale}");
+    plan.as_object_mut().unwrap().remove("planId");
     let report = desk.ok("syncDataset", plan).await;
-    assert_eq!(report["state"], "applied", "a plan is not stale because columns moved");
+    assert_eq!(report["state"], "applied");
     assert_eq!(
         desk.seen("A1:C4").await,
         json!([["other", "n", "id"], ["mine", 5, "a"], ["mine", 2, "b"], ["", 3, "c"]])
@@ -454,4 +323,52 @@ async fn a_table_of_the_spreadsheet_is_found_by_its_name_and_grows() {
     desk.ok("appendRows", json!({"spreadsheetId": desk.id, "rows": [["b", 2]]})).await;
     let found = desk.ok("describeSpreadsheet", json!({"spreadsheetId": desk.id})).await;
     assert_eq!(found["sheets"][0]["tables"], json!(["All (A1:B3)"]));
+}
+
+#[tokio::test]
+async fn protected_ranges_are_listed_and_refused_before_anything_is_written() {
+    let desk = Desk::new(json!([["id", "n", "m"], ["a", 1, 1], ["b", 2, 2]])).await;
+    let protect = |range: Value, name: &str, warning: bool| {
+        json!({"addProtectedRange": {"protectedRange": {"range": range, "description": name, "warningOnly": warning,
+            "editors": {"users": ["boss@example.com"]}}}})
+    };
+    let column = |at: u32| json!({"sheetId": 0, "startColumnIndex": at, "endColumnIndex": at + 1});
+    desk.send(json!([protect(column(1), "prices", false), protect(column(2), "careful", true)]))
+        .await;
+    // The owner may edit all of it; an account that is none of the editors may not.
+    desk.apply("id,n,m\na,5,1\nb,2,2\n", json!({}), json!({})).await;
+    let clerk = desk.as_user("clerk@example.com");
+    let found = clerk.call("describeSpreadsheet", json!({"spreadsheetId": desk.id})).unwrap();
+    assert_eq!(
+        found["sheets"][0]["protected"],
+        json!(["\"prices\" B1:B, not editable by this account", "\"careful\" C1:C, warning only"])
+    );
+    for (csv, more) in [
+        ("id,n,m\na,6,1\nb,2,2\n", json!({})),
+        ("id,n,m\na,5,1\nb,2,2\nc,3,3\n", json!({})),
+        ("id,n,m\na,5,1\n", json!({"deletes": "delete"})),
+    ] {
+        let error = clerk.call("syncDataset", desk.sync(csv, json!({}), more)).unwrap_err();
+        assert!(error.contains("\"prices\"") && error.contains("cannot edit"), "{csv}: {error}");
+    }
+    let error = clerk
+        .call("appendRows", json!({"spreadsheetId": desk.id, "rows": [["c", 3]]}))
+        .unwrap_err();
+    assert!(error.contains("\"prices\""), "{error}");
+    assert_eq!(desk.seen("A1:C4").await, json!([["id", "n", "m"], ["a", 5, 1], ["b", 2, 2]]));
+    let refused = desk
+        .send_as(
+            Some("clerk@example.com"),
+            json!([{"repeatCell": {"range": area((1, 2), (1, 2)),
+        "cell": {"userEnteredValue": {"numberValue": 9}}, "fields": "userEnteredValue"}}]),
+        )
+        .await
+        .unwrap_err();
+    assert!(refused.contains("protected cell or object"), "{refused}");
+    // What only warns, and what is not protected, is written.
+    let report = clerk
+        .call("syncDataset", desk.sync("id,n,m\na,5,10\nb,2,2\n", json!({}), json!({})))
+        .unwrap();
+    assert_eq!(report["counts"]["update"], 1);
+    assert_eq!(desk.seen("C2:C2").await, json!([[10]]));
 }

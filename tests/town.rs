@@ -59,6 +59,11 @@ impl Town {
         http("POST", &self.calm, path, user, body).await
     }
 
+    /// Returns where people reach the workspace.
+    pub(crate) fn calm(&self) -> &str {
+        &self.calm
+    }
+
     /// Sets the faults that servers meet.
     pub(crate) async fn faults(&self, rules: Value) {
         let body = serde_json::json!({ "seed": 1, "rules": rules });

@@ -22,6 +22,7 @@ pub(crate) mod sheet_append;
 pub(crate) mod sheet_area;
 mod sheet_check;
 mod sheet_columns;
+mod sheet_cut;
 mod sheet_dress;
 mod sheet_examine;
 mod sheet_frame;

@@ -7,10 +7,10 @@ use lockstep_engine::key::Key;
 use super::{
     apply::{Repair, Sent, Unconfirmed},
     sheet_check::{Todo, View, cell_name},
+    sheet_cut::add,
     sheet_layout::{Index, Spot},
     sheet_ops::{Ops, Put, Removal, SetRow},
     sheet_picture::{Picture, Seen},
-    sheet_plan::add,
     sheet_wounds::{Extra, Lost, Restore, Stray, same, stray_row},
 };
 use crate::error::{Error, Kind};
