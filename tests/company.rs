@@ -71,7 +71,7 @@ impl Company {
         let database = postgres::database().await?;
         database
             .run(
-                "CREATE TABLE inventory (sku text PRIMARY KEY, name text, qty integer NOT NULL DEFAULT 0,
+                "CREATE TABLE inventory (sku text PRIMARY KEY, name text, qty integer,
                      price numeric(10,2), shelf text DEFAULT 'S1');
                  INSERT INTO inventory (sku, name, qty, price) VALUES
                      ('A', 'Apple', 10, 1.50), ('B', 'Beet', 20, 2.00), ('C', 'Corn', 30, 0.75)",
@@ -100,7 +100,7 @@ impl Company {
             .await;
         let sheet = made["id"].as_str().unwrap().to_owned();
         let company = Self { house, database, crm, sheet };
-        company.finance(&[("A", 1.5), ("B", 2.25)]);
+        company.finance(&[("A", 1.5), ("B", 2.0)]);
         Some(company)
     }
 

@@ -2,13 +2,18 @@
 //!
 //! A new kind is a file in `tests/replicas/` that implements [`kind::Replica`], and a line below.
 
+mod crashes;
 mod file;
 mod formats;
 mod kind;
 mod laws;
+mod other_cases;
 mod parquet_file;
+mod postgres_cases;
 mod sheet;
+mod shop;
 mod sql;
+mod storms;
 mod xlsx_file;
 
 /// Runs every law over a kind; what makes one may find that its server is not there, and skip.

@@ -26,7 +26,7 @@ use super::{
     spoke_terms::{HubTerms, settle},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     replica::{scan::Scan, sheet_types},
 };
 
@@ -55,7 +55,8 @@ pub(super) fn compare(
             let header = header.as_deref().unwrap_or_default();
             sheet_types::check(&member.scan.errors, header, &nulls)
         });
-        match check_key(definition, &columns, member).and(readable) {
+        let checked = check_refused(member).and_then(|()| check_key(definition, &columns, member));
+        match checked.and(readable) {
             Err(error) if member.name != HUB => leave_out(member, error.to_string()),
             checked => checked?,
         }
@@ -69,8 +70,10 @@ pub(super) fn compare(
                 schema.columns.iter().find(|known| known.name == column.name).map(|known| known.ty)
             });
             let header = |member: &Member| member.headers.get(at).cloned().flatten();
-            let replica =
-                members.iter().find_map(|member| member.scan.types.get(&header(member)?).copied());
+            let of = |member: &Member| member.scan.types.get(&header(member)?).copied();
+            // A schema of its own is certain of its types; number formats of a sheet are not.
+            let certain = members.iter().filter(|member| member.scan.catalogue.is_some());
+            let replica = certain.chain(&members).find_map(of);
             let known = column.ty.or(stored).or(replica);
             let there = |member: &Member| {
                 header(member).filter(|header| member.scan.snapshot.headers().contains(header))
@@ -81,6 +84,12 @@ pub(super) fn compare(
                 sources: members.iter().map(there).collect(),
             };
             declared.column.nulls = [definition.nulls.as_slice(), &column.nulls].concat();
+            let instant = |member: &Member| {
+                let catalogue = member.scan.catalogue.as_ref()?;
+                Some(catalogue.instants.contains(&header(member)?))
+            };
+            declared.column.offset_minutes =
+                members.iter().any(|member| instant(member) == Some(true)).then_some(0);
             declared
         })
         .collect();
@@ -161,6 +170,20 @@ pub(super) fn compare(
 /// Leaves a spoke out of the comparison, and says why.
 fn leave_out(member: &mut Member, why: String) {
     *member = Member { down: Some(why), ..Member::new(&member.name, Scan::nothing()) };
+}
+
+/// Checks that the mapped columns are not among those that the member's own schema says cannot be read.
+fn check_refused(member: &Member) -> Result<()> {
+    let Some(catalogue) = &member.scan.catalogue else { return Ok(()) };
+    let why = |header: &String| Some((header.clone(), catalogue.refused.get(header)?));
+    match member.headers.iter().flatten().find_map(why) {
+        None => Ok(()),
+        Some((header, why)) => Err(Error::invalid(format!(
+            "the column \"{header}\" of {} cannot be kept in step: {why}",
+            member.name
+        ))
+        .next("map other columns and leave this one out")),
+    }
 }
 
 fn columns_of(schema: &Schema) -> Vec<String> {
