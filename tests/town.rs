@@ -19,6 +19,7 @@ use crate::harness::tool;
 pub(crate) struct Town {
     folder: TempDir,
     url: String,
+    calm: String,
     /// The people's way to the same spreadsheets: it never fails.
     pub(crate) people: Google,
 }
@@ -45,7 +46,28 @@ impl Town {
         let (calm, wild) = (serve(calm).await, serve(wild).await);
         std::fs::create_dir(folder.path().join("files")).unwrap();
         let people = Google::new(lockstep_google::Config::local(&calm)).unwrap();
-        Self { folder, url: wild, people }
+        Self { folder, url: wild, calm, people }
+    }
+
+    /// Posts JSON to the people's workspace as any client does, as somebody else than the owner where a name is given.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        user: Option<&str>,
+        body: &Value,
+    ) -> Result<Value, String> {
+        http("POST", &self.calm, path, user, body).await
+    }
+
+    /// Returns where people reach the workspace.
+    pub(crate) fn calm(&self) -> &str {
+        &self.calm
+    }
+
+    /// Sets the faults that servers meet.
+    pub(crate) async fn faults(&self, rules: Value) {
+        let body = serde_json::json!({ "seed": 1, "rules": rules });
+        http("PUT", &self.url, "_lockstep/faults", None, &body).await.unwrap();
     }
 
     /// Starts a Lockstep on the town's store and files.
@@ -71,6 +93,33 @@ impl Town {
         };
         let made = self.people.create_spreadsheet(&new).await.unwrap();
         (made.id, made.sheets[0].id)
+    }
+}
+
+async fn http(
+    method: &str,
+    base: &str,
+    path: &str,
+    user: Option<&str>,
+    body: &Value,
+) -> Result<Value, String> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let host = base.trim_start_matches("http://").trim_end_matches('/');
+    let body = body.to_string();
+    let user = user.map(|user| format!("Authorization: Bearer {user}\r\n")).unwrap_or_default();
+    let head = format!(
+        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{user}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    match head.starts_with("HTTP/1.1 200") {
+        true => Ok(serde_json::from_str(body).unwrap()),
+        false => Err(answer),
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct HeaderColumn {
 pub(crate) struct Header {
     /// The row's position on the sheet, from 0.
     pub(crate) row: u32,
+    /// The column that the rows under it begin with, from 0.
+    pub(crate) first_column: u32,
     /// The named columns, from left to right.
     pub(crate) columns: Vec<HeaderColumn>,
 }
@@ -44,28 +46,50 @@ impl Header {
     /// # Errors
     /// A named row that is blank or beyond what was read, and names that stand in two columns.
     pub(crate) fn find(top: &[Vec<CellValue>], named: Option<u32>) -> Result<Option<Self>> {
+        Self::find_at(top, (0, 0), named)
+    }
+
+    /// Finds the header in rows that begin at a row and a column of the sheet; see [`find`](Self::find).
+    ///
+    /// # Errors
+    /// See [`find`](Self::find).
+    pub(crate) fn find_at(
+        top: &[Vec<CellValue>],
+        (first_row, first_column): (u32, u32),
+        named: Option<u32>,
+    ) -> Result<Option<Self>> {
         let blank = |row: &Vec<CellValue>| row.iter().all(|cell| label(cell).is_empty());
         let row = match named {
             Some(0) => {
                 return Err(Error::invalid("argument headerRow: rows are counted from 1")
                     .next("leave headerRow out to take the first row that is not blank"));
             }
-            Some(number) => number - 1,
+            Some(number) if number <= first_row => {
+                return Err(Error::invalid(format!(
+                    "argument headerRow: row {number} is above the range, which begins at row {}",
+                    first_row + 1
+                ))
+                .next("leave headerRow out, or widen the range"));
+            }
+            Some(number) => number - 1 - first_row,
             None => match top.iter().position(|row| !blank(row)) {
                 Some(index) => u32::try_from(index).unwrap_or(u32::MAX),
                 None => return Ok(None),
             },
         };
         match usize::try_from(row).ok().and_then(|index| top.get(index)).filter(|row| !blank(row)) {
-            Some(cells) => Self::of(row, cells).map(Some),
-            None => Err(Error::invalid(format!("row {} is blank, so it is no header", row + 1))
-                .next("name the row of the header with headerRow")),
+            Some(cells) => Self::of(row.saturating_add(first_row), first_column, cells).map(Some),
+            None => Err(Error::invalid(format!(
+                "row {} is blank, so it is no header",
+                row + first_row + 1
+            ))
+            .next("name the row of the header with headerRow")),
         }
     }
 
-    fn of(row: u32, cells: &[CellValue]) -> Result<Self> {
+    fn of(row: u32, first_column: u32, cells: &[CellValue]) -> Result<Self> {
         let mut columns: Vec<HeaderColumn> = Vec::new();
-        for (index, cell) in (0_u32..).zip(cells) {
+        for (index, cell) in (first_column..).zip(cells) {
             let name = label(cell);
             if name.is_empty() {
                 continue;
@@ -77,11 +101,16 @@ impl Header {
                     column_letters(twin.index),
                     column_letters(index)
                 ))
-                .next("give each column a name of its own"));
+                .next("give each column a name of its own, or, if these are two tables, name one with range, e.g. \"A1:D\""));
             }
             columns.push(HeaderColumn { name, index });
         }
-        Ok(Self { row, columns })
+        Ok(Self { row, first_column, columns })
+    }
+
+    /// Returns the cell of a row under the header in a column of the sheet.
+    pub(crate) fn cell<'c>(&self, row: &'c [CellValue], column: u32) -> &'c CellValue {
+        super::sheet::at(row, column.saturating_sub(self.first_column))
     }
 
     /// Returns the column with this name.
@@ -110,7 +139,7 @@ impl Header {
     /// The first such cell, by row and column.
     pub(crate) fn check_named(&self, first_row: u32, rows: &[Vec<CellValue>]) -> Result<()> {
         for (row, cells) in (first_row..).zip(rows) {
-            for (index, cell) in (0_u32..).zip(cells) {
+            for (index, cell) in (self.first_column..).zip(cells) {
                 let empty = matches!(cell, CellValue::Empty)
                     || matches!(cell, CellValue::Text(text) if text.trim().is_empty());
                 if !empty && !self.columns.iter().any(|column| column.index == index) {
@@ -121,7 +150,8 @@ impl Header {
                         self.row + 1
                     ))
                     .next(format!(
-                        "name column {letters} in row {}, or read the sheet with as: \"rows\"",
+                        "name column {letters} in row {}; if it is not of this table, name the table with range, e.g. \"A{}:D\"",
+                        self.row + 1,
                         self.row + 1
                     )));
                 }

@@ -18,21 +18,33 @@ pub(crate) mod scan;
 pub(crate) mod sheet;
 mod sheet_aim;
 pub(crate) mod sheet_anchor;
+pub(crate) mod sheet_append;
+pub(crate) mod sheet_area;
 pub(crate) mod sheet_cells;
 mod sheet_check;
+mod sheet_columns;
+mod sheet_cut;
+mod sheet_dress;
 mod sheet_examine;
+mod sheet_frame;
 mod sheet_layout;
 mod sheet_mend;
+mod sheet_moved;
 mod sheet_ops;
 mod sheet_picture;
 mod sheet_plan;
 mod sheet_recheck;
 mod sheet_repair;
 mod sheet_rounds;
+mod sheet_rules;
 mod sheet_settle;
+mod sheet_shift;
+pub(crate) mod sheet_space;
 pub(crate) mod sheet_table;
 mod sheet_tag;
+pub(crate) mod sheet_types;
 mod sheet_verify;
+pub(crate) mod sheet_window;
 mod sheet_wounds;
 pub mod sql;
 
@@ -49,6 +61,9 @@ pub(crate) enum Source {
         sheet: Option<String>,
         /// The header's row, from 1; the first that is not blank if not named.
         header_row: Option<u32>,
+        /// Where the table stands, if it shares its sheet: cells, or the name of a range or table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        range: Option<String>,
     },
     /// A table or view of a database that the operator named, or what a query of it returns.
     Table {

@@ -16,6 +16,7 @@ use super::{
     http::{self, ApiTable},
     reach::Reach,
     sheet_table::SheetTable,
+    sheet_types::Failed,
     sql::{
         self,
         scan::{Ask, SqlTable},
@@ -36,6 +37,10 @@ pub(crate) struct Scan {
     ///
     /// A plan should not write them: the port refuses to, whichever cell of a column holds the formula.
     pub(crate) formulas: HashSet<String>,
+    /// Cells that show errors instead of values, by column.
+    ///
+    /// Their text is no value: a plan must not carry it.
+    pub(crate) errors: HashMap<String, Vec<Failed>>,
     /// How much of the replica the rows are.
     pub(crate) extent: Extent,
     /// What proves at a later scan that nothing changed, or from where to read on; the adapter's own words.
@@ -75,6 +80,7 @@ impl Scan {
             target,
             types: HashMap::new(),
             formulas: HashSet::new(),
+            errors: HashMap::new(),
             extent: Extent::Whole,
             stamp: None,
             catalogue: None,
@@ -154,11 +160,12 @@ pub(crate) async fn scan(
             Ok(api) => http::scan(api, resource, role, since, &reach.progress).await,
             Err(error) => Err(error),
         },
-        Source::Sheet { spreadsheet, sheet, header_row } => {
+        Source::Sheet { spreadsheet, sheet, header_row, range } => {
             super::sheet_table::scan(
                 &reach.google,
                 spreadsheet,
                 sheet.as_deref(),
+                range.as_deref(),
                 *header_row,
                 role,
             )

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    apply::Writes, sheet_layout::Layout, sheet_ops::Ops, sheet_picture::Picture,
-    sheet_plan::SheetPlan,
+    apply::Writes, sheet_frame::Frame, sheet_layout::Layout, sheet_ops::Ops,
+    sheet_picture::Picture, sheet_plan::SheetPlan,
 };
 use crate::{
     error::{Error, Result},
@@ -40,6 +40,7 @@ pub(crate) struct Aim<'a> {
     title: &'a str,
     header_row: u32,
     labels: Vec<&'a str>,
+    frame: Option<&'a Frame>,
     anchored: bool,
     ops: &'a Ops,
     picture: &'a Picture,
@@ -53,6 +54,7 @@ impl<'a> Aim<'a> {
             title: &plan.title,
             header_row: plan.layout.header_row,
             labels: plan.layout.labels().collect(),
+            frame: plan.layout.frame.as_ref(),
             anchored,
             ops,
             picture: &plan.picture,
@@ -67,6 +69,8 @@ pub(crate) struct Kept {
     pub(crate) title: String,
     header_row: u32,
     labels: Vec<String>,
+    #[serde(default)]
+    frame: Option<Frame>,
     /// Whether the rows were anchored.
     pub(crate) anchored: bool,
     pub(crate) ops: Ops,
@@ -89,6 +93,7 @@ impl Kept {
             layout.name(column, label.as_str().into());
         }
         layout.find_keys(writes);
+        layout.frame.clone_from(&self.frame);
         layout
     }
 }

@@ -146,6 +146,8 @@ impl View<'_> {
             if matches!(there.value(), CellValue::Number(_)) {
                 // A date that becomes another date keeps the format that people gave it.
                 write.format = None;
+            } else {
+                self.format(&mut write, place);
             }
             cells.push((place, write));
         }
@@ -154,16 +156,22 @@ impl View<'_> {
     }
 
     fn append(&self, change: &Change) -> Result<Vec<CellWrite>, Why> {
+        let formulas = self.layout.formula_columns();
         let mut row = Vec::new();
         for (column, header) in self.writes.headers.iter().enumerate() {
             let Some(name) = header else { continue };
-            let cell = write(self.writes, change, column);
+            let mut cell = write(self.writes, change, column);
             let Some(place) = self.layout.column(name) else {
                 if self.writes.optional.contains(&column) && cell == CellWrite::empty() {
                     continue;
                 }
                 return Err(Why::Changed(format!("the column \"{name}\" is gone")));
             };
+            if formulas.contains(&place) {
+                // New rows get the formula; what it shows is compared like any other value by the next run.
+                continue;
+            }
+            self.format(&mut cell, place);
             let place = usize::try_from(place).unwrap_or(usize::MAX);
             if row.len() <= place {
                 row.resize_with(place.saturating_add(1), CellWrite::empty);
@@ -173,6 +181,13 @@ impl View<'_> {
             }
         }
         Ok(row)
+    }
+
+    /// Gives a date the format that people gave others in its column.
+    fn format(&self, write: &mut CellWrite, place: u32) {
+        if let (Some(format), Some(own)) = (&mut write.format, self.layout.date_format(place)) {
+            format.clone_from(own);
+        }
     }
 
     /// Returns an error if a cell is not as it was when the change was planned.

@@ -297,9 +297,18 @@ impl Work {
                 rows.push(row);
             }
         }
+        let formulas = after.layout.formula_columns();
+        let bare = |row: u32| {
+            ops.pattern(before).is_some()
+                && formulas.iter().any(|c| after.picture.cell(row, *c).formula().is_none())
+        };
         for append in &ops.appends {
             let cells = cells_after(&append.cells);
             match after.index.get(&append.key) {
+                // Its formulas came from a row that was none of the table: it goes, and is written again.
+                Some(Spot::One(row)) if bare(*row) && same(after.picture.row(*row), &cells) => {
+                    self.extra.push(Extra { key: append.key.clone(), cells, doubled: false });
+                }
                 Some(Spot::One(row)) if !moved || !same(after.picture.row(*row), &cells) => {
                     self.confirm(Some(append.change));
                 }

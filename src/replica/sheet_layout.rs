@@ -3,11 +3,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use lockstep_engine::{key::Key, value::Value};
+use lockstep_google::Request;
 
 use super::{
     apply::Writes,
     header::label,
     sheet,
+    sheet_dress::Dress,
+    sheet_frame::Frame,
     sheet_picture::{Picture, Seen, at},
 };
 
@@ -15,7 +18,7 @@ use super::{
 const MOVED_BY: u32 = 50;
 
 /// The columns of a table, found by the names in its header row.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Layout {
     /// The header's row, from 0.
     pub(crate) header_row: u32,
@@ -23,6 +26,14 @@ pub(crate) struct Layout {
     by_label: HashMap<Arc<str>, u32>,
     /// For each key column, its index in the schema and its column on the sheet.
     keys: Vec<(usize, u32)>,
+    /// The table's part of the sheet, if it shares it.
+    pub(crate) frame: Option<Frame>,
+    /// What new rows get beside their values.
+    pub(crate) dress: Arc<Dress>,
+    /// What takes back what landed beside the table, because its columns had moved.
+    pub(crate) undo: Option<Request>,
+    /// How many rows the grid has at least.
+    pub(crate) grid_rows: u32,
 }
 
 /// The rows that have a key.
@@ -38,20 +49,64 @@ pub(crate) enum Spot {
 pub(crate) type Index = HashMap<Key, Spot>;
 
 impl Layout {
-    /// Finds the header: the row that has all these names, best at `hint`.
+    /// Finds the header: the row that has all these names, the nearest to where it was.
     ///
-    /// Returns `None` if no row near there has them all, or the row has one of them twice.
+    /// Returns the table's own part of the picture with it; `None` if no row near there has them all, or the row has one
+    /// of them twice.
     pub(crate) fn find(
-        picture: &Picture,
+        &self,
+        picture: Picture,
         writes: &Writes<'_>,
         names: &[&str],
-        hint: u32,
-    ) -> Option<Self> {
-        let near = (0..picture.height().min(hint.saturating_add(MOVED_BY))).filter(|r| *r != hint);
-        std::iter::once(hint)
-            .chain(near)
-            .map(|row| Self::at_row(picture, writes, row))
-            .find(|layout| names.iter().all(|name| layout.count(name) == 1))
+    ) -> Option<(Picture, Self)> {
+        let hint = self.header_row;
+        let mut rows: Vec<u32> = (0..picture.height().min(hint.saturating_add(MOVED_BY))).collect();
+        rows.sort_by_key(|row| row.abs_diff(hint));
+        for row in rows {
+            let mut found = Self::at_row(&picture, writes, row);
+            if let Some(frame) = &self.frame {
+                let Some(frame) = frame.moved(&picture, (hint, row), self.own_labels(), names)
+                else {
+                    continue;
+                };
+                found.keep(frame.columns, writes);
+                found.frame = Some(frame);
+            }
+            if names.iter().all(|name| found.count(name) == 1) {
+                found.dress = Arc::clone(&self.dress);
+                found.grid_rows = self.grid_rows.max(picture.height());
+                let picture = match &found.frame {
+                    Some(frame) => frame.cut(picture),
+                    None => picture,
+                };
+                return Some((picture, found));
+            }
+        }
+        None
+    }
+
+    /// Returns the names of the table's own columns, from its first on.
+    pub(crate) fn own_labels(&self) -> &[Arc<str>] {
+        let (start, end) = self.frame.as_ref().map_or((0, u32::MAX), |frame| frame.columns);
+        let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let end = size(end).min(self.labels.len());
+        self.labels.get(size(start).min(end)..end).unwrap_or_default()
+    }
+
+    /// Forgets the names of all columns but these.
+    pub(crate) fn keep(&mut self, (start, end): (u32, u32), writes: &Writes<'_>) {
+        let labels = std::mem::take(&mut self.labels);
+        self.by_label.clear();
+        for (column, label) in (0_u32..).zip(labels) {
+            let own = (start..end).contains(&column);
+            self.name(column, if own { label } else { Arc::from("") });
+        }
+        self.find_keys(writes);
+    }
+
+    /// Returns whether a column is the table's, as far as its sheet is shared.
+    pub(crate) fn holds(&self, column: u32) -> bool {
+        self.frame.as_ref().is_none_or(|frame| frame.holds(column))
     }
 
     /// Returns the layout by the names in a row, whatever they are.

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::key::Key;
-use lockstep_google::{CellFields, CellWrite, Dimension, GridRange, NumberFormat, Request};
+use lockstep_google::{CellFields, CellWrite, GridRange, NumberFormat, Request};
 
 use serde::{Deserialize, Serialize};
 
-use super::sheet_picture::Seen;
+use super::{sheet_check::View, sheet_picture::Seen};
 
 /// How many bytes of new rows one request carries; a batch takes several.
-const BLOCK_BYTES: usize = 400_000;
+pub(crate) const BLOCK_BYTES: usize = 400_000;
 
 /// How many rows below their expected place new rows still get their date format, if others added rows meanwhile.
 const FORMAT_MARGIN: u32 = 64;
@@ -102,10 +102,13 @@ impl Ops {
     /// Returns the requests, in order: cells, then new rows, then rows that go or come back, from the bottom up.
     ///
     /// `end` is the row after the last one with data, where new rows are expected to land.
-    pub(crate) fn requests(&self, sheet: i32, end: u32) -> Vec<Request> {
+    pub(crate) fn requests(&self, view: &View<'_>, sheet: i32, end: u32) -> Vec<Request> {
         let mut requests = self.updates(sheet);
-        requests.extend(self.new_rows(sheet, end));
-        requests.extend(self.structure(sheet));
+        match (self.pattern(view), &view.layout.frame) {
+            (None, None) => requests.extend(self.appended(sheet, end)),
+            (pattern, _) => requests.extend(self.inserted(view, sheet, end, pattern)),
+        }
+        requests.extend(self.structure(view, sheet, end));
         requests
     }
 
@@ -165,7 +168,7 @@ impl Ops {
     /// The service finds the last row with data when it carries them out: a row that somebody else appended meanwhile is
     /// not hit. The values leave the formats of the rows below the table alone, which people may have set; dates get
     /// theirs where the rows are expected, and some way below.
-    fn new_rows(&self, sheet: i32, end: u32) -> Vec<Request> {
+    fn appended(&self, sheet: i32, end: u32) -> Vec<Request> {
         let mut formats: BTreeMap<u32, NumberFormat> = BTreeMap::new();
         let mut requests: Vec<Request> = Vec::new();
         let mut bytes = usize::MAX;
@@ -211,48 +214,4 @@ impl Ops {
         }));
         requests
     }
-
-    /// Returns the deletes and the rows put back, from the bottom up; neighbouring deletes together.
-    fn structure(&self, sheet: i32) -> Vec<Request> {
-        let mut requests: Vec<Request> = Vec::new();
-        let mut puts: Vec<&Put> = self.puts.iter().collect();
-        // Several rows put before the same one end in their order, as each is put on top of the one before.
-        puts.sort_by_key(|put| put.row);
-        let mut puts = puts.into_iter().rev().peekable();
-        for row in self.removes.keys().rev() {
-            while let Some(put) = puts.next_if(|put| put.row > *row) {
-                requests.extend(put_requests(sheet, put));
-            }
-            match requests.last_mut() {
-                Some(Request::DeleteDimension { start, .. }) if *start == row + 1 => *start = *row,
-                _ => requests.push(Request::DeleteDimension {
-                    sheet,
-                    dimension: Dimension::Rows,
-                    start: *row,
-                    end: row + 1,
-                }),
-            }
-        }
-        requests.extend(puts.flat_map(|put| put_requests(sheet, put)));
-        requests
-    }
-}
-
-fn put_requests(sheet: i32, put: &Put) -> [Request; 2] {
-    [
-        Request::InsertDimension {
-            sheet,
-            dimension: Dimension::Rows,
-            start: put.row,
-            end: put.row.saturating_add(1),
-            inherit_from_before: true,
-        },
-        Request::UpdateCells {
-            sheet,
-            row: put.row,
-            column: 0,
-            rows: vec![put.cells.iter().map(Seen::write).collect()],
-            fields: CellFields::Values,
-        },
-    ]
 }

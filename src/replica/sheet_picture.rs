@@ -182,7 +182,7 @@ impl Picture {
 
     /// Reads a sheet in one call, so that nothing moves while it is read; slower for large sheets.
     pub(crate) async fn read_at_once(google: &Google, id: &str, title: &str) -> Result<Self> {
-        let parts = GridParts { entered: true, value: true, format: false };
+        let parts = GridParts { entered: true, value: true, ..GridParts::default() };
         let blocks = google
             .grid(id, &[quote_always(title)], parts)
             .await

@@ -7,30 +7,26 @@ use lockstep_engine::{
     dataset::SideName,
     reconcile::{Change, ChangeKind},
 };
-use lockstep_google::{
-    CellFields, CellValue, CellWrite, Dimension, Google, MAX_BATCH_BYTES, MAX_BATCH_REQUESTS,
-    Request, Sheet,
-};
+use lockstep_google::{CellValue, CellWrite, Google, Request};
 use tokio::time::Instant;
 
 use super::{
     apply::{Guard, Place, Writes},
     marker::{self, Markers},
-    sheet,
-    sheet_anchor::{self, Anchors},
-    sheet_check::{Todo, View, changed},
+    sheet, sheet_anchor,
+    sheet_check::{Todo, View},
+    sheet_columns::{holder, layout},
+    sheet_cut::cut,
+    sheet_dress::Dress,
     sheet_layout::{Index, Layout},
-    sheet_ops::{Append, Ops, Removal, SetRow},
+    sheet_moved::Placed,
+    sheet_ops::Ops,
     sheet_picture::{Picture, Seen},
+    sheet_rules,
+    sheet_space::Space,
     sheet_table::SheetTable,
 };
-use crate::error::{Error, Result};
-
-/// What is left of a batch's bytes for what surrounds its requests and for its marker.
-const MARGIN_BYTES: usize = 2_000;
-
-/// How many requests are left for what surrounds those of a batch: anchors, old markers, columns.
-const MARGIN_REQUESTS: usize = 4_000;
+use crate::error::{Error, Kind, Result};
 
 /// Which run the batches belong to, and how rows that move are dealt with.
 #[derive(Clone, Copy, Debug)]
@@ -68,10 +64,16 @@ pub(crate) struct SheetPlan {
     pub(crate) setup: Vec<Request>,
     /// What the batch in hand does after everything else: tags go.
     pub(crate) tail: Vec<Request>,
+    /// What the batch in hand does before its changes: what an earlier one left in wrong places goes.
+    pub(crate) before: Vec<Request>,
     /// Positions in [`Writes::changes`], by batch.
     pub(crate) batches: Vec<Vec<usize>>,
     /// What the tags of rows say; `None` if rows are not anchored.
     pub(crate) tags: Option<String>,
+    /// What the last batch did to cells of a table that shares its rows.
+    placed: Option<Placed>,
+    /// Whether a range that holds the table was made to reach over new rows since the table was last seen.
+    grown: bool,
 }
 
 impl SheetPlan {
@@ -90,9 +92,9 @@ impl SheetPlan {
         let seen = Instant::now();
         let spreadsheet = spreadsheet.map_err(|error| sheet::named(error, id))?;
         let target = sheet::find(&spreadsheet, Some(title))?;
-        let picture = picture?;
+        let whole = picture?;
         let mut setup = Markers::of(&spreadsheet).sweep(now);
-        let layout = layout(table, target, writes, &picture, &mut setup)?;
+        let (picture, layout) = layout(table, target, writes, whole.clone(), &mut setup)?;
         let index = layout.index(writes, &picture);
         let mut plan = Self {
             spreadsheet: id.clone(),
@@ -107,24 +109,51 @@ impl SheetPlan {
             index,
             setup,
             tail: Vec::new(),
+            before: Vec::new(),
             batches: Vec::new(),
             tags: None,
+            placed: None,
+            grown: false,
         };
-        let todos = plan.check(writes)?;
-        if plan.guard != Guard::ReadBack {
+        let mut dress = Dress::default();
+        dress.holder = holder(table, &spreadsheet, target, &plan.layout)?;
+        dress.learn(&plan.view(writes));
+        plan.layout.dress = Arc::new(dress.clone());
+        let mut todos = plan.check(writes)?;
+        dress.look(google, (id, title), &plan.view(writes), &todos).await?;
+        plan.layout.dress = Arc::new(dress);
+        if !todos.is_empty() {
+            // Dates are written as people format them in their column.
+            todos = plan.check(writes)?;
+        }
+        plan.check_rules(writes, &todos).map_err(place)?;
+        let space = Space {
+            sheet: plan.sheet,
+            objects: &target.objects,
+            whole: &whole,
+            view: plan.view(writes),
+            bounds: table.bounds.as_ref(),
+            end: plan.end_row(),
+        };
+        space.check(&todos).map_err(place)?;
+        drop(whole);
+        if plan.guard == Guard::Anchor && plan.layout.frame.is_some() {
+            return Err(place(Error::invalid(
+                "guard \"anchor\" tags whole rows, and a table named by range may not have them for itself",
+            ))
+            .next("use guard \"readBack\", the default; nothing was written"));
+        }
+        // Tags follow rows of the sheet, not cells of a table that shares them.
+        if plan.guard != Guard::ReadBack && plan.layout.frame.is_none() {
             plan.tags = Some(sheet_anchor::tags(&plan.run, plan.side.as_str(), now));
         }
-        let mut order: Vec<usize> = (0..todos.len()).collect();
-        order.sort_by_key(|position| todos.get(*position).map(rank));
-        let end = plan.end_row();
-        let limit = MAX_BATCH_BYTES - MARGIN_BYTES;
         let reserved: usize = plan.setup.iter().map(|request| request.wire_size() + 1).sum();
-        let (sheet, guard) = (plan.sheet, plan.guard);
-        let mut cut = Cut { writes, todos: &todos, sheet, end, limit, guard, done: Vec::new() };
-        cut.cut(&order, reserved).map_err(|error| {
+        let guard = if plan.tags.is_some() { plan.guard } else { Guard::ReadBack };
+        let (sheet, end) = (plan.sheet, plan.end_row());
+        let batches = cut(plan.view(writes), &todos, (sheet, end), guard, reserved);
+        plan.batches = batches.map_err(|error| {
             place(error).next("correct the value in the source; nothing was written")
         })?;
-        plan.batches = cut.done;
         Ok(plan)
     }
 
@@ -143,7 +172,10 @@ impl SheetPlan {
             title,
             sheet,
             guard: Guard::Auto,
-            tags: Some(sheet_anchor::tags(&run, side.as_str(), now)),
+            // Tags follow rows of the sheet, not cells of a table that shares them.
+            tags: layout.frame.is_none().then(|| sheet_anchor::tags(&run, side.as_str(), now)),
+            placed: None,
+            grown: false,
             run,
             side,
             index: layout.index(writes, &picture),
@@ -152,6 +184,7 @@ impl SheetPlan {
             layout,
             setup: Vec::new(),
             tail: Vec::new(),
+            before: Vec::new(),
             batches: Vec::new(),
         }
     }
@@ -165,20 +198,97 @@ impl SheetPlan {
             .collect()
     }
 
+    /// Checks values against the data validation of their columns.
+    fn check_rules(&self, writes: &Writes<'_>, todos: &[Todo]) -> Result<()> {
+        for (change, todo) in writes.changes.iter().zip(todos) {
+            let cells: Vec<(u32, &CellWrite)> = match todo {
+                Todo::Set(_, cells) => cells.iter().map(|(column, cell)| (*column, cell)).collect(),
+                Todo::Append(cells) => (0_u32..).zip(cells).collect(),
+                Todo::Remove(_) | Todo::Gone => continue,
+            };
+            for (column, rule) in &self.layout.dress.rules {
+                let place = column.find(&self.layout);
+                let own = cells.iter().filter(|(at, _)| Some(*at) == place);
+                for (_, cell) in own {
+                    let Some(demand) = sheet_rules::refuses(rule, cell) else { continue };
+                    return Err(Error::invalid(format!(
+                        "{} for {column} of \"{}\" is not what its data validation takes: {demand}; nothing was written",
+                        Seen::after(cell).shown(),
+                        change.key
+                    ))
+                    .next("correct the value in the source, widen the validation, or leave the column out"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the sheet as it was last seen.
     pub(crate) fn view<'a>(&'a self, writes: &'a Writes<'a>) -> View<'a> {
         View { writes, picture: &self.picture, layout: &self.layout, index: &self.index }
     }
 
+    /// Finds the table on a sheet as it is seen now.
+    ///
+    /// # Errors
+    /// A header that is not there any more; cells of others that were hit because columns moved.
+    pub(crate) fn locate(
+        &self,
+        mut whole: Picture,
+        writes: &Writes<'_>,
+    ) -> Result<(Picture, Layout)> {
+        let names = self.names(writes);
+        let mut undo = None;
+        if let Some(placed) = &self.placed
+            && let Some((_, found)) = self.layout.find(whole.clone(), writes, &names)
+            && let Some(frame) = &found.frame
+        {
+            undo = placed.undo(self.sheet, frame.columns, &mut whole)?;
+        }
+        let (picture, mut layout) = self.layout.find(whole, writes, &names).ok_or_else(|| {
+            Error::new(
+                Kind::Changed,
+                format!("the header of the sheet \"{}\" is not there any more", self.title),
+            )
+            .next("put the header back, then call syncDataset again")
+        })?;
+        layout.undo = undo;
+        Ok((picture, layout))
+    }
+
+    /// Takes over that a batch made room, or filled it.
+    pub(crate) fn pushed(&mut self, ops: &Ops) {
+        if let Some(frame) = &mut self.layout.frame {
+            frame.pushed(ops.appends.len().saturating_add(ops.puts.len()));
+        }
+        self.placed = None;
+    }
+
     /// Takes over a fresh look at the sheet.
-    pub(crate) fn see(&mut self, picture: Picture, layout: Layout, writes: &Writes<'_>) {
+    pub(crate) fn see(&mut self, picture: Picture, mut layout: Layout, writes: &Writes<'_>) {
+        self.before.extend(layout.undo.take());
+        self.placed = None;
+        if let Some(held) = layout.dress.holder.as_ref().filter(|_| self.grown) {
+            // It was told to reach to where the rows were expected: it is told again where they are.
+            let end = picture.height().max(layout.first_row());
+            let columns = layout.frame.as_ref().map(|frame| frame.columns);
+            if held.range.end_row.is_some_and(|held| held <= end) {
+                self.before.push(held.reach(end, layout.header_row, columns));
+            }
+            self.grown = false;
+        }
         self.index = layout.index(writes, &picture);
         (self.picture, self.layout) = (picture, layout);
         self.seen = Instant::now();
     }
 
     /// Takes over that the columns are there and old markers gone.
-    pub(crate) fn set_up(&mut self, writes: &Writes<'_>) {
+    ///
+    /// What the batch did to cells of the table alone is kept until the table was seen where it was.
+    pub(crate) fn set_up(&mut self, writes: &Writes<'_>, ops: &Ops) {
+        let end = self.end_row();
+        self.placed = self.layout.frame.as_ref().map(|frame| Placed::of(ops, frame, end));
+        self.grown = self.layout.dress.holder.is_some();
         if self.setup.is_empty() {
             return;
         }
@@ -218,147 +328,6 @@ impl SheetPlan {
     /// Returns the names that the header has when everything is set up.
     pub(crate) fn names<'w>(&self, writes: &'w Writes<'_>) -> Vec<&'w str> {
         writes.needed().into_iter().map(|column| writes.header(column)).collect()
-    }
-}
-
-/// Finds the columns, and says what must be done so that those exist that are not there yet.
-///
-/// New columns are inserted after the last one with data, not written into blank ones, so that nothing that somebody types
-/// there meanwhile is overwritten.
-fn layout(
-    table: &SheetTable,
-    target: &Sheet,
-    writes: &Writes<'_>,
-    picture: &Picture,
-    setup: &mut Vec<Request>,
-) -> Result<Layout> {
-    let known = |name: &str| {
-        table.header.as_ref().is_some_and(|header| header.names().any(|known| known == name))
-    };
-    let needed = writes.needed();
-    let (there, missing): (Vec<&str>, Vec<&str>) =
-        needed.iter().map(|column| writes.header(*column)).partition(|name| known(name));
-    let (mut layout, next) = match &table.header {
-        Some(header) => {
-            let found = Layout::find(picture, writes, &there, header.row);
-            let found =
-                found.ok_or_else(|| changed(&table.title, "its header is not what it was"))?;
-            (found, picture.width())
-        }
-        None if picture.is_blank() => (Layout::at_row(picture, writes, table.header_row), 0),
-        None => return Err(changed(&table.title, "it was empty and is not any more")),
-    };
-    if let Some(twin) = missing.iter().find(|name| layout.column(name).is_some()) {
-        return Err(changed(&table.title, &format!("the column \"{twin}\" appeared")));
-    }
-    let count = u32::try_from(missing.len()).unwrap_or(u32::MAX);
-    let (sheet, end) = (target.id, next.saturating_add(count));
-    if layout.header_row >= target.rows {
-        let length = layout.first_row().saturating_sub(target.rows);
-        setup.push(Request::AppendDimension { sheet, dimension: Dimension::Rows, length });
-    }
-    if count == 0 {
-        return Ok(layout);
-    }
-    let dimension = Dimension::Columns;
-    if table.header.is_some() && next < target.columns {
-        setup.push(Request::InsertDimension {
-            sheet,
-            dimension,
-            start: next,
-            end,
-            inherit_from_before: false,
-        });
-    } else if end > target.columns {
-        setup.push(Request::AppendDimension { sheet, dimension, length: end - target.columns });
-    }
-    setup.push(Request::UpdateCells {
-        sheet,
-        row: layout.header_row,
-        column: next,
-        rows: vec![missing.iter().map(|name| CellWrite::text(*name)).collect()],
-        fields: CellFields::Values,
-    });
-    for (column, name) in (next..).zip(&missing) {
-        layout.name(column, Arc::from(*name));
-    }
-    layout.find_keys(writes);
-    Ok(layout)
-}
-
-/// Orders changes: cells from the top down, then new rows, then deletes from the bottom up.
-fn rank(todo: &Todo) -> (u8, u32) {
-    match todo {
-        Todo::Set(row, _) => (0, *row),
-        Todo::Append(_) => (1, 0),
-        Todo::Remove(row) => (2, u32::MAX - row),
-        Todo::Gone => (3, 0),
-    }
-}
-
-/// Adds a change to the operations of a batch.
-pub(crate) fn add(ops: &mut Ops, change: &Change, position: usize, todo: Todo) {
-    let key = change.key.clone();
-    match todo {
-        Todo::Set(_, cells) if cells.is_empty() => {}
-        Todo::Set(row, cells) => {
-            ops.sets.insert(row, SetRow { key, cells, change: Some(position) });
-        }
-        Todo::Append(cells) => ops.appends.push(Append { key, change: position, cells }),
-        Todo::Remove(row) => {
-            ops.removes.insert(row, Removal { key, change: Some(position) });
-        }
-        Todo::Gone => {}
-    }
-}
-
-/// Cuts changes into batches that the service takes.
-struct Cut<'a> {
-    writes: &'a Writes<'a>,
-    todos: &'a [Todo],
-    sheet: i32,
-    end: u32,
-    limit: usize,
-    guard: Guard,
-    done: Vec<Vec<usize>>,
-}
-
-impl Cut<'_> {
-    /// Makes one batch of changes in order if they fit, else as many as their weight says, and looks again.
-    fn cut(&mut self, order: &[usize], reserved: usize) -> Result<()> {
-        let mut ops = Ops::default();
-        for position in order {
-            if let (Some(change), Some(todo)) =
-                (self.writes.changes.get(*position), self.todos.get(*position))
-            {
-                add(&mut ops, change, *position, todo.clone());
-            }
-        }
-        let requests = ops.requests(self.sheet, self.end);
-        let rows = ops.rows().len();
-        let mut bytes: usize = requests.iter().map(|request| request.wire_size() + 1).sum();
-        let most = if self.guard == Guard::Anchor { sheet_anchor::MAX_ROWS } else { usize::MAX };
-        if self.guard != Guard::ReadBack && rows > 0 {
-            bytes = bytes.saturating_add(Anchors::size(rows));
-        }
-        let fits = bytes.saturating_add(reserved) <= self.limit
-            && requests.len().saturating_add(MARGIN_REQUESTS) < MAX_BATCH_REQUESTS
-            && rows <= most;
-        if fits || order.len() < 2 {
-            for request in &requests {
-                request.check()?;
-            }
-            self.done.push(order.to_vec());
-            return Ok(());
-        }
-        drop((ops, requests));
-        let parts = bytes.div_ceil(self.limit).max(rows.div_ceil(most)).max(2);
-        let mut reserved = reserved;
-        for part in order.chunks(order.len().div_ceil(parts)) {
-            self.cut(part, reserved)?;
-            reserved = 0;
-        }
-        Ok(())
     }
 }
 

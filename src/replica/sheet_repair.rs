@@ -7,10 +7,10 @@ use lockstep_engine::key::Key;
 use super::{
     apply::{Repair, Sent, Unconfirmed},
     sheet_check::{Todo, View, cell_name},
+    sheet_cut::add,
     sheet_layout::{Index, Spot},
     sheet_ops::{Ops, Put, Removal, SetRow},
     sheet_picture::{Picture, Seen},
-    sheet_plan::add,
     sheet_wounds::{Extra, Lost, Restore, Stray, same, stray_row},
 };
 use crate::error::{Error, Kind};
@@ -240,7 +240,7 @@ impl Work {
             let what = if extra.doubled {
                 "came twice: somebody else added a row with this key at the same moment; ours was taken back"
             } else {
-                "a new row had landed in columns that had moved; it was written again"
+                "a new row had landed beside rows or in columns that had moved; it was written again"
             };
             self.tell(&extra.key, row, what.into());
             ops.removes.insert(row, Removal { key, change: None });

@@ -94,7 +94,7 @@ impl Rounds<'_> {
         let (mut repairs, mut refusals) = (0, 0);
         for attempt in 0..ROUNDS {
             let ops = work.ops(&plan.view(self.writes));
-            if ops.is_empty() && plan.tail.is_empty() {
+            if ops.is_empty() && plan.tail.is_empty() && plan.before.is_empty() {
                 return Ok(());
             }
             let anchors = match self.anchors(plan, work, &ops, attempt, &mut refusals).await? {
@@ -202,16 +202,7 @@ pub(crate) async fn look(
     writes: &Writes<'_>,
 ) -> Result<(Picture, Layout)> {
     let picture = Picture::read_at_once(google, &plan.spreadsheet, &plan.title).await?;
-    let names = plan.names(writes);
-    let layout = Layout::find(&picture, writes, &names, plan.layout.header_row);
-    let layout = layout.ok_or_else(|| {
-        Error::new(
-            Kind::Changed,
-            format!("the header of the sheet \"{}\" is not there any more", plan.title),
-        )
-        .next("put the header back, then call syncDataset again")
-    })?;
-    Ok((picture, layout))
+    plan.locate(picture, writes)
 }
 
 /// One sending of a batch, or of a repair of it.
@@ -247,13 +238,15 @@ impl Round<'_> {
             .anchors
             .as_ref()
             .map(|anchors| anchors.held(reply.replies.get(at..).unwrap_or_default()));
-        plan.set_up(writes);
+        plan.set_up(writes, ops);
         plan.tail.clear();
+        plan.before.clear();
         let view = plan.view(writes);
         let (seen, all) = (evidence.as_ref(), held.as_ref().map(|held| held.all));
         if seen.is_some_and(|seen| proves(&view, ops, &names, seen, end, (all, whole))) {
             work.landed(ops);
             apply(&mut plan.picture, ops);
+            plan.pushed(ops);
             if !work.is_done() {
                 // What is left is not of this look any more: rows have other places now.
                 let look = look(google, plan, writes).await;
@@ -284,7 +277,9 @@ impl Round<'_> {
         let mut requests: Vec<Request> = plan.setup.clone();
         let at = requests.len();
         requests.extend(self.anchors.iter().flat_map(Anchors::hold));
-        requests.extend(ops.requests(plan.sheet, plan.end_row()));
+        requests.extend(plan.before.iter().cloned());
+        let view = plan.view(self.rounds.writes);
+        requests.extend(ops.requests(&view, plan.sheet, plan.end_row()));
         requests.extend(plan.tail.iter().cloned());
         let (id, proof) = plan.marker(batch, &self.part);
         let marker = marker::new(id, now, marker::KEEP_RUN, &proof);

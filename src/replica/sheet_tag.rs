@@ -68,7 +68,7 @@ pub(crate) async fn lay(
     };
     match sent {
         Ok(reply) => {
-            plan.set_up(writes);
+            plan.set_up(writes, &Ops::default());
             plan.tail = vec![sheet_anchor::untag(&tags)];
             // An answer that was lost, and was read later, does not say which rows the tags are on.
             let seen = Evidence::of(&reply, plan.sheet);

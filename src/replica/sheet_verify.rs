@@ -1,6 +1,6 @@
 //! What a batch reads back in the same call, and whether it proves that the batch hit the rows it was meant for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use lockstep_a1::{column_letters, quote_always};
 use lockstep_engine::key::Key;
@@ -101,14 +101,17 @@ pub(crate) fn ranges(
     let keys: Vec<String> = view.layout.key_columns().map(column_letters).collect();
     if whole {
         let first = u64::from(view.layout.first_row()) + 1;
-        ranges.extend(keys.iter().map(|key| format!("{title}!{key}{first}:{key}")));
+        let last = ops.end_after(view, end).map(|last| last.to_string()).unwrap_or_default();
+        ranges.extend(keys.iter().map(|key| format!("{title}!{key}{first}:{key}{last}")));
         return ranges;
     }
     if !ops.appends.is_empty() {
+        let last = ops.end_after(view, end).map(|last| last.to_string()).unwrap_or_default();
         let end = u64::from(ops.row_after(end)) + 1;
-        ranges.extend(keys.iter().map(|key| format!("{title}!{key}{end}:{key}")));
+        ranges.extend(keys.iter().map(|key| format!("{title}!{key}{end}:{key}{last}")));
     }
-    let mut runs = runs(ops.sets.keys().map(|row| ops.row_after(*row)));
+    let rows: BTreeSet<u32> = ops.sets.keys().copied().chain(ops.pattern(view)).collect();
+    let mut runs = runs(rows.iter().map(|row| ops.row_after(*row)));
     if runs.len().saturating_mul(keys.len()) > MAX_RANGES
         && let (Some((start, _)), Some((_, end))) = (runs.first(), runs.last())
     {
@@ -138,6 +141,11 @@ pub(crate) fn proves(
         (!key.is_blank() || held == Some(true)) && seen.key(view, ops.row_after(*row)) == *key
     };
     let sets = || ops.sets.iter().all(|(row, set)| own(row, &set.key));
+    // What new rows look like came from a row of the table, not from one that had moved there.
+    let pattern = || {
+        ops.pattern(view)
+            .is_none_or(|row| own(&row, &view.layout.key(view.writes, view.picture.row(row))))
+    };
     let rest = || {
         if whole {
             return seen.keys(view) == keys_after(view, ops);
@@ -146,7 +154,8 @@ pub(crate) fn proves(
         let end = ops.row_after(end);
         ops.appends.is_empty() || (end..seen.end).map(|row| seen.key(view, row)).eq(new.cloned())
     };
-    held != Some(false) && seen.header_is(names, view.layout.header_row) && sets() && rest()
+    let header = || seen.header_is(names, view.layout.header_row);
+    held != Some(false) && header() && sets() && pattern() && rest()
 }
 
 /// Returns the keys of all rows as they should be after the batch, from the first of the data on.

@@ -122,8 +122,11 @@ pub(crate) fn stray_row(
     Some((row, places))
 }
 
-/// Returns whether two rows hold the same, blanks at the end aside.
-pub(crate) fn same(one: &[Seen], other: &[Seen]) -> bool {
-    let width = one.len().max(other.len());
-    (0..u32::try_from(width).unwrap_or(u32::MAX)).all(|column| at(one, column) == at(other, column))
+/// Returns whether a row holds what was written to it, blanks at the end and the formulas that new rows get aside.
+pub(crate) fn same(row: &[Seen], written: &[Seen]) -> bool {
+    let width = row.len().max(written.len());
+    (0..u32::try_from(width).unwrap_or(u32::MAX)).all(|column| {
+        let (there, wrote) = (at(row, column), at(written, column));
+        there == wrote || (wrote.is_empty() && there.formula().is_some())
+    })
 }

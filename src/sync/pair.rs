@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    replica::scan::Scan,
+    replica::{scan::Scan, sheet_types},
 };
 
 /// Compares two sides as they were read, and makes the plan.
@@ -50,6 +50,13 @@ pub(super) fn compare(
     let learned = known.base(SideName::Right.as_str());
     let columns = columns(definition, &sides, &known.mapped())?;
     check_key(definition, &columns, &sides)?;
+    for side in SideName::BOTH {
+        for column in &columns {
+            let nulls = [definition.nulls.as_slice(), &column.nulls];
+            sheet_types::check(&sides.get(side).errors, column.header(side), &nulls)
+                .map_err(|error| error.context(side.as_str()))?;
+        }
+    }
     let (schema, reasons) = schema(definition, &columns, &sides, known.schema.as_ref());
     let settled = settle(definition, &columns, schema, &sides);
 

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    replica::scan::Scan,
+    replica::{scan::Scan, sheet_types},
 };
 
 /// Compares a hub and its spokes as they were read, and makes the plan.
@@ -50,7 +50,13 @@ pub(super) fn compare(
     let columns = columns(definition, &members, &known.mapped())?;
     for member in &mut members {
         member.headers = headers(definition, &columns, member, known)?;
-        match check_refused(member).and_then(|()| check_key(definition, &columns, member)) {
+        let readable = columns.iter().zip(&member.headers).try_for_each(|(column, header)| {
+            let nulls = [definition.nulls.as_slice(), &column.nulls];
+            let header = header.as_deref().unwrap_or_default();
+            sheet_types::check(&member.scan.errors, header, &nulls)
+        });
+        let checked = check_refused(member).and_then(|()| check_key(definition, &columns, member));
+        match checked.and(readable) {
             Err(error) if member.name != HUB => leave_out(member, error.to_string()),
             checked => checked?,
         }

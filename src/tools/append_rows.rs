@@ -10,9 +10,11 @@ use super::{Context, Tool, cell::CellArg};
 use crate::{
     error::{Error, Kind, Result},
     replica::{
-        header::{Header, SEARCHED_ROWS},
+        header::Header,
         marker::{self, Markers},
         sheet,
+        sheet_append::Ground,
+        sheet_window::Window,
     },
 };
 
@@ -82,6 +84,8 @@ pub(crate) struct Args {
     idempotency_key: Option<String>,
     /// From 1; default the first row not blank.
     header_row: Option<u32>,
+    /// As in syncDataset.
+    range: Option<String>,
     /// Check only.
     #[serde(default)]
     dry_run: bool,
@@ -191,10 +195,12 @@ For only the rows that are not there yet, or over 2,000: syncDataset.";
         }
         let google = &context.google;
         let (id, spreadsheet) = sheet::open(google, &args.spreadsheet_id).await?;
-        let sheet = sheet::find(&spreadsheet, args.sheet.as_deref())?;
+        let (sheet, window) =
+            Window::find(&spreadsheet, args.sheet.as_deref(), args.range.as_deref())?;
         let place = |error: Error| error.context(format!("sheet \"{}\"", sheet.title));
-        let header = header(context, &id, sheet, args.header_row).await.map_err(place)?;
-        let rows = cells(&args.rows, &header)?;
+        let ground = Ground::read(google, &spreadsheet, sheet, window.clone(), args.header_row);
+        let mut ground = ground.await.map_err(place)?;
+        let rows = cells(&args.rows, &ground.header)?;
         let mut output = Output {
             appended: 0,
             already_done: false,
@@ -202,14 +208,9 @@ For only the rows that are not there yet, or over 2,000: syncDataset.";
             first_row: None,
             last_row: None,
         };
-        // Only dates and times bring a number format; without them the formats below the table stay.
-        let formatted = rows.iter().flatten().any(|cell| cell.format.is_some());
-        let request = Request::AppendCells {
-            sheet: sheet.id,
-            rows: rows.clone(),
-            fields: if formatted { CellFields::ValuesAndFormats } else { CellFields::Values },
-        };
-        request.check().map_err(|error| Error::from(error).context("argument rows"))?;
+        let fields = CellFields::ValuesAndFormats;
+        let all = Request::AppendCells { sheet: sheet.id, rows: rows.clone(), fields };
+        all.check().map_err(|error| Error::from(error).context("argument rows"))?;
         let now = context.clock.now();
         let digest = digest(sheet, &rows);
         let (marker, kept) = match &args.idempotency_key {
@@ -235,13 +236,16 @@ For only the rows that are not there yet, or over 2,000: syncDataset.";
                 )
                 .next("give each append a key of its own"));
             }
-            None if args.dry_run => return Ok(output),
             None => {}
         }
+        let written = ground.requests(google, &id, sheet, &rows).await.map_err(place)?;
+        if args.dry_run {
+            return Ok(output);
+        }
         let mut requests = markers.sweep(now);
-        requests.push(request);
+        requests.extend(written);
         let marker = marker::new(marker, now, kept, &digest);
-        google.batch_update_once(&id, &requests, &marker, &[]).await?;
+        let dressed = ground.send(google, (&id, sheet), &requests, &marker, &rows).await?;
         if let Some(key) = key {
             // The rows are there: that this cannot be noted is no reason to say that they are not. The marker tells.
             if let Err(error) = context.store.remember_append(&id, key, &digest, now).await {
@@ -249,22 +253,21 @@ For only the rows that are not there yet, or over 2,000: syncDataset.";
             }
         }
         output.appended = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        if let Some((first, last)) = landed(context, &id, sheet, &header, &rows).await {
+        if let Some((first, last)) = landed(context, &id, sheet, &ground.header, &rows).await {
             (output.first_row, output.last_row) = (Some(first), Some(last));
+            if !dressed {
+                // Others moved rows at the same moment: the row that the new ones were to be like was another.
+                let again = Ground::read(google, &spreadsheet, sheet, window, args.header_row);
+                let at = |row: u64| u32::try_from(row).unwrap_or(u32::MAX);
+                let rows = (at(first).saturating_sub(1), at(last));
+                let requests = again.await.map_err(place)?.redress(sheet.id, rows);
+                if !requests.is_empty() {
+                    google.batch_update(&id, &requests, &[]).await?;
+                }
+            }
         }
         Ok(output)
     }
-}
-
-async fn header(context: &Context, id: &str, sheet: &Sheet, named: Option<u32>) -> Result<Header> {
-    let last = named.unwrap_or(SEARCHED_ROWS).min(sheet.rows).max(1);
-    let range = format!("{}!1:{last}", quote_always(&sheet.title));
-    let top = context.google.values(id, &[range], Render::Unformatted).await?;
-    let top = top.into_iter().next().map(|range| range.rows).unwrap_or_default();
-    Header::find(&top, named)?.ok_or_else(|| {
-        Error::invalid("there is no header: the sheet is empty")
-            .next("write the column names first, with updateCells at A1")
-    })
 }
 
 /// Finds the rows where they landed, by reading back; `None` if someone changed them meanwhile.

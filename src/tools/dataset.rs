@@ -39,6 +39,8 @@ pub(crate) struct SideArg {
     sheet: Option<String>,
     /// From 1; default the first row not blank.
     header_row: Option<u32>,
+    /// If tables share the sheet: F3:K, a header cell, a named range or table.
+    range: Option<String>,
     /// Of lockstep.toml, with table, query, resource or file.
     connection: Option<String>,
     /// Or view: [schema.]name.
@@ -233,7 +235,8 @@ impl SideArg {
             (_, Some(spreadsheet), _) => {
                 // One name for one spreadsheet, whichever way it was given; what is no id is refused when it is read.
                 let spreadsheet = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);
-                Source::Sheet { spreadsheet, sheet: self.sheet, header_row: self.header_row }
+                let (sheet, header_row, range) = (self.sheet, self.header_row, self.range);
+                Source::Sheet { spreadsheet, sheet, header_row, range }
             }
             (_, _, records) => Source::Records { records: records.unwrap_or_default() },
         })
@@ -247,6 +250,10 @@ impl SideArg {
                     && self.file.is_none()
                     && (self.sheet.is_some() || self.header_row.is_some()),
                 "sheet and headerRow go with spreadsheetId, or with an XLSX file",
+            ),
+            (
+                self.spreadsheet_id.is_none() && self.range.is_some(),
+                "range goes with spreadsheetId",
             ),
             (
                 self.file.is_none()

@@ -5,7 +5,7 @@ use lockstep_engine::{
     infer::{Declared, infer},
     schema::{Column, Schema},
 };
-use lockstep_google::{CellValue, Render, Sheet};
+use lockstep_google::{CellValue, Protection, Render, Sheet};
 use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,10 @@ use super::{Context, Tool};
 use crate::{
     error::Result,
     replica::{
-        header::Header,
         sheet,
+        sheet_area::cells,
         sheet_table::{date_columns, snapshot},
+        sheet_window::Window,
     },
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Args {
     sheet: Option<String>,
     /// From 1; default the first row not blank.
     header_row: Option<u32>,
+    /// As in syncDataset.
+    range: Option<String>,
 }
 
 /// A column under a header.
@@ -64,6 +67,11 @@ pub(crate) struct SheetOut {
     columns: u32,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     hidden: bool,
+    /// Protected ranges, and whether they can be edited.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    protected: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tables: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     header_row: Option<u32>,
     /// Data rows looked at, at most 1,000.
@@ -106,16 +114,26 @@ not know.";
 
     async fn call(context: &Context, args: Args) -> Result<Output> {
         let (id, found) = sheet::open(&context.google, &args.spreadsheet_id).await?;
-        let wanted: Vec<&Sheet> = match &args.sheet {
-            Some(title) => vec![sheet::find(&found, Some(title))?],
-            None => found.sheets.iter().collect(),
+        let mut window = None;
+        let wanted: Vec<&Sheet> = match (&args.sheet, &args.range) {
+            (title, Some(range)) => {
+                let (sheet, found) = Window::find(&found, title.as_deref(), Some(range))?;
+                window = Some(found);
+                vec![sheet]
+            }
+            (Some(title), None) => vec![sheet::find(&found, Some(title))?],
+            (None, None) => found.sheets.iter().collect(),
         };
         let looked: Vec<&Sheet> =
             wanted.iter().copied().filter(|sheet| sheet.has_grid).take(MAX_SHEETS).collect();
         let ranges: Vec<String> = looked
             .iter()
             .map(|sheet| {
-                format!("{}!1:{}", quote_always(&sheet.title), SAMPLE_ROWS.min(sheet.rows))
+                let title = quote_always(&sheet.title);
+                match &window {
+                    Some(window) => format!("{title}!{}", window.first_rows(SAMPLE_ROWS)),
+                    None => format!("{title}!1:{}", SAMPLE_ROWS.min(sheet.rows)),
+                }
             })
             .collect();
         let read = if ranges.is_empty() {
@@ -131,7 +149,11 @@ not know.";
                 .and_then(|at| read.get(at))
                 .map(|range| range.rows.as_slice())
                 .unwrap_or_default();
-            sheets.push(describe(context, &id, sheet, rows, args.header_row).await?);
+            let window = match &window {
+                Some(window) => window.clone(),
+                None => Window::whole(sheet),
+            };
+            sheets.push(describe(context, &id, sheet, window, rows, args.header_row).await?);
         }
         Ok(Output {
             id: found.id,
@@ -149,6 +171,7 @@ async fn describe(
     context: &Context,
     id: &str,
     sheet: &Sheet,
+    mut window: Window,
     rows: &[Vec<CellValue>],
     header_row: Option<u32>,
 ) -> Result<SheetOut> {
@@ -158,6 +181,13 @@ async fn describe(
         rows: sheet.rows,
         columns: sheet.columns,
         hidden: sheet.hidden,
+        protected: sheet.objects.protections.iter().map(protection).collect(),
+        tables: sheet
+            .objects
+            .tables
+            .iter()
+            .map(|table| format!("{} ({})", table.name, cells(&table.range)))
+            .collect(),
         header_row: None,
         data_rows: 0,
         more_rows: rows.len() >= usize::try_from(SAMPLE_ROWS).unwrap_or(usize::MAX),
@@ -165,7 +195,7 @@ async fn describe(
         key_candidates: Vec::new(),
         problem: None,
     };
-    let header = match Header::find(rows, header_row) {
+    let header = match window.header(sheet, rows, header_row) {
         Ok(Some(header)) => header,
         Ok(None) => return Ok(out),
         Err(error) => {
@@ -173,8 +203,10 @@ async fn describe(
             return Ok(out);
         }
     };
-    let first = usize::try_from(header.row).unwrap_or(usize::MAX).saturating_add(1);
-    let data = rows.get(first..).unwrap_or_default();
+    let first = header.row.saturating_add(1).saturating_sub(window.top);
+    let data = rows.get(usize::try_from(first).unwrap_or(usize::MAX)..).unwrap_or_default();
+    let data = window.cut(data);
+    let data = data.as_ref();
     out.header_row = Some(header.row + 1);
     out.problem = header.check_named(header.row + 1, data).err().map(|error| error.to_string());
     let snapshot = snapshot(Some(&header), data);
@@ -201,6 +233,22 @@ async fn describe(
         }
     }
     Ok(out)
+}
+
+/// Returns a protected range as people call it: name, cells, and what an edit comes to.
+fn protection(found: &Protection) -> String {
+    let open = found.range.end_row.or(found.range.end_column).is_none();
+    let place = if open { "whole sheet".to_owned() } else { cells(&found.range).to_string() };
+    let edit = match (found.warning_only, found.editable) {
+        (true, _) => "warning only",
+        (false, true) => "editable by this account",
+        (false, false) => "not editable by this account",
+    };
+    let name = match found.description.as_str() {
+        "" => String::new(),
+        name => format!("\"{name}\" "),
+    };
+    format!("{name}{place}, {edit}")
 }
 
 /// Returns how many cells of a column are blank, and how many different values it has.

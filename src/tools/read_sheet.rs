@@ -19,6 +19,7 @@ use crate::{
     replica::{
         header::{Header, HeaderColumn, SEARCHED_ROWS},
         sheet,
+        sheet_window::Window,
     },
 };
 
@@ -67,6 +68,8 @@ pub(crate) struct Args {
     cursor: Option<String>,
     /// From 1; default the first row not blank.
     header_row: Option<u32>,
+    /// As in syncDataset.
+    range: Option<String>,
 }
 
 /// The cells of a row.
@@ -116,16 +119,6 @@ struct Layout {
 }
 
 impl Layout {
-    fn letters(sheet: &Sheet) -> Self {
-        let column = |index| HeaderColumn { name: column_letters(index), index };
-        Self {
-            columns: (0..sheet.columns).map(column).collect(),
-            selected: Vec::new(),
-            first_row: 0,
-            header: None,
-        }
-    }
-
     fn position(&self, name: &str) -> Result<usize> {
         if let Some(position) = self.columns.iter().position(|column| column.name == name.trim()) {
             return Ok(position);
@@ -175,8 +168,9 @@ a sheet elsewhere: syncDataset does, without rows passing through you.";
             condition.check()?;
         }
         let (id, spreadsheet) = sheet::open(&context.google, &args.spreadsheet_id).await?;
-        let sheet = sheet::find(&spreadsheet, args.sheet.as_deref())?;
-        let mut reader = Reader { context, id: &id, sheet };
+        let (sheet, window) =
+            Window::find(&spreadsheet, args.sheet.as_deref(), args.range.as_deref())?;
+        let mut reader = Reader { context, id: &id, sheet, window };
         let mut layout = reader.layout(&args).await?;
         layout.select(args.columns.as_deref())?;
         let conditions = args
@@ -209,16 +203,24 @@ struct Reader<'a> {
     context: &'a Context,
     id: &'a str,
     sheet: &'a Sheet,
+    window: Window,
 }
 
 impl Reader<'_> {
-    async fn layout(&self, args: &Args) -> Result<Layout> {
+    async fn layout(&mut self, args: &Args) -> Result<Layout> {
         if args.shape == Shape::Rows {
-            return Ok(Layout::letters(self.sheet));
+            return Ok(Layout {
+                columns: self.window.letters(),
+                selected: Vec::new(),
+                first_row: self.window.top,
+                header: None,
+            });
         }
-        let searched = args.header_row.unwrap_or(SEARCHED_ROWS).min(self.sheet.rows);
-        let top = self.rows(0, searched).await?;
-        let header = Header::find(&top, args.header_row)
+        let searched = args.header_row.unwrap_or(self.window.top.saturating_add(SEARCHED_ROWS));
+        let top = self.rows(self.window.top, searched).await?;
+        let header = self
+            .window
+            .header(self.sheet, &top, args.header_row)
             .map_err(|error| error.context(format!("sheet \"{}\"", self.sheet.title)))?;
         Ok(match header {
             Some(header) => Layout {
@@ -233,13 +235,17 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads rows `start..end`, clipped to the grid.
+    fn at<'c>(&self, row: &'c [CellValue], column: u32) -> &'c CellValue {
+        sheet::at(row, column.saturating_sub(self.window.left))
+    }
+
+    /// Reads rows `start..end` of the window.
     async fn rows(&self, start: u32, end: u32) -> Result<Vec<Vec<CellValue>>> {
-        let end = end.min(self.sheet.rows);
-        if start >= end || self.sheet.columns == 0 {
+        let end = end.min(self.window.end);
+        if start >= end || self.window.left >= self.window.right {
             return Ok(Vec::new());
         }
-        let range = self.range(0, start, self.sheet.columns, end);
+        let range = self.range(self.window.left, start, self.window.right, end);
         let ranges = self.context.google.values(self.id, &[range], Render::Unformatted).await?;
         Ok(ranges.into_iter().next().map(|range| range.rows).unwrap_or_default())
     }
@@ -265,7 +271,7 @@ impl Reader<'_> {
         layout: &Layout,
     ) -> Result<HashMap<(u32, u32), NumberKind>> {
         let number = |column: u32| {
-            rows.iter().any(|row| matches!(sheet::at(row, column), CellValue::Number(_)))
+            rows.iter().any(|row| matches!(self.at(row, column), CellValue::Number(_)))
         };
         let columns: Vec<u32> = layout
             .columns
@@ -306,7 +312,7 @@ impl Reader<'_> {
         let step = if conditions.is_empty() { limit } else { limit.max(SCAN_STEP) };
         let last = start.saturating_add(if conditions.is_empty() { limit } else { SCAN_BUDGET });
         let (mut next, mut bytes) = (start, 0_usize);
-        while next < last.min(self.sheet.rows) {
+        while next < last.min(self.window.end) {
             self.context.progress.check()?;
             let end = next.saturating_add(step).min(last);
             let rows = self.rows(next, end).await?;
@@ -322,7 +328,7 @@ impl Reader<'_> {
                     .iter()
                     .map(|column| {
                         typed(
-                            sheet::at(cells, column.index),
+                            self.at(cells, column.index),
                             formats.get(&(row, column.index)).copied(),
                         )
                     })
@@ -359,7 +365,7 @@ impl Reader<'_> {
             // unless more data follows the blank ones, which the next page would show.
             next = end;
         }
-        let more = next < self.sheet.rows && !self.rest_is_blank(next).await?;
+        let more = next < self.window.end && !self.rest_is_blank(next).await?;
         Ok(more.then_some(next))
     }
 
@@ -367,7 +373,7 @@ impl Reader<'_> {
     async fn rest_is_blank(&self, from: u32) -> Result<bool> {
         // Most often the very next rows tell; only a long blank stretch is worth a long read.
         let (mut next, mut step) = (from, PROBE_ROWS);
-        while next < self.sheet.rows {
+        while next < self.window.end {
             let end = next.saturating_add(step);
             step = step.saturating_mul(10).min(SCAN_BUDGET);
             if !self.rows(next, end).await?.is_empty() {

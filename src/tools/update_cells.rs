@@ -216,7 +216,7 @@ struct Read {
 }
 
 async fn read(google: &Google, id: &str, sheet: &Sheet, rect: Rect, args: &Args) -> Result<Read> {
-    let parts = GridParts { entered: true, value: true, format: true };
+    let parts = GridParts { entered: true, value: true, format: true, validation: false };
     let mut ranges = vec![format!("{}!{rect}", quote_always(&sheet.title))];
     ranges.extend(args.if_unchanged.is_some().then(|| whole_rows(sheet, rect)));
     let mut blocks = google.grid(id, &ranges, parts).await?.into_iter();

@@ -52,15 +52,17 @@ pub use id::parse_id;
 pub use quota::ledger::{Ledger, LedgerError, LedgerFuture, SharedQuota};
 pub use request::{
     CellFields, Dimension, GridRange, MAX_BATCH_BYTES, MAX_BATCH_REQUESTS, MetadataPlace,
-    MetadataQuery, NewSheet, Request, SheetChange, SortKey,
+    MetadataQuery, NewSheet, Paste, Request, SheetChange, SortKey,
 };
 pub use sheets::batch::{BatchReply, Reply};
 pub use sheets::create::NewSpreadsheet;
 pub use sheets::filter::{DataFilter, RowWrite};
 pub use sheets::grid::{GridBlock, GridCell, GridParts};
 pub use sheets::metadata::Metadata;
+pub use sheets::objects::{Objects, Protection, Table};
 pub use sheets::once::Marker;
 pub use sheets::spreadsheet::{NamedRange, Sheet, Spreadsheet};
+pub use sheets::validation::{Condition, Validation};
 pub use sheets::values::{Render, ValueRange};
 pub use wait::Allowance;
 

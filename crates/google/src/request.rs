@@ -68,6 +68,39 @@ pub enum Request {
         /// End of those to go.
         end: u32,
     },
+    /// Inserts blank cells; those there, and all below them in these columns, move down.
+    InsertRange {
+        /// The new cells; closed on all sides.
+        range: GridRange,
+    },
+    /// Deletes cells; those below them in these columns move up.
+    DeleteRange {
+        /// The cells; closed on all sides.
+        range: GridRange,
+    },
+    /// Copies cells to others, as often as they fit; relative references of formulas follow.
+    CopyPaste {
+        /// The cells to copy.
+        source: GridRange,
+        /// Where they go.
+        target: GridRange,
+        /// What of them.
+        paste: Paste,
+    },
+    /// Gives a named range another range.
+    MoveNamedRange {
+        /// Its id.
+        id: String,
+        /// The range.
+        range: GridRange,
+    },
+    /// Gives a table another range.
+    MoveTable {
+        /// Its id.
+        id: String,
+        /// The range, with header and footer.
+        range: GridRange,
+    },
     /// Adds a sheet.
     AddSheet(NewSheet),
     /// Deletes a sheet.
@@ -146,6 +179,9 @@ impl Request {
             Self::UpdateSheet { change, .. } if *change == SheetChange::default() => {
                 Some("the sheet change names nothing to change".into())
             }
+            Self::InsertRange { range } | Self::DeleteRange { range } if !range.is_closed() => {
+                Some("cells that shift need a range that is closed on all sides".into())
+            }
             Self::SortRange { keys, .. } if keys.is_empty() => {
                 Some("the sort names no column".into())
             }
@@ -196,6 +232,17 @@ pub enum CellFields {
     ValuesAndFormats,
 }
 
+/// What of copied cells is pasted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Paste {
+    /// Formulas; the value of a cell that has none.
+    Formulas,
+    /// Formats, without data validation.
+    Formats,
+    /// Data validation.
+    Validation,
+}
+
 /// Rows or columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dimension {
@@ -227,6 +274,26 @@ pub struct GridRange {
     pub start_column: Option<u32>,
     /// End of the columns.
     pub end_column: Option<u32>,
+}
+
+impl GridRange {
+    /// Returns whether no bound is open, and there are cells in it.
+    pub fn is_closed(&self) -> bool {
+        let span =
+            |start: Option<u32>, end: Option<u32>| start.zip(end).is_some_and(|(a, b)| a < b);
+        span(self.start_row, self.end_row) && span(self.start_column, self.end_column)
+    }
+
+    /// Returns whether both have cells in common.
+    pub fn meets(&self, other: &Self) -> bool {
+        let apart =
+            |end: Option<u32>, start: Option<u32>| end.is_some_and(|end| end <= start.unwrap_or(0));
+        self.sheet == other.sheet
+            && !apart(self.end_row, other.start_row)
+            && !apart(other.end_row, self.start_row)
+            && !apart(self.end_column, other.start_column)
+            && !apart(other.end_column, self.start_column)
+    }
 }
 
 /// A sheet to add.

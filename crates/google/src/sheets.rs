@@ -5,6 +5,8 @@ pub(crate) mod create;
 pub(crate) mod filter;
 pub(crate) mod grid;
 pub(crate) mod metadata;
+pub(crate) mod objects;
 pub(crate) mod once;
 pub(crate) mod spreadsheet;
+pub(crate) mod validation;
 pub(crate) mod values;

@@ -147,6 +147,7 @@ impl World {
             spreadsheet: self.id.clone(),
             sheet: Some("T".into()),
             header_row: None,
+            range: None,
         };
         let role = Role::Both { side: SideName::Right, typed: true };
         let scan = scan(&self.reach(), &source, role, None).await.unwrap();

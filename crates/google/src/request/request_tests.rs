@@ -46,6 +46,33 @@ fn every_kind_has_google_s_shape() {
                 "startIndex": 1, "endIndex": 3}, "inheritFromBefore": true}}),
         ),
         (
+            Request::InsertRange { range: GridRange { end_row: Some(4), ..range } },
+            json!({"insertRange": {"range": {"sheetId": 3, "startRowIndex": 1, "endRowIndex": 4,
+                "startColumnIndex": 0, "endColumnIndex": 2}, "shiftDimension": "ROWS"}}),
+        ),
+        (
+            Request::DeleteRange { range: GridRange { end_row: Some(4), ..range } },
+            json!({"deleteRange": {"range": {"sheetId": 3, "startRowIndex": 1, "endRowIndex": 4,
+                "startColumnIndex": 0, "endColumnIndex": 2}, "shiftDimension": "ROWS"}}),
+        ),
+        (
+            Request::CopyPaste { source: range, target: range, paste: Paste::Validation },
+            json!({"copyPaste": {"source": {"sheetId": 3, "startRowIndex": 1,
+                "startColumnIndex": 0, "endColumnIndex": 2}, "destination": {"sheetId": 3,
+                "startRowIndex": 1, "startColumnIndex": 0, "endColumnIndex": 2},
+                "pasteType": "PASTE_DATA_VALIDATION"}}),
+        ),
+        (
+            Request::MoveNamedRange { id: "n".into(), range },
+            json!({"updateNamedRange": {"namedRange": {"namedRangeId": "n", "range": {"sheetId": 3,
+                "startRowIndex": 1, "startColumnIndex": 0, "endColumnIndex": 2}}, "fields": "range"}}),
+        ),
+        (
+            Request::MoveTable { id: "t".into(), range },
+            json!({"updateTable": {"table": {"tableId": "t", "range": {"sheetId": 3,
+                "startRowIndex": 1, "startColumnIndex": 0, "endColumnIndex": 2}}, "fields": "range"}}),
+        ),
+        (
             Request::DeleteDimension { sheet: 0, dimension: Dimension::Rows, start: 0, end: 1 },
             json!({"deleteDimension": {"range": {"sheetId": 0, "dimension": "ROWS",
                 "startIndex": 0, "endIndex": 1}}}),

@@ -8,7 +8,7 @@ use std::io;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::{CellFields, Request, SortKey};
+use super::{CellFields, Dimension, Paste, Request, SortKey};
 use crate::CellWrite;
 use crate::cell::Formatted;
 use metadata::{Filter, NewMetadata};
@@ -64,6 +64,31 @@ enum Wire<'a> {
     },
     DeleteDimension {
         range: Span,
+    },
+    #[serde(rename_all = "camelCase")]
+    InsertRange {
+        range: Range,
+        shift_dimension: &'static str,
+    },
+    #[serde(rename_all = "camelCase")]
+    DeleteRange {
+        range: Range,
+        shift_dimension: &'static str,
+    },
+    #[serde(rename_all = "camelCase")]
+    CopyPaste {
+        source: Range,
+        destination: Range,
+        paste_type: &'static str,
+    },
+    #[serde(rename_all = "camelCase")]
+    UpdateNamedRange {
+        named_range: Named<'a>,
+        fields: &'static str,
+    },
+    UpdateTable {
+        table: Named<'a>,
+        fields: &'static str,
     },
     AddSheet {
         properties: Sheet<'a>,
@@ -130,6 +155,33 @@ impl Serialize for Request {
             Self::DeleteDimension { sheet, dimension, start, end } => {
                 Wire::DeleteDimension { range: Span::new(*sheet, *dimension, *start, *end) }
             }
+            Self::InsertRange { range } => {
+                Wire::InsertRange { range: range.into(), shift_dimension: Dimension::Rows.wire() }
+            }
+            Self::DeleteRange { range } => {
+                Wire::DeleteRange { range: range.into(), shift_dimension: Dimension::Rows.wire() }
+            }
+            Self::CopyPaste { source, target, paste } => Wire::CopyPaste {
+                source: source.into(),
+                destination: target.into(),
+                paste_type: match paste {
+                    Paste::Formulas => "PASTE_FORMULA",
+                    Paste::Formats => "PASTE_FORMAT",
+                    Paste::Validation => "PASTE_DATA_VALIDATION",
+                },
+            },
+            Self::MoveNamedRange { id, range } => Wire::UpdateNamedRange {
+                named_range: Named {
+                    named_range_id: Some(id),
+                    table_id: None,
+                    range: range.into(),
+                },
+                fields: "range",
+            },
+            Self::MoveTable { id, range } => Wire::UpdateTable {
+                table: Named { named_range_id: None, table_id: Some(id), range: range.into() },
+                fields: "range",
+            },
             Self::AddSheet(sheet) => Wire::AddSheet { properties: sheet.into() },
             Self::DeleteSheet { sheet } => Wire::DeleteSheet { sheet_id: *sheet },
             Self::UpdateSheet { sheet, change } => Wire::UpdateSheetProperties {
@@ -161,6 +213,16 @@ impl Serialize for Request {
         }
         .serialize(serializer)
     }
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Named<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    named_range_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table_id: Option<&'a str>,
+    range: Range,
 }
 
 #[derive(serde::Serialize)]

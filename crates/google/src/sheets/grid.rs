@@ -6,6 +6,7 @@ use crate::cell::NumberKind;
 use crate::direct::Url;
 use crate::id::check_id;
 use crate::retry::{Call, Effect};
+use crate::sheets::validation::Validation;
 use crate::sheets::values::split_ranges;
 use crate::{CellValue, Google, Input, NumberFormat, Result};
 
@@ -20,6 +21,8 @@ pub struct GridParts {
     pub value: bool,
     /// The number format, be it set or inferred by the service.
     pub format: bool,
+    /// The data validation.
+    pub validation: bool,
 }
 
 impl GridParts {
@@ -28,6 +31,7 @@ impl GridParts {
             (self.entered, "userEnteredValue"),
             (self.value, "effectiveValue"),
             (self.format, "userEnteredFormat.numberFormat,effectiveFormat.numberFormat"),
+            (self.validation, "dataValidation"),
         ];
         let cells: Vec<&str> =
             cells.iter().filter(|(wanted, _)| *wanted).map(|(_, path)| *path).collect();
@@ -61,6 +65,8 @@ pub struct GridCell {
     pub value: CellValue,
     /// The number format.
     pub format: Option<NumberFormat>,
+    /// The data validation.
+    pub validation: Option<Box<Validation>>,
 }
 
 impl Google {
@@ -143,6 +149,7 @@ struct FoundCell {
     effective_value: Option<FoundValue>,
     user_entered_format: Option<FoundFormat>,
     effective_format: Option<FoundFormat>,
+    data_validation: Option<Box<Validation>>,
 }
 
 /// `ExtendedValue`: one typed member.
@@ -205,6 +212,7 @@ impl From<FoundCell> for GridCell {
             entered: cell.user_entered_value.map(Input::from).unwrap_or_default(),
             value: cell.effective_value.map(CellValue::from).unwrap_or_default(),
             format: set.or(shown).and_then(FoundNumberFormat::known),
+            validation: cell.data_validation,
         }
     }
 }

@@ -4,6 +4,7 @@ use google_sheets4::api;
 
 use crate::id::check_id;
 use crate::retry::{Call, Effect};
+use crate::sheets::objects::Objects;
 use crate::{Google, GridRange, Metadata, Result};
 
 const GET: Call = Call::sheets("sheets.spreadsheets.get", Effect::Read);
@@ -11,7 +12,9 @@ const GET: Call = Call::sheets("sheets.spreadsheets.get", Effect::Read);
 /// Everything about the spreadsheet and its sheets, and no cell.
 const FIELDS: &str = "spreadsheetId,spreadsheetUrl,properties(title,locale,timeZone),\
     sheets.properties(sheetId,title,index,sheetType,hidden,gridProperties(rowCount,columnCount,\
-    frozenRowCount,frozenColumnCount)),namedRanges(namedRangeId,name,range),\
+    frozenRowCount,frozenColumnCount)),sheets(merges,basicFilter.range,\
+    protectedRanges(range,namedRangeId,tableId,description,warningOnly,requestingUserCanEdit,unprotectedRanges),\
+    tables(tableId,name,range,rowsProperties.footerColorStyle)),namedRanges(namedRangeId,name,range),\
     developerMetadata(metadataId,metadataKey,metadataValue,location)";
 
 /// A spreadsheet without its cells.
@@ -56,6 +59,8 @@ pub struct Sheet {
     pub frozen_columns: u32,
     /// Whether it has cells at all: a chart sheet has none.
     pub has_grid: bool,
+    /// What lies on it beside its cells; not told of a sheet that was just added.
+    pub objects: Objects,
 }
 
 /// A name for a range.
@@ -70,7 +75,7 @@ pub struct NamedRange {
 }
 
 impl Google {
-    /// Returns a spreadsheet's properties, sheets and named ranges, in one read.
+    /// Returns a spreadsheet's properties, its sheets with what lies on them, and named ranges, in one read.
     pub async fn spreadsheet(&self, id: &str) -> Result<Spreadsheet> {
         check_id(GET.operation, id)?;
         let found = self
@@ -89,20 +94,20 @@ impl Google {
 impl From<api::Spreadsheet> for Spreadsheet {
     fn from(found: api::Spreadsheet) -> Self {
         let properties = found.properties.unwrap_or_default();
+        let named_ranges: Vec<NamedRange> =
+            found.named_ranges.into_iter().flatten().map(NamedRange::from).collect();
+        let sheet = |mut sheet: api::Sheet| {
+            let objects = Objects::of(&mut sheet, &named_ranges);
+            Some(Sheet { objects, ..Sheet::from(sheet.properties?) })
+        };
         Self {
             id: found.spreadsheet_id.unwrap_or_default(),
             title: properties.title.unwrap_or_default(),
             url: found.spreadsheet_url.unwrap_or_default(),
             locale: properties.locale.unwrap_or_default(),
             time_zone: properties.time_zone.unwrap_or_default(),
-            sheets: found
-                .sheets
-                .into_iter()
-                .flatten()
-                .filter_map(|sheet| sheet.properties)
-                .map(Sheet::from)
-                .collect(),
-            named_ranges: found.named_ranges.into_iter().flatten().map(NamedRange::from).collect(),
+            sheets: found.sheets.into_iter().flatten().filter_map(sheet).collect(),
+            named_ranges,
             metadata: found.developer_metadata.into_iter().flatten().map(Metadata::from).collect(),
         }
     }
@@ -124,24 +129,17 @@ impl From<api::SheetProperties> for Sheet {
             frozen_rows: count(grid.frozen_row_count),
             frozen_columns: count(grid.frozen_column_count),
             has_grid,
+            objects: Objects::default(),
         }
     }
 }
 
 impl From<api::NamedRange> for NamedRange {
     fn from(named: api::NamedRange) -> Self {
-        let range = named.range.unwrap_or_default();
-        let bound = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok());
         Self {
             id: named.named_range_id.unwrap_or_default(),
             name: named.name.unwrap_or_default(),
-            range: GridRange {
-                sheet: range.sheet_id.unwrap_or(0),
-                start_row: bound(range.start_row_index),
-                end_row: bound(range.end_row_index),
-                start_column: bound(range.start_column_index),
-                end_column: bound(range.end_column_index),
-            },
+            range: named.range.map(GridRange::from).unwrap_or_default(),
         }
     }
 }

@@ -129,7 +129,7 @@ async fn formulas_and_formats_are_read_from_the_grid() {
         fields: CellFields::ValuesAndFormats,
     };
     world.google.batch_update(&book.id, &[request], &[]).await.unwrap();
-    let parts = GridParts { entered: true, value: true, format: true };
+    let parts = GridParts { entered: true, value: true, format: true, validation: false };
     let found = world.google.grid(&book.id, &ranges(&["Data!B3:D3"]), parts).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].sheet, found[0].row, found[0].column), (book.sheets[0].id, 2, 1));

@@ -11,13 +11,14 @@ use crate::http::{ApiError, Call};
 
 /// Returns the address of the caller, or the recorded 401 or 403.
 ///
-/// With authentication off everyone is the owner.
+/// With authentication off everyone is the owner, but for a caller whose bearer token is an e-mail address.
 pub(crate) fn check(app: &App, call: &Call) -> Result<String, Box<Response>> {
     let path = call.path();
     let guarded =
         ["/v4/", "/drive/", "/upload/", "/resumable/"].iter().any(|start| path.starts_with(start));
     if !app.options.require_auth || !guarded {
-        return Ok(app.options.owner.clone());
+        let named = bearer(call).filter(|token| token.contains('@'));
+        return Ok(named.map_or_else(|| app.options.owner.clone(), str::to_owned));
     }
     let token = bearer(call);
     let state = app.auth.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

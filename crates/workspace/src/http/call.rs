@@ -10,6 +10,8 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The address of the caller; blank is the owner.
+    pub(crate) user: String,
     path: String,
     query: Vec<(String, String)>,
 }
@@ -21,6 +23,7 @@ impl Call {
             path: parts.uri.path().to_owned(),
             query: parse_query(parts.uri.query().unwrap_or_default()),
             method: parts.method,
+            user: String::new(),
             headers: parts.headers,
             body,
         }

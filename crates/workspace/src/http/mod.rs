@@ -40,7 +40,7 @@ async fn entry(State(app): State<App>, request: Request) -> Response {
 }
 
 /// Answers admin calls at once; the others go through the faults.
-async fn admit(app: App, call: Call, cut: Option<faults::Cut>) -> Response {
+async fn admit(app: App, mut call: Call, cut: Option<faults::Cut>) -> Response {
     if !app.options.require_auth
         && let Some(refusal) = origin::refuse(&call)
     {
@@ -65,7 +65,10 @@ async fn admit(app: App, call: Call, cut: Option<faults::Cut>) -> Response {
         return response;
     }
     match auth::check(&app, &call) {
-        Ok(user) => faults::around(app, call, &user, cut).await,
+        Ok(user) => {
+            call.user.clone_from(&user);
+            faults::around(app, call, &user, cut).await
+        }
         Err(refusal) => *refusal,
     }
 }

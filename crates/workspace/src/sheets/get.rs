@@ -3,6 +3,7 @@
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
+use super::batch::protect::may_edit;
 use super::filter;
 use super::grid_data::GridData;
 use super::ranges::Range;
@@ -21,6 +22,8 @@ pub(crate) struct View {
     pub(crate) grid: bool,
     /// The fields to tell.
     pub(crate) mask: Option<Mask>,
+    /// Who asks; `None` is the owner.
+    pub(crate) caller: Option<String>,
 }
 
 impl View {
@@ -48,7 +51,7 @@ pub(crate) async fn get(request: Request) -> Result<Response, ApiError> {
     let mask = request.mask("Spreadsheet")?;
     let grid = request.call.flag("includeGridData");
     let texts: Vec<String> = request.call.params("ranges").into_iter().map(str::to_owned).collect();
-    let id = request.id.clone();
+    let (id, caller) = (request.id.clone(), request.caller());
     let answer = request
         .app
         .store
@@ -61,7 +64,7 @@ pub(crate) async fn get(request: Request) -> Result<Response, ApiError> {
                     texts.iter().map(|text| Range::of_text(&book, text)).collect();
                 Some(ranges?)
             };
-            tell(session, &book, &View { ranges, grid, mask })
+            tell(session, &book, &View { ranges, grid, mask, caller })
         })
         .await?;
     Ok(crate::http::json(200, &answer, request.call.pretty()))
@@ -72,7 +75,7 @@ pub(crate) async fn get_by_filter(request: Request) -> Result<Response, ApiError
     let mask = request.mask("Spreadsheet")?;
     let body = body_of(&request.call, "GetSpreadsheetByDataFilterRequest", "")?;
     let grid = body.get("includeGridData") == Some(&Value::Bool(true));
-    let id = request.id.clone();
+    let (id, caller) = (request.id.clone(), request.caller());
     let answer = request
         .app
         .store
@@ -87,7 +90,7 @@ pub(crate) async fn get_by_filter(request: Request) -> Result<Response, ApiError
                         .collect(),
                 ),
             };
-            tell(session, &book, &View { ranges, grid, mask })
+            tell(session, &book, &View { ranges, grid, mask, caller })
         })
         .await?;
     Ok(crate::http::json(200, &answer, request.call.pretty()))
@@ -171,7 +174,7 @@ fn sheets(
         if ranges.as_ref().is_some_and(Vec::is_empty) {
             continue;
         }
-        let mut out = sheet_json(sheet, index, mask);
+        let mut out = sheet_json(sheet, index, mask, view.caller.as_deref());
         if view.tells_cells()
             && sheet.is_grid()
             && let Some(mask) = mask.child("data")
@@ -188,8 +191,24 @@ fn sheets(
     Ok(Value::Array(all))
 }
 
+/// Tells a caller whether he may edit a protected range; who may is told only to those.
+fn show_protected(protected: &mut Value, caller: Option<&str>) {
+    if may_edit(protected, caller) {
+        return;
+    }
+    if let Value::Object(map) = protected {
+        map.shift_remove("requestingUserCanEdit");
+        map.shift_remove("editors");
+    }
+}
+
 /// Returns the Sheet object without cells.
-fn sheet_json(sheet: &Sheet, index: usize, mask: &Mask) -> Map<String, Value> {
+fn sheet_json(
+    sheet: &Sheet,
+    index: usize,
+    mask: &Mask,
+    caller: Option<&str>,
+) -> Map<String, Value> {
     let mut out = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
         if let (Some(mask), Some(value)) = (mask.child(name), value) {
@@ -198,8 +217,11 @@ fn sheet_json(sheet: &Sheet, index: usize, mask: &Mask) -> Map<String, Value> {
     };
     put("properties", Some(sheet.properties_json(index)));
     for name in LISTS {
-        let list = sheet.list(name);
-        put(name, (!list.is_empty()).then(|| Value::Array(list.to_vec())));
+        let mut list = sheet.list(name).to_vec();
+        if name == "protectedRanges" {
+            list.iter_mut().for_each(|protected| show_protected(protected, caller));
+        }
+        put(name, (!list.is_empty()).then_some(Value::Array(list)));
     }
     put("basicFilter", sheet.basic_filter.clone());
     // Entries on rows and columns are told with the cells, under rowMetadata and columnMetadata.

@@ -43,6 +43,13 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Returns who calls, if it is somebody else than the owner.
+    pub(crate) fn caller(&self) -> Option<String> {
+        let user = &self.call.user;
+        let other = !user.is_empty() && !user.eq_ignore_ascii_case(&self.app.options.owner);
+        other.then(|| user.clone())
+    }
+
     /// Returns the field mask of the answer, checked against its message type.
     pub(crate) fn mask(&self, message: &str) -> Result<Option<Mask>, ApiError> {
         match (self.call.fields(), schema::message(message)) {

@@ -11,6 +11,7 @@ mod metadata;
 mod names;
 mod objects;
 mod paste;
+pub(crate) mod protect;
 mod rules;
 pub(crate) mod sheet;
 mod sort;
@@ -44,12 +45,14 @@ pub(crate) struct Batch<'a, 'b> {
     /// Milliseconds since 1970 UTC.
     pub(crate) now_ms: i64,
     pub(crate) owner: String,
+    /// Who calls; `None` is the owner, who may edit everything.
+    pub(crate) caller: Option<String>,
 }
 
 impl<'a, 'b> Batch<'a, 'b> {
     /// Starts a batch on a copy of a book.
     pub(crate) fn new(session: &'a mut Session<'b>, book: Book, app: &App) -> Self {
-        Self { session, now_ms: app.now_ms(), book, owner: app.options.owner.clone() }
+        Self { session, now_ms: app.now_ms(), book, owner: app.options.owner.clone(), caller: None }
     }
 
     /// Applies one request of a kind and returns its reply, `{}` where it has none.
@@ -125,6 +128,7 @@ impl<'a, 'b> Batch<'a, 'b> {
 pub(crate) async fn batch_update(request: Request) -> Result<Response, ApiError> {
     let mask = request.mask("BatchUpdateSpreadsheetResponse")?;
     let pretty = request.call.pretty();
+    let caller = request.caller();
     let Request { app, call, id } = request;
     let store = app.store.clone();
     let answer = store
@@ -142,7 +146,7 @@ pub(crate) async fn batch_update(request: Request) -> Result<Response, ApiError>
             };
             // A fault in the form of any request comes before all else.
             let book = bounds.map_err(|error| body.faults(0).unwrap_or(error))?;
-            let (book, replies) = apply(session, Book::clone(&book), &app, &body)?;
+            let (book, replies) = apply(session, Book::clone(&book), &app, &body, caller)?;
             let mut answer = Map::new();
             answer.insert("spreadsheetId".to_owned(), id.into());
             answer.insert("replies".to_owned(), Value::Array(replies));
@@ -170,8 +174,9 @@ fn apply(
     book: Book,
     app: &App,
     body: &Body<'_>,
+    caller: Option<String>,
 ) -> Result<(Book, Vec<Value>), ApiError> {
-    let mut batch = Batch::new(session, book, app);
+    let mut batch = Batch { caller, ..Batch::new(session, book, app) };
     let mut replies = Vec::with_capacity(body.requests.len());
     for index in 0..body.requests.len() {
         match one(&mut batch, body, index) {
@@ -198,12 +203,13 @@ fn one(batch: &mut Batch<'_, '_>, body: &Body<'_>, index: usize) -> Result<Value
             )));
         }
     };
-    match (kind.as_str(), &rows) {
-        ("updateCells", Some(rows)) => cells::update(batch, inner, rows),
-        ("appendCells", Some(rows)) => cells::append(batch, inner, rows),
-        _ => batch.run(kind, inner),
-    }
-    .map_err(|error| error.prefixed(&format!("Invalid requests[{index}].{kind}: ")))
+    protect::check(batch, kind, inner, rows.as_ref())
+        .and_then(|()| match (kind.as_str(), &rows) {
+            ("updateCells", Some(rows)) => cells::update(batch, inner, rows),
+            ("appendCells", Some(rows)) => cells::append(batch, inner, rows),
+            _ => batch.run(kind, inner),
+        })
+        .map_err(|error| error.prefixed(&format!("Invalid requests[{index}].{kind}: ")))
 }
 
 fn response_view(book: &Book, body: &Value, mask: Option<&Mask>) -> Result<View, ApiError> {
@@ -218,6 +224,7 @@ fn response_view(book: &Book, body: &Value, mask: Option<&Mask>) -> Result<View,
         ranges: (!ranges.is_empty()).then_some(ranges),
         grid: body.get("responseIncludeGridData") == Some(&Value::Bool(true)),
         mask: mask.and_then(|mask| mask.child("updatedSpreadsheet").cloned()),
+        caller: None,
     })
 }
 

@@ -216,7 +216,7 @@ pub(super) fn protect(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Valu
     given.insert("requestingUserCanEdit".to_owned(), true.into());
     given.entry("editors").or_insert_with(|| json!({}));
     let told = PROTECTED.store(batch, given)?;
-    let owner = batch.owner.clone();
+    let (owner, caller) = (batch.owner.clone(), batch.caller.clone());
     let id = told.get("protectedRangeId").cloned().unwrap_or_default();
     if let Some((sheet, at)) = PROTECTED.find(&batch.book, &id)
         && let Some(stored) = batch.book.sheet_mut(sheet)?.list_mut(PROTECTED.list).get_mut(at)
@@ -225,6 +225,7 @@ pub(super) fn protect(batch: &mut Batch<'_, '_>, request: &Value) -> Result<Valu
         && !users.iter().any(|user| user.as_str() == Some(&owner))
     {
         users.insert(0, owner.into());
+        users.extend(caller.map(Value::from));
     }
     Ok(json!({"addProtectedRange": {"protectedRange": told}}))
 }

@@ -63,10 +63,8 @@ impl Paste {
                 cell.set_value(copied.value.clone());
                 cell.formula = formula();
             }
-            Self::Format => {
-                cell.format = copied.format;
-                cell.set_field("dataValidation", copied.field("dataValidation").cloned());
-            }
+            // Without data validation, as the discovery document says.
+            Self::Format => cell.format = copied.format,
             Self::Validation => {
                 cell.set_field("dataValidation", copied.field("dataValidation").cloned());
             }

@@ -7,6 +7,7 @@ use lockstep_a1::Rect;
 use serde_json::{Value, json};
 
 use super::dimensions::Span;
+use super::protect::check_merges;
 use super::{Batch, no_reply};
 use crate::book::{Axis, Remap, Shift};
 use crate::grid::{Cell, Row, Scalar};
@@ -148,6 +149,7 @@ pub(super) fn insert_range(batch: &mut Batch<'_, '_>, request: &Value) -> Result
     } else {
         Rect { end_column: grid.columns(), ..rect }
     };
+    check_merges(batch.book.sheet_mut(sheet)?, reach(rect, down))?;
     let rows = slices(batch, sheet, area)?;
     let mut moved: Vec<Row> = Vec::new();
     if down {
@@ -185,6 +187,14 @@ pub(super) fn insert_range(batch: &mut Batch<'_, '_>, request: &Value) -> Result
     follow(batch, sheet, rect, down, remap)
 }
 
+/// Returns all cells that a shift of a rectangle moves or takes.
+fn reach(rect: Rect, by_rows: bool) -> Rect {
+    match by_rows {
+        true => Rect { end_row: u32::MAX, ..rect },
+        false => Rect { end_column: u32::MAX, ..rect },
+    }
+}
+
 /// Lets everything that names shifted cells follow them.
 fn follow(
     batch: &mut Batch<'_, '_>,
@@ -212,6 +222,7 @@ pub(super) fn delete_range(batch: &mut Batch<'_, '_>, request: &Value) -> Result
     } else {
         Rect { end_column: grid.columns(), ..rect }
     };
+    check_merges(batch.book.sheet_mut(sheet)?, reach(rect, up))?;
     let mut rows = slices(batch, sheet, area)?;
     if up {
         rows.drain(..(rect.rows() as usize).min(rows.len()));
