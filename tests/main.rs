@@ -3,6 +3,7 @@
 // Clippy applies its rules for tests where it sees this.
 #![cfg(test)]
 
+mod abuse;
 mod architecture;
 mod bad_input;
 mod care;
@@ -15,6 +16,7 @@ mod diff;
 mod harness;
 mod http_auth;
 mod http_server;
+mod install;
 mod moving_rows;
 mod rollback;
 mod sheet_tools;
