@@ -17,7 +17,7 @@ use crate::{
     consent::{Consent, Key},
     error::{Error, Result},
     progress::Progress,
-    replica::{connections::Connections, files::Files, ledger::StoreLedger},
+    replica::{connections::Connections, file::folder::Files, ledger::StoreLedger},
     store::Store,
     sync::{definition::Definition, holder::Holder},
     tools::{Context, sync_dataset},

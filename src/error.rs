@@ -134,6 +134,13 @@ impl Error {
         self
     }
 
+    /// Says how long a caller should wait before the same call.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
     /// Keeps the underlying error for `--verbose` output and logs.
     #[must_use]
     pub fn with_source(

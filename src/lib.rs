@@ -3,7 +3,8 @@
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
 //! `main > cli > app > server > tools > sync > replica > {google, store} > engine`.
-//! [`error`], [`clock`], [`consent`], [`principal`] and [`progress`] are leaves that everything may use.
+//! [`error`], [`clock`], [`consent`], [`principal`], [`progress`] and `halt` (for tests) are leaves that everything may
+//! use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
 //! - [`cli`]: the commands. [`app`]: puts the parts together. [`config`]: settings.
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod config;
 pub mod consent;
 pub mod error;
+mod halt;
 pub mod principal;
 pub mod progress;
 pub mod replica;

@@ -24,6 +24,7 @@ mod forget;
 mod install;
 mod merge;
 mod serve;
+mod sql;
 mod token;
 mod workspace;
 
@@ -76,6 +77,9 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Erases one record's data from the store, in every run and base.
     Forget(forget::Args),
+    /// Prepares a database that lockstep.toml names.
+    #[command(subcommand)]
+    Sql(sql::Command),
     /// Makes a token for callers over HTTP, and prints what the configuration keeps of it.
     Token(token::Args),
     /// Serves the embedded Google workspace alone (Sheets v4 and Drive v3, with a web page).
@@ -135,6 +139,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Backup(args) => backup::run(&cli.operator, args).await,
         Command::Restore(args) => backup::restore(&cli.operator, args).await,
         Command::Forget(args) => forget::run(&cli.operator, args).await,
+        Command::Sql(command) => sql::run(&cli.operator, command).await,
         Command::Token(args) => token::run(&args),
         Command::Workspace(args) => workspace::run(&cli.operator, args).await,
     }

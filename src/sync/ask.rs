@@ -1,6 +1,6 @@
 //! What a person is asked before a run writes: many deletes, and halts that are passed.
 
-use lockstep_engine::reconcile::{Change, ChangeKind};
+use lockstep_engine::reconcile::ChangeKind;
 
 use super::{Shell, describe::short, prepare::Planned};
 use crate::{consent::Question, error::Result};
@@ -14,9 +14,8 @@ const UNASKED: usize = 20;
 /// A plan that a person should agree to, and did not yet.
 pub(super) fn ask(shell: &Shell, dataset: &str, planned: &Planned) -> Result<()> {
     let body = planned.plan.body();
-    let deletes =
-        |changes: &[Change]| changes.iter().filter(|c| c.kind == ChangeKind::Delete).count();
-    let deletes = deletes(&body.result.left) + deletes(&body.result.right);
+    let changes = body.result.members.iter().flat_map(|member| &member.changes);
+    let deletes = changes.filter(|change| change.kind == ChangeKind::Delete).count();
     // What was not overridden stopped the run before this.
     let halts: Vec<&str> = body.halts.iter().map(|halt| halt.reason.as_str()).collect();
     if deletes <= UNASKED && halts.is_empty() {

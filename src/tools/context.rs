@@ -10,7 +10,7 @@ use crate::{
     consent::{Consent, Key},
     error::Result,
     progress::Progress,
-    replica::{connections::Connections, files::Files, reach::Reach},
+    replica::{connections::Connections, file::folder::Files, reach::Reach},
     store::Store,
     sync::{Shell, definition::Definition, holder::Holder, recover::recover_all},
 };

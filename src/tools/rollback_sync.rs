@@ -6,7 +6,10 @@ use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Context, Tool, sync_dataset::ModeArg};
+use super::{
+    Context, Tool,
+    mode::{Asked, ModeArg},
+};
 use crate::{
     error::{Error, Result},
     sync::{
@@ -53,18 +56,8 @@ stays (conflicts). First without mode for a plan, then mode \"apply\" with its p
     }
 
     async fn call(context: &Context, args: Args) -> Result<Report> {
-        let sample = args.sample.unwrap_or(20);
-        if sample > 200 {
-            return Err(Error::invalid(format!("argument sample: {sample} is more than 200"))
-                .next("ask for at most 200 changes"));
-        }
-        let apply = args.mode == ModeArg::Apply && !args.dry_run;
-        if args.plan_id.is_some() && !apply {
-            return Err(Error::invalid(
-                "argument planId: a plan is named, but mode is not \"apply\"",
-            )
-            .next("add mode: \"apply\" to apply the plan, or leave planId out to make a new one"));
-        }
+        let plan_id = args.plan_id.as_deref();
+        let Asked { apply, sample } = Asked::of(args.mode, args.dry_run, plan_id, args.sample)?;
         let keys = args.keys.map(|keys| keys.into_iter().collect::<BTreeSet<_>>());
         if keys.as_ref().is_some_and(BTreeSet::is_empty) {
             return Err(Error::invalid("argument keys: there are none")
@@ -72,9 +65,8 @@ stays (conflicts). First without mode for a plan, then mode \"apply\" with its p
         }
         let undo = Undo { run: args.run_id, keys };
         let shell = context.shell(Self::NAME);
-        let sample = usize::try_from(sample).unwrap_or(20);
         if apply {
-            rollback::apply(&shell, &undo, args.plan_id.as_deref(), sample).await
+            rollback::apply(&shell, &undo, plan_id, sample).await
         } else {
             rollback::plan(&shell, &undo, sample).await
         }

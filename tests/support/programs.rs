@@ -8,7 +8,7 @@ use std::{
 
 /// Returns whether `what` is installed at `path`: if not, prints why the test is skipped, or fails where
 /// `LOCKSTEP_REQUIRE_ALL` is set (as `tests/run` does).
-fn require(what: &str, path: &Path) -> bool {
+pub(crate) fn require(what: &str, path: &Path) -> bool {
     if path.exists() {
         return true;
     }
@@ -35,6 +35,20 @@ pub(crate) fn python(script: &str) -> Option<Command> {
     // No byte code beside the scripts: the source tree stays as it was.
     command.arg("-B").arg(super::script(script)).env("PYTHONUNBUFFERED", "1");
     Some(command)
+}
+
+/// Returns the path of a file that an installed Python package ships, or `None` to skip.
+pub(crate) fn python_data(package: &str, file: &str) -> Option<PathBuf> {
+    let python = place("LOCKSTEP_PYTHON", "python/bin/python");
+    let libraries = python.parent()?.parent()?.join("lib");
+    let path = std::fs::read_dir(&libraries)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|version| version.path().join("site-packages").join(package).join(file))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| libraries.join(package).join(file));
+    require(&format!("the data of the Python package {package}"), &path).then_some(path)
 }
 
 /// Returns a command for the protocol's conformance suite, or `None` to skip.

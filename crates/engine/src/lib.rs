@@ -7,13 +7,15 @@
 //! - [`join`]: rows brought together by key; [`findings`]: what a person should know about the data.
 //! - [`diff`]: two files compared by key, larger than memory if need be.
 //! - [`encode`], [`canonical`]: values written so that they read back equal, and as stable bytes.
-//! - [`dataset`], [`terms`]: the policy; [`reconcile`]: what must change where; [`plan`], [`safety`]: before an apply.
+//! - [`dataset`], [`terms`]: the policy; [`reconcile`]: what must change where; [`plan`], [`safety`]: before an apply;
+//!   [`confirm`], [`undo`]: what base learns after it, and the way back.
 
 pub mod canonical;
 pub mod cell;
 mod cells;
 pub mod class;
 mod combine;
+pub mod confirm;
 pub mod conflict;
 mod counts;
 pub mod csv;
@@ -56,6 +58,7 @@ pub mod terms;
 mod text;
 pub mod times;
 mod transfer;
+pub mod undo;
 pub mod value;
 pub mod views;
 mod weigh;

@@ -364,7 +364,8 @@ pub fn feed(
     }
 }
 
-fn presence<'a>(table: &'a Table, key: &Key) -> Presence<'a> {
+/// Returns what a table that was read whole says of a key.
+pub(crate) fn presence<'a>(table: &'a Table, key: &Key) -> Presence<'a> {
     match table.get(key) {
         _ if table.duplicates().contains(key) => Presence::Unknown,
         Some(row) => Presence::Present(row),

@@ -84,8 +84,6 @@ pub(crate) struct Sync {
     pub(crate) timed: bool,
     pub(crate) right_first: bool,
     pub(crate) fault: Fault,
-    /// While the journal of the run before is finished.
-    pub(crate) recovery: Fault,
     /// Pages that could not be read.
     pub(crate) lost: Option<(SideName, u8)>,
     /// What a person does between the read and the writes.
@@ -129,10 +127,9 @@ pub(crate) fn fault() -> impl Gen<Value = Fault> + Clone {
 
 pub(crate) fn operations() -> impl Gen<Value = Vec<Operation>> {
     let lost = weighted(0.15, (select(SideName::BOTH.to_vec()), any::<u8>()));
-    let sync =
-        (0..4usize, any::<bool>(), any::<bool>(), fault(), fault(), lost, weighted(0.2, edit()));
-    let sync = sync.prop_map(|(policy, timed, right_first, fault, recovery, lost, race)| {
-        Operation::Sync(Sync { policy, timed, right_first, fault, recovery, lost, race })
+    let sync = (0..4usize, any::<bool>(), any::<bool>(), fault(), lost, weighted(0.2, edit()));
+    let sync = sync.prop_map(|(policy, timed, right_first, fault, lost, race)| {
+        Operation::Sync(Sync { policy, timed, right_first, fault, lost, race })
     });
     let operation = prop_oneof![
         10 => edit().prop_map(Operation::Person),

@@ -1,18 +1,18 @@
-//! A run as the shell makes it: a journal before the first effect, markers with the writes, base last.
+//! A run as the shell makes it: a journal before the first effect, markers with the writes, base last; what a dead run
+//! left open is settled by its markers, and nothing is replayed.
 
 use std::collections::BTreeSet;
 
+use lockstep_engine::confirm::{Made, confirmed};
 use lockstep_engine::conflict::Loser;
 use lockstep_engine::dataset::{Policy, SideName};
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{BaseChange, Change};
-use lockstep_engine::schema::Schema;
 use lockstep_engine::table::Table;
 use lockstep_engine::value::Row;
 
 use crate::machine::ledger::Ledger;
 use crate::machine::replica::Replica;
-use crate::machine::undo;
 
 /// What is durable: both sides, base with its tombstones, and the journal of a run that has not ended.
 #[derive(Clone, Debug, Default)]
@@ -32,30 +32,24 @@ pub(crate) struct Store {
 pub(crate) struct Action {
     pub(crate) side: SideName,
     pub(crate) change: Change,
-    /// Its marker; that of taking it back is the next number.
     pub(crate) marker: u64,
-    /// The side said no, or the row was no longer the one that was seen.
-    pub(crate) refused: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Move {
-    pub(crate) change: BaseChange,
-    /// Whether the key was, and shall be, known as deleted.
-    pub(crate) buried: [bool; 2],
+    /// The side said no, the row was no longer the one that was seen, or the process died before.
+    pub(crate) missing: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
     pub(crate) actions: Vec<Action>,
-    pub(crate) moves: Vec<Move>,
+    /// What base shall learn; of a run that ended, what it did learn.
+    pub(crate) moves: Vec<BaseChange>,
     pub(crate) losers: Vec<Loser>,
     pub(crate) policy: Policy,
-    pub(crate) schema: Schema,
     /// Both sides before the first effect.
     pub(crate) before: [Vec<Row>; 2],
     /// How often people had edited when it was planned.
     pub(crate) edits: u64,
+    /// The keys of which not every write was made.
+    pub(crate) broken: BTreeSet<Key>,
 }
 
 /// What goes wrong while a journal is carried out.
@@ -87,24 +81,32 @@ impl Store {
     }
 
     pub(crate) fn action(&mut self, side: SideName, change: Change) -> Action {
-        self.actions += 2;
-        Action { side, change, marker: self.actions, refused: false }
+        self.actions += 1;
+        Action { side, change, marker: self.actions, missing: false }
     }
 
-    /// Carries the journal out, from wherever it stands; returns whether the run ended.
+    /// Carries out the journal of a run that begins; returns whether the run came to its end.
     pub(crate) fn finish(&mut self, fault: &Fault) -> bool {
         let Some(mut journal) = self.journal.take() else { return true };
-        let done = self.steps(&mut journal, fault).is_some();
-        if done {
-            self.runs.push(journal);
-        } else {
-            self.journal = Some(journal);
+        let done = self.send(&mut journal, fault).is_some();
+        match done {
+            true => self.close(journal),
+            false => self.journal = Some(journal),
         }
         done
     }
 
-    /// Every step is atomic, and is made once whether or not its answer was heard; `None` when the process died.
-    fn steps(&mut self, journal: &mut Journal, fault: &Fault) -> Option<()> {
+    /// Settles what a run that died left open: what has no marker was not written and never will be.
+    pub(crate) fn recover(&mut self) {
+        let Some(mut journal) = self.journal.take() else { return };
+        for action in &mut journal.actions {
+            action.missing = !self.side(action.side).markers.contains(&action.marker);
+        }
+        self.close(journal);
+    }
+
+    /// Sends every write once; each leaves its marker or does nothing. `None` when the process died.
+    fn send(&mut self, journal: &mut Journal, fault: &Fault) -> Option<()> {
         let mut left = fault.crash;
         let mut step = || match &mut left {
             Some(0) => None,
@@ -115,58 +117,37 @@ impl Store {
             None => Some(()),
         };
         for (n, action) in journal.actions.iter_mut().enumerate() {
-            if action.refused || self.side(action.side).markers.contains(&action.marker) {
-                continue;
-            }
             step()?;
-            if fault.refuse >> (n % 8) & 1 == 1
-                || !self.write(action.side, &action.change, action.marker)
-            {
-                action.refused = true;
-            }
+            let refused = fault.refuse >> (n % 8) & 1 == 1;
+            action.missing = refused || !self.write(action.side, &action.change, action.marker);
         }
-        // Half of a key's writes would make the next comparison count what was merged a second time.
-        let broken: BTreeSet<Key> = journal
-            .actions
-            .iter()
-            .filter(|action| action.refused)
-            .map(|action| action.change.key.clone())
-            .collect();
-        for action in journal.actions.iter().filter(|action| !action.refused) {
-            let back = action.marker + 1;
-            let there = self.side(action.side);
-            if broken.contains(&action.change.key) && !there.markers.contains(&back) {
-                step()?;
-                let now = there.read(&journal.schema, 0);
-                let taken =
-                    undo::taken_back(&journal.schema, &journal.policy, &action.change, &now);
-                taken.map(|change| self.write(action.side, &change, back));
-            }
-        }
-        step()?;
-        for Move { change, buried } in
-            journal.moves.iter().filter(|m| !broken.contains(&m.change.key))
-        {
+        step()
+    }
+
+    /// Base learns what was confirmed, in one transaction with the end of the run.
+    fn close(&mut self, mut journal: Journal) {
+        let made = journal.actions.iter().map(|one| Made::new(&one.change, !one.missing));
+        journal.moves = confirmed(std::mem::take(&mut journal.moves), made);
+        for change in &journal.moves {
             assert_eq!(self.base.get(&change.key), change.before.as_ref(), "one run at a time");
             self.base.set(change.key.clone(), change.after.clone());
-            match buried[1] {
-                true => self.tombstones.insert(change.key.clone()),
-                false => self.tombstones.remove(&change.key),
+            match change.after {
+                None => self.tombstones.insert(change.key.clone()),
+                Some(_) => self.tombstones.remove(&change.key),
             };
         }
-        let undone = |key: &Key| {
-            let mut actions = journal.actions.iter().filter(|action| action.change.key == *key);
-            broken.contains(key)
-                && actions.all(|action| {
-                    action.refused || self.side(action.side).markers.contains(&(action.marker + 1))
-                })
+        // A key of which nothing was written is compared afresh, and then again something may lose.
+        let untouched = |key: &Key| {
+            let mut actions =
+                journal.actions.iter().filter(|one| one.change.key == *key).peekable();
+            actions.peek().is_some() && actions.all(|one| one.missing)
         };
-        let losers: Vec<&Loser> =
-            journal.losers.iter().filter(|loser| !undone(&loser.key)).collect();
-        losers.into_iter().for_each(|loser| self.ledger.record(loser));
-        journal.actions.retain(|action| !broken.contains(&action.change.key));
-        journal.moves.retain(|m| !broken.contains(&m.change.key));
-        Some(())
+        let losers = journal.losers.iter().filter(|loser| !untouched(&loser.key));
+        losers.for_each(|loser| self.ledger.record(loser));
+        let missing = journal.actions.iter().filter(|one| one.missing);
+        journal.broken = missing.map(|one| one.change.key.clone()).collect();
+        journal.actions.retain(|one| !one.missing);
+        self.runs.push(journal);
     }
 
     fn write(&mut self, side: SideName, change: &Change, marker: u64) -> bool {

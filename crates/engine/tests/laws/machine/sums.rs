@@ -24,11 +24,11 @@ fn add() -> impl Gen<Value = Edit> + Clone {
 }
 
 fn operations() -> impl Gen<Value = Vec<Operation>> {
-    let sync = (any::<bool>(), fault(), fault(), weighted(0.3, add()));
+    let sync = (any::<bool>(), fault(), weighted(0.3, add()));
     let operation = prop_oneof![
         3 => add().prop_map(Operation::Person),
-        4 => sync.prop_map(|(right_first, fault, recovery, race)| {
-            Operation::Sync(Sync { right_first, fault, recovery, race, ..Sync::default() })
+        4 => sync.prop_map(|(right_first, fault, race)| {
+            Operation::Sync(Sync { right_first, fault, race, ..Sync::default() })
         }),
         1 => (0..3usize, fault()).prop_map(|(nth, fault)| Operation::Rollback { nth, fault }),
     ];
