@@ -265,7 +265,7 @@ async fn bind(
         None => response,
         Some(guard) => {
             let (head, body) = response.into_parts();
-            Response::from_parts(head, axum::body::Body::new(body::Guarded { body, guard }))
+            Response::from_parts(head, axum::body::Body::new(body::Guarded { body, _guard: guard }))
         }
     }
 }
