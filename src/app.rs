@@ -14,7 +14,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use crate::{
     clock::Clock,
     config::{Backend, Config, data_dir},
-    consent::Consent,
+    consent::{Consent, Key},
     error::{Error, Result},
     progress::Progress,
     replica::{connections::Connections, file::folder::Files, ledger::StoreLedger},
@@ -67,6 +67,7 @@ impl App {
             clock: Clock::System,
             progress: Progress::silent(),
             consent: Consent::given(),
+            key: Key::load(&path.with_extension("key"))?,
             subject: None,
         };
         Ok(Self { context, workspace })

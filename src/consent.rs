@@ -5,9 +5,65 @@
 //! locked or written; whoever made the call asks (the server over MCP), and calls again with the
 //! agreement. A question is about one plan, so that an agreement never covers another.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fmt,
+    io::{self, Read, Write},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::error::{Error, Kind, Result};
+
+/// The key with which this installation signs what it asked: the same for all its processes, also after a restart.
+#[derive(Clone)]
+pub struct Key([u8; 32]);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+impl Key {
+    /// Reads the key from a file that only its owner can read; the first process makes it.
+    ///
+    /// # Errors
+    /// A file that can neither be read nor made.
+    pub fn load(path: &Path) -> Result<Self> {
+        let failed = |error: io::Error| {
+            Error::new(
+                Kind::PermissionDenied,
+                format!("the key {} can neither be read nor made: {error}", path.display()),
+            )
+            .next("make its folder writable, or name another with LOCKSTEP_HOME")
+        };
+        // A whole file appears at once, and never in the place of another's: links do not overwrite.
+        if !path.exists() {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            let mut aside = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+            let halves = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()];
+            aside.write_all(&halves.concat()).map_err(failed)?;
+            match aside.persist_noclobber(path) {
+                Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failed(error.error));
+                }
+                _ => {}
+            }
+        }
+        let mut key = [0; 32];
+        std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut key)).map_err(failed)?;
+        Ok(Self(key))
+    }
+
+    /// Returns the key for one purpose.
+    #[must_use]
+    pub fn of(&self, purpose: &str) -> [u8; 32] {
+        blake3::derive_key(purpose, &self.0)
+    }
+}
+
+/// Judges whether what was agreed to covers this, see [`Question::about`].
+type Judge = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Something to agree to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,13 +75,18 @@ pub struct Question {
 }
 
 /// What was agreed to before the call, and what the call asks.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Consent(Option<Arc<Asked>>);
 
-#[derive(Debug)]
 struct Asked {
-    agreed: Option<String>,
+    agreed: Judge,
     question: Mutex<Option<Question>>,
+}
+
+impl fmt::Debug for Consent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consent").field("given", &self.0.is_none()).finish_non_exhaustive()
+    }
 }
 
 impl Consent {
@@ -35,10 +96,9 @@ impl Consent {
         Self(None)
     }
 
-    /// Returns the consent to `agreed` (see [`Question::about`]) and to nothing else.
-    #[must_use]
-    pub fn to(agreed: Option<String>) -> Self {
-        Self(Some(Arc::new(Asked { agreed, question: Mutex::default() })))
+    /// Returns the consent to what `agreed` says yes to, given what a question is about.
+    pub fn to(agreed: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(Asked { agreed: Arc::new(agreed), question: Mutex::default() })))
     }
 
     /// Goes on if the question was agreed to.
@@ -47,7 +107,7 @@ impl Consent {
     /// [`Kind::ConfirmationNeeded`] if it was not; [`Self::asked`] returns the question then.
     pub fn check(&self, question: Question) -> Result<()> {
         let Some(asked) = &self.0 else { return Ok(()) };
-        if asked.agreed.as_deref() == Some(question.about.as_str()) {
+        if (asked.agreed)(&question.about) {
             return Ok(());
         }
         let error = Error::new(
@@ -77,9 +137,26 @@ mod tests {
         for (agreed, about, fine) in
             [(None, "a", false), (Some("a"), "a", true), (Some("a"), "b", false)]
         {
-            let consent = Consent::to(agreed.map(str::to_owned));
-            assert_eq!(consent.check(question(about)).is_ok(), fine, "{agreed:?} {about}");
+            let agreed: Option<String> = agreed.map(str::to_owned);
+            let consent = Consent::to(move |about| agreed.as_deref() == Some(about));
+            assert_eq!(consent.check(question(about)).is_ok(), fine, "{about}");
             assert_eq!(consent.asked(), (!fine).then(|| question(about)));
         }
+    }
+
+    #[test]
+    fn all_processes_have_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.key");
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let load = || Key::load(&path).unwrap().of("x");
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(keys.windows(2).all(|pair| pair[0] == pair[1]));
+        let key = Key::load(&path).unwrap();
+        assert_ne!(key.of("x"), key.of("y"));
+        std::fs::write(&path, "short").unwrap();
+        assert!(Key::load(&path).is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::{env, fs, path::Path, process::Command, time::Duration};
 
 use tempfile::TempDir;
 
-use crate::support::{BINARY, bounded, programs, script};
+use crate::support::{BINARY, bounded, http, programs, script};
 
 /// How long a whole session may take; the scripts bound every single call themselves.
 const LIMIT: Duration = Duration::from_secs(420);
@@ -76,6 +76,108 @@ fn the_inspector_calls_every_tool() {
 #[test]
 fn the_inspector_calls_every_tool_without_a_handshake() {
     play(programs::inspector_driver("inspector_cli.py"), &["modern"]);
+}
+
+/// Uses every feature of a session through `client`; `before` are its arguments between the folder and the transport.
+fn use_all(client: Option<Command>, before: &[&str], transport: &str, era: &str) {
+    let Some(mut client) = client else { return };
+    let folder = folder();
+    let server = (transport != "stdio").then(|| {
+        let settings = fs::read_to_string(folder.path().join("lockstep.toml")).unwrap();
+        http::start_in(folder.path(), &settings)
+    });
+    let target = match (&server, transport) {
+        (None, _) => BINARY.to_owned(),
+        (Some(server), "sse") => format!("{}/sse", server.url),
+        (Some(server), _) => format!("{}/mcp", server.url),
+    };
+    client.arg(folder.path()).args(before).args([transport, &target, era]);
+    for name in ["LOCKSTEP_CONFIG", "LOCKSTEP_DATA", "LOCKSTEP_LOG", "LOCKSTEP_HOME"] {
+        client.env_remove(name);
+    }
+    client.env("HOME", folder.path());
+    print!("{}", bounded::succeed(client, LIMIT));
+}
+
+#[test]
+fn the_python_sdk_uses_all_over_stdio() {
+    use_all(programs::python("python_features.py"), &[], "stdio", "legacy");
+}
+
+#[test]
+fn the_python_sdk_uses_all_over_stdio_without_a_handshake() {
+    use_all(programs::python("python_features.py"), &[], "stdio", "2026-07-28");
+}
+
+#[test]
+fn the_python_sdk_uses_all_over_http() {
+    use_all(programs::python("python_features.py"), &[], "http", "legacy");
+}
+
+#[test]
+fn the_python_sdk_uses_all_over_http_without_a_session() {
+    use_all(programs::python("python_features.py"), &[], "http", "2026-07-28");
+}
+
+#[test]
+fn the_python_sdk_uses_all_over_the_older_pair() {
+    use_all(programs::python("python_features.py"), &[], "sse", "legacy");
+}
+
+#[test]
+fn the_typescript_sdk_uses_all_over_stdio() {
+    use_all(programs::node("typescript_features.mjs"), &["sdk"], "stdio", "legacy");
+}
+
+#[test]
+fn the_typescript_sdk_uses_all_over_http() {
+    use_all(programs::node("typescript_features.mjs"), &["sdk"], "http", "legacy");
+}
+
+#[test]
+fn the_typescript_sdk_uses_all_over_the_older_pair() {
+    use_all(programs::node("typescript_features.mjs"), &["sdk"], "sse", "legacy");
+}
+
+#[test]
+fn the_second_typescript_sdk_uses_all_over_stdio_without_a_handshake() {
+    use_all(programs::node("typescript_features.mjs"), &["client"], "stdio", "2026-07-28");
+}
+
+#[test]
+fn the_second_typescript_sdk_uses_all_over_http() {
+    use_all(programs::node("typescript_features.mjs"), &["client"], "http", "legacy");
+}
+
+#[test]
+fn the_second_typescript_sdk_uses_all_over_http_without_a_session() {
+    use_all(programs::node("typescript_features.mjs"), &["client"], "http", "2026-07-28");
+}
+
+#[test]
+fn the_inspector_lists_strictly_and_calls_over_http_in_both_eras() {
+    let folder = folder();
+    let server = http::start_in(folder.path(), "backend = \"local\"\n");
+    let url = format!("{}/mcp", server.url);
+    for era in ["legacy", "modern"] {
+        let run = |more: &[&str]| {
+            let mut inspector = programs::inspector_cli(folder.path())?;
+            inspector
+                .args(["--server-url", &url, "--transport", "http", "--protocol-era", era])
+                .args(["--format", "json", "-q"])
+                .args(more);
+            Some(bounded::succeed(inspector, LIMIT))
+        };
+        let Some(listed) = run(&["--method", "tools/list", "--strict"]) else { return };
+        assert!(listed.contains("syncDataset"), "{era}: {listed}");
+        let called =
+            run(&["--method", "tools/call", "--tool-name", "findFiles", "--tool-args-json", "{}"]);
+        assert!(called.is_some_and(|called| called.contains("files")), "{era}");
+        let read = run(&["--method", "resources/read", "--uri", "lockstep://runs"]);
+        assert!(read.is_some_and(|read| read.contains("application/json")), "{era}");
+        let prompt = ["--method", "prompts/get", "--prompt-name", "weekly_health"];
+        assert!(run(&prompt).is_some_and(|got| got.contains("syncHistory")), "{era}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 // Clippy applies its rules for tests where it sees this.
 #![cfg(test)]
 
+mod abuse;
 mod airports;
 mod architecture;
 mod bad_input;
@@ -21,6 +22,7 @@ mod harness;
 mod http_auth;
 mod http_server;
 mod hub;
+mod install;
 mod moving_rows;
 mod replicas;
 mod rollback;

@@ -21,6 +21,7 @@ mod call;
 mod demo;
 mod diff;
 mod forget;
+mod install;
 mod merge;
 mod serve;
 mod sql;
@@ -58,6 +59,8 @@ struct Operator {
 enum Command {
     /// Serves MCP on stdin and stdout, or over HTTP.
     Serve(serve::Args),
+    /// Writes this server into an MCP client's configuration, with a backup.
+    Install(install::Args),
     /// Calls one tool, as a client would, and prints its result.
     Call(call::Args),
     /// Runs the main job on real data: a first sync, a plan, an apply, and a run that has nothing to do.
@@ -127,6 +130,7 @@ pub fn run() -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(&cli.operator, args).await,
+        Command::Install(args) => install::run(&cli.operator, &args),
         Command::Call(args) => call::run(&cli.operator, args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Diff(args) => Ok(diff::run(&args)),

@@ -1,5 +1,7 @@
 //! One tool call, from the wire to the tool and back.
 
+use std::sync::Arc;
+
 use rmcp::{
     ErrorData, RoleServer,
     model::{
@@ -116,17 +118,10 @@ impl Call<'_> {
                 Word::None => None,
             };
         }
-        let code = self.tool.asks().then(|| arguments.get(CONFIRM)).flatten();
-        if let Some(code) = code {
-            let code = code.as_str().unwrap_or_default();
-            match asking.redeem(digest, code, self.tool.name) {
-                Ok(about) => agreed = Some(about),
-                Err(error) => return Ok(Outcome::Done(Err(error))),
-            }
-        }
+        let code = self.tool.asks().then(|| arguments.get(CONFIRM)?.as_str()).flatten();
         let mut questions = 0;
         loop {
-            let consent = Consent::to(agreed.take());
+            let consent = self.consent(digest, agreed.take(), code);
             let result = self.run(arguments.clone(), consent.clone()).await;
             let question = match consent.asked() {
                 Some(question) if result.is_err() && questions < QUESTIONS => question,
@@ -146,11 +141,21 @@ impl Call<'_> {
                     });
                 }
                 Way::Code => {
-                    let error = asking.code(digest, &question, self.tool.name);
+                    let error = asking.code(digest, &question, self.tool.name, code);
                     return Ok(Outcome::Done(Err(error)));
                 }
             }
         }
+    }
+
+    /// Returns the consent to what the person agreed to, by their word or by a code.
+    fn consent(&self, digest: blake3::Hash, agreed: Option<String>, code: Option<&str>) -> Consent {
+        let asking = Arc::clone(&self.server.shared.asking);
+        let code = code.map(str::to_owned);
+        Consent::to(move |about| {
+            agreed.as_deref() == Some(about)
+                || code.as_deref().is_some_and(|code| asking.redeem(digest, about, code))
+        })
     }
 
     async fn run(&self, arguments: JsonObject, consent: Consent) -> Result<Value> {

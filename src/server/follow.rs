@@ -19,6 +19,9 @@ use super::resources;
 /// How many resources one client may follow.
 const MOST: usize = 1000;
 
+/// The longest URI that is remembered, in bytes: those of ours are far shorter.
+const LONGEST: usize = 2000;
+
 /// How many changes a slow follower may be behind.
 const BEHIND: usize = 256;
 
@@ -81,6 +84,10 @@ pub(super) struct Followed {
 impl Followed {
     /// Follows a resource.
     pub(super) fn add(&self, uri: String) -> Result<(), ErrorData> {
+        if uri.len() > LONGEST {
+            let why = format!("the URI has {} bytes; resources have at most {LONGEST}", uri.len());
+            return Err(ErrorData::invalid_params(why, None));
+        }
         let mut uris = self.uris.lock().unwrap_or_else(PoisonError::into_inner);
         if uris.len() >= MOST {
             let why = format!("a session follows at most {MOST} resources; unsubscribe from some");
@@ -150,7 +157,7 @@ pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
     accepted.resource_subscriptions = requested
         .resource_subscriptions
         .as_ref()
-        .map(|uris| uris.iter().take(MOST).cloned().collect());
+        .map(|uris| uris.iter().filter(|uri| uri.len() <= LONGEST).take(MOST).cloned().collect());
     accepted
 }
 

@@ -13,8 +13,9 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
-        CompleteResult, ContentBlock, GetPromptRequestParams, GetPromptResponse, Implementation,
-        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+        CompleteResult, ContentBlock, GetPromptRequestParams, GetPromptResponse,
+        GetSkillRequestParams, GetSkillResult, Implementation, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult,
         PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
         ReadResourceResult, ServerCapabilities, ServerConfig, SetLevelRequestParams,
         SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
@@ -42,6 +43,7 @@ mod metrics;
 mod notify;
 mod prompts;
 pub mod resources;
+mod skills;
 pub mod stdio;
 
 /// Says what Lockstep is for, once per session, to the model.
@@ -74,7 +76,7 @@ struct Session {
 #[derive(Debug)]
 struct Shared {
     metrics: metrics::Metrics,
-    asking: asking::Asking,
+    asking: Arc<asking::Asking>,
     changes: follow::Changes,
 }
 
@@ -82,6 +84,7 @@ impl Server {
     /// Creates a server over what the operator allowed.
     #[must_use]
     pub fn new(context: Context) -> Self {
+        let asking = Arc::new(asking::Asking::new(&context.key));
         Self {
             context,
             tools: tools::all().into(),
@@ -89,7 +92,7 @@ impl Server {
             session: Arc::default(),
             shared: Arc::new(Shared {
                 metrics: metrics::Metrics::new(),
-                asking: asking::Asking::new(),
+                asking,
                 changes: follow::Changes::new(),
             }),
         }
@@ -166,6 +169,7 @@ impl ServerHandler for Server {
             .enable_prompts()
             .enable_completions()
             .enable_logging()
+            .enable_skills()
             .build();
         ServerConfig::new(can)
             .with_server_info(
@@ -197,6 +201,10 @@ impl ServerHandler for Server {
             resources::list(&self.context, cursor.as_deref()).await.map_err(|e| failed(&e))?;
         #[cfg(feature = "conformance")]
         let found = [found, fixtures::resources()].concat();
+        let found = match cursor.is_none() {
+            true => [found, vec![skills::resource()]].concat(),
+            false => found,
+        };
         let mut result = ListResourcesResult::with_all_items(found);
         result.next_cursor = next;
         Ok(result)
@@ -218,6 +226,9 @@ impl ServerHandler for Server {
         #[cfg(feature = "conformance")]
         if let Some(found) = fixtures::read(&request.uri) {
             return found;
+        }
+        if let Some(file) = skills::read(&request.uri) {
+            return Ok(file.into());
         }
         let why = match resources::read(&self.context, &request.uri).await {
             Ok(Some(contents)) => return Ok(ReadResourceResult::new(contents).into()),
@@ -318,6 +329,22 @@ impl ServerHandler for Server {
     ) -> Result<(), ErrorData> {
         self.session.followed.remove(&request.uri);
         Ok(())
+    }
+
+    async fn list_skills(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListSkillsResult, ErrorData> {
+        Ok(skills::list())
+    }
+
+    async fn get_skill(
+        &self,
+        request: GetSkillRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetSkillResult, ErrorData> {
+        skills::get(&request.uri).map(GetSkillResult::new)
     }
 
     fn accepted_subscription_filter(

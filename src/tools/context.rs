@@ -7,7 +7,7 @@ use lockstep_google::Google;
 
 use crate::{
     clock::Clock,
-    consent::Consent,
+    consent::{Consent, Key},
     error::Result,
     progress::Progress,
     replica::{connections::Connections, file::folder::Files, reach::Reach},
@@ -36,6 +36,8 @@ pub struct Context {
     pub progress: Progress,
     /// Whether somebody agreed to what cannot easily be undone.
     pub consent: Consent,
+    /// With what questions to people are signed.
+    pub key: Key,
     /// Who calls, where it is not the person at this machine.
     pub subject: Option<Arc<str>>,
 }

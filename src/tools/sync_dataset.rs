@@ -54,7 +54,7 @@ pub(crate) enum GuardArg {
 pub(crate) struct Args {
     /// Saves the dataset; a saved one needs only it.
     pub(super) name: Option<String>,
-    /// The source: one of file, spreadsheetId, records.
+    /// The source: one of file, spreadsheetId, connection, records.
     left: Option<SideArg>,
     /// The target; shaped as left.
     #[schemars(transform = like_the_first)]

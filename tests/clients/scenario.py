@@ -151,6 +151,10 @@ async def play(scenario, client):
         arguments = fill(step["arguments"], captured)
         try:
             result = await client.call(step["tool"], arguments)
+            if step.get("confirmed"):
+                check_failure(result, {"fails": "^confirmationNeeded: "})
+                code = re.search(r'confirm: "(\w+)"', result["content"][0]["text"])[1]
+                result = await client.call(step["tool"], {**arguments, "confirm": code})
             if "fails" in step:
                 check_failure(result, step)
             else:

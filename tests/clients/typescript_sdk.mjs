@@ -122,7 +122,11 @@ const captured = {};
 for (const step of scenario.steps) {
   const args = fill(step.arguments, captured);
   try {
-    const result = await call(client, { name: step.tool, arguments: args });
+    let result = await call(client, { name: step.tool, arguments: args });
+    if (step.confirmed) {
+      const [, code] = /confirm: "(\w+)"/.exec(result.content[0].text);
+      result = await call(client, { name: step.tool, arguments: { ...args, confirm: code } });
+    }
     const text = result.content.map((part) => part.text ?? "").join("\n");
     if ("fails" in step) checkFailure(result, text, step);
     else checkSuccess(result, text, step, captured);

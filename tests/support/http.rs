@@ -13,6 +13,7 @@ use super::{listening::Listening, lockstep, session::modern_meta};
 pub(crate) struct Server {
     pub(crate) folder: TempDir,
     pub(crate) listening: Listening,
+    http: reqwest::Client,
 }
 
 impl Server {
@@ -20,13 +21,13 @@ impl Server {
     pub(crate) fn start(settings: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let listening = start_in(folder.path(), settings);
-        Self { folder, listening }
+        Self { folder, listening, http: http() }
     }
 
     /// Returns a client that shows `token`, or none.
     pub(crate) fn client(&self, token: Option<&str>) -> Client {
         Client {
-            http: http(),
+            http: self.http.clone(),
             url: self.listening.url.clone(),
             token: token.map(str::to_owned),
             session: None,

@@ -160,6 +160,11 @@ impl Session {
         }
     }
 
+    /// Returns the server's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Closes the server's stdin.
     pub(crate) fn close(&mut self) {
         self.stdin = None;

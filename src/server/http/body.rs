@@ -16,7 +16,8 @@ use tokio::sync::mpsc::Receiver;
 #[derive(Debug)]
 pub(super) struct Guarded<G> {
     pub(super) body: Body,
-    pub(super) guard: G,
+    /// Kept for what its drop does.
+    pub(super) _guard: G,
 }
 
 impl<G: Send + Unpin + 'static> HttpBody for Guarded<G> {

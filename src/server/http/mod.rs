@@ -14,6 +14,7 @@ use axum::{
     routing::{any_service, get, post},
     serve::ListenerExt,
 };
+use rmcp::model::ProtocolVersion;
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService,
     session::{SessionManager, local::LocalSessionManager},
@@ -65,6 +66,9 @@ struct Http {
 /// How long requests in flight may go on after the operator asked to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
+const MINUTE: Duration = Duration::from_secs(60);
+
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
@@ -229,8 +233,12 @@ async fn bind(
     let named = request.headers().get(SESSION).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let ends = request.method() == Method::DELETE;
     let using = match &named {
-        None if request.method() == Method::POST && http.sessions.count() >= sessions::MOST => {
-            return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions are open\n")
+        None if request.method() == Method::POST && !sessionless(&request) && full(&http).await => {
+            return (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many sessions are open
+",
+            )
                 .into_response();
         }
         None => None,
@@ -257,21 +265,41 @@ async fn bind(
         None => response,
         Some(guard) => {
             let (head, body) = response.into_parts();
-            Response::from_parts(head, axum::body::Body::new(body::Guarded { body, guard }))
+            Response::from_parts(head, axum::body::Body::new(body::Guarded { body, _guard: guard }))
         }
     }
 }
 
+/// Returns whether a request is of a revision without sessions, as its head says.
+fn sessionless(request: &Request) -> bool {
+    let version = request.headers().get(VERSION).and_then(|version| version.to_str().ok());
+    // Revisions are dates, so that they compare as texts.
+    version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28.as_str())
+}
+
+/// Returns whether no session can be opened, even after those that lie unused for a minute were closed.
+async fn full(http: &Http) -> bool {
+    if http.sessions.count() < sessions::MOST {
+        return false;
+    }
+    close(http, MINUTE).await;
+    http.sessions.count() >= sessions::MOST
+}
+
 /// Closes sessions that nobody uses any more.
 async fn sweep(http: Http) {
-    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    let mut minute = tokio::time::interval(MINUTE);
     loop {
         minute.tick().await;
-        for id in http.sessions.idle(sessions::IDLE) {
-            http.sessions.closed(&id);
-            if let Err(error) = http.manager.close_session(&id.into()).await {
-                tracing::debug!(%error, "an idle session was gone already");
-            }
+        close(&http, sessions::IDLE).await;
+    }
+}
+
+async fn close(http: &Http, idle: Duration) {
+    for id in http.sessions.idle(idle) {
+        http.sessions.closed(&id);
+        if let Err(error) = http.manager.close_session(&id.into()).await {
+            tracing::debug!(%error, "an idle session was gone already");
         }
     }
 }

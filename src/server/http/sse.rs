@@ -101,7 +101,7 @@ pub(super) async fn stream(
     tokio::spawn(forward(output, events, stop.clone()));
     let open = Open { http, id, _using: using, _stop: stop.drop_guard() };
     let mut response =
-        Response::new(Body::new(Guarded { body: Body::new(Feed(feed)), guard: open }));
+        Response::new(Body::new(Guarded { body: Body::new(Feed(feed)), _guard: open }));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rmcp::{
@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    consent::Question,
+    consent::{Key, Question},
     error::{Error, Kind, Result},
     principal::Principal,
     tools::CONFIRM,
@@ -41,11 +41,12 @@ const MOST: usize = 10_000;
 /// The name of our only request in an answer that asks.
 const ASK: &str = "agree";
 
-/// Open codes, and states that were used.
+/// Asks, and knows what was answered.
 pub(super) struct Asking {
     codec: Option<RequestStateCodec>,
-    /// By code: to whose call it belongs, what it agrees to, and until when.
-    codes: Mutex<HashMap<String, (blake3::Hash, String, Instant)>>,
+    /// With what codes are made: any process of this installation takes them.
+    codes: [u8; 32],
+    /// States and codes that were used, until they expire by themselves.
     used: Mutex<HashMap<String, Instant>>,
 }
 
@@ -180,12 +181,11 @@ pub(super) async fn elicit(
 }
 
 impl Asking {
-    /// Creates an empty book of questions; what was asked before a restart is asked again.
-    pub(super) fn new() -> Self {
-        let key = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
+    /// Creates a book of questions that knows those which other processes with this key asked.
+    pub(super) fn new(key: &Key) -> Self {
         Self {
-            codec: RequestStateCodec::try_new(key).ok(),
-            codes: Mutex::default(),
+            codec: RequestStateCodec::try_new(key.of("lockstep 2026 request state")).ok(),
+            codes: key.of("lockstep 2026 confirm code"),
             used: Mutex::default(),
         }
     }
@@ -245,39 +245,62 @@ impl Asking {
         Ok(word(&state.about, &result))
     }
 
-    /// Returns the error that gives a client a code to come back with.
-    pub(super) fn code(&self, digest: blake3::Hash, question: &Question, tool: &str) -> Error {
-        let code: String = Uuid::new_v4().simple().to_string().chars().take(12).collect();
-        let mut codes = lock(&self.codes);
-        expire(&mut codes, |(_, _, until)| *until);
-        codes.insert(code.clone(), (digest, question.about.clone(), Instant::now() + PATIENCE));
-        Error::new(Kind::ConfirmationNeeded, format!("{}; nothing was written", question.message))
+    /// Returns the error that gives a client a code to come back with; `given` is the code that was no good.
+    pub(super) fn code(
+        &self,
+        digest: blake3::Hash,
+        question: &Question,
+        tool: &str,
+        given: Option<&str>,
+    ) -> Error {
+        let code = self.make(digest, &question.about, window());
+        let given = match given {
+            Some(given) => format!(
+                "the code \"{given}\" is not for this call as it stands (used, expired, or something changed since): "
+            ),
+            None => String::new(),
+        };
+        let message = format!("{given}{}; nothing was written", question.message);
+        Error::new(Kind::ConfirmationNeeded, message)
             .next(format!(
                 "ask the person. If they agree, repeat the same call with confirm: \"{code}\" (once, within 10 minutes)"
             ))
             .context(tool.to_owned())
     }
 
-    /// Returns what a code agrees to.
-    ///
-    /// # Errors
-    /// A code that is unknown, used, expired, or for another call.
-    pub(super) fn redeem(&self, digest: blake3::Hash, code: &str, tool: &str) -> Result<String> {
-        let mut codes = lock(&self.codes);
-        expire(&mut codes, |(_, _, until)| *until);
-        match codes.get(code) {
-            Some((bound, about, _)) if *bound == digest => {
-                let about = about.clone();
-                codes.remove(code);
-                Ok(about)
-            }
-            _ => Err(Error::invalid(format!(
-                "argument confirm: \"{code}\" is no open code of this call"
-            ))
-            .next("codes are good once, for 10 minutes, for the same arguments: call without confirm to get one")
-            .context(tool.to_owned())),
+    /// Returns whether a code agrees to this; it does so once.
+    pub(super) fn redeem(&self, digest: blake3::Hash, about: &str, code: &str) -> bool {
+        let now = window();
+        let good = [now, now.saturating_sub(1)]
+            .into_iter()
+            .fold(false, |good, window| good | same(&self.make(digest, about, window), code));
+        if !good {
+            return false;
         }
+        let mut used = lock(&self.used);
+        expire(&mut used, |until| *until);
+        used.insert(format!("code {code}"), Instant::now() + PATIENCE * 2).is_none()
     }
+
+    /// Returns the code of a question in a window of time: 48 bits that only this installation can make.
+    fn make(&self, digest: blake3::Hash, about: &str, window: u64) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.codes);
+        hasher.update(digest.as_bytes());
+        hasher.update(&window.to_le_bytes());
+        hasher.update(about.as_bytes());
+        hasher.finalize().to_hex().chars().take(12).collect()
+    }
+}
+
+/// Returns the number of the ten minutes that it is: a code is good in its own and in the next.
+fn window() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs() / PATIENCE.as_secs()
+}
+
+/// Compares in a time that does not tell where they differ.
+fn same(one: &str, other: &str) -> bool {
+    blake3::hash(one.as_bytes()) == blake3::hash(other.as_bytes())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -298,71 +321,4 @@ fn expire<V>(map: &mut HashMap<String, V>, until: impl Fn(&V) -> Instant) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn object(value: Value) -> JsonObject {
-        value.as_object().unwrap().clone()
-    }
-
-    fn asked() -> (Asking, Question) {
-        (Asking::new(), Question { about: "plan1".into(), message: "30 rows".into() })
-    }
-
-    fn who(subject: &str) -> Principal {
-        Principal { subject: subject.into(), ..Principal::local() }
-    }
-
-    #[test]
-    fn a_call_is_the_same_whatever_the_order_of_its_arguments_and_its_code() {
-        let one = digest(&who("a"), "t", &object(json!({"x": 1, "y": {"p": 1, "q": [2]}})));
-        let same = object(json!({"confirm": "c", "y": {"q": [2], "p": 1}, "x": 1}));
-        assert_eq!(one, digest(&who("a"), "t", &same));
-        for (subject, tool, arguments) in [
-            ("b", "t", json!({"x": 1, "y": {"p": 1, "q": [2]}})),
-            ("a", "u", json!({"x": 1, "y": {"p": 1, "q": [2]}})),
-            ("a", "t", json!({"x": 2, "y": {"p": 1, "q": [2]}})),
-            ("a", "t", json!({"x": 1, "y": {"p": 1, "q": [2, 2]}})),
-        ] {
-            assert_ne!(one, digest(&who(subject), tool, &object(arguments)));
-        }
-    }
-
-    #[test]
-    fn a_code_is_good_once_for_its_own_call() {
-        let (asking, question) = asked();
-        let (mine, other) = (blake3::hash(b"mine"), blake3::hash(b"other"));
-        let text = asking.code(mine, &question, "t").to_string();
-        let (_, rest) = text.split_once("confirm: \"").unwrap();
-        let (code, _) = rest.split_once('"').unwrap();
-        assert!(asking.redeem(other, code, "t").is_err());
-        assert!(asking.redeem(mine, "guess", "t").is_err());
-        assert_eq!(asking.redeem(mine, code, "t").unwrap(), "plan1");
-        assert!(asking.redeem(mine, code, "t").is_err(), "twice");
-    }
-
-    #[test]
-    fn a_state_is_good_once_for_its_own_call_and_unchanged() {
-        let (asking, question) = asked();
-        let (mine, other) = (blake3::hash(b"mine"), blake3::hash(b"other"));
-        let said = |action: &str, agree: bool| -> InputResponses {
-            [(ASK.to_owned(), json!({"action": action, "content": {ASK: agree}}))].into()
-        };
-        let fresh = || asking.answer(mine, &question).unwrap().request_state.unwrap();
-        let yes = said("accept", true);
-        let state = fresh();
-        assert_eq!(asking.heard(mine, &state, None).unwrap(), Word::None);
-        assert_eq!(
-            asking.heard(mine, &state, Some(&[("x".into(), json!(1))].into())).unwrap(),
-            Word::None
-        );
-        assert!(asking.heard(other, &state, Some(&yes)).is_err(), "another call's");
-        assert!(asking.heard(mine, &format!("{state}x"), Some(&yes)).is_err(), "changed");
-        assert!(Asking::new().heard(mine, &state, Some(&yes)).is_err(), "another server's");
-        assert_eq!(asking.heard(mine, &state, Some(&yes)).unwrap(), Word::Yes("plan1".into()));
-        assert!(asking.heard(mine, &state, Some(&yes)).is_err(), "twice");
-        for no in [said("accept", false), said("decline", true), said("cancel", true)] {
-            assert_eq!(asking.heard(mine, &fresh(), Some(&no)).unwrap(), Word::No);
-        }
-    }
-}
+mod tests;

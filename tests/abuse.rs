@@ -1,0 +1,373 @@
+//! Hostile messages on every transport: no panic, no leak, every well-formed request answered.
+//!
+//! A tenth of the messages in CI, all 10,000 a transport with `tests/run --full`.
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    http::{Client, Server, answer, initialize, messages},
+    session::{Session, modern_meta},
+};
+
+fn count() -> usize {
+    if env::var_os("LOCKSTEP_FULL").is_some() { 10_000 } else { 1_000 }
+}
+
+/// How much the server may grow while it is abused, in KiB: caches and allocator slack, not a leak a message.
+const SLACK: u64 = 24 * 1024;
+
+/// Returns what a process holds in memory, in KiB.
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Returns a value that a field may not expect.
+fn odd(random: &mut StdRng) -> Value {
+    match random.random_range(0..14) {
+        0 => Value::Null,
+        1 => json!(true),
+        2 => json!(-1),
+        3 => json!(1.5e300),
+        4 => json!(u64::MAX),
+        5 => json!(""),
+        6 => json!("x".repeat(random.random_range(1..20_000))),
+        7 => json!("\u{0}\u{202e}\u{feff}'\"\\${jndi}../../etc/passwd"),
+        8 => json!([]),
+        9 => json!([[[[1]]]]),
+        10 => json!({}),
+        11 => json!({"__proto__": {"a": 1}, "": null}),
+        12 => json!("é".repeat(300)),
+        _ => (0..300).fold(json!(1), |inner, _| json!({"a": inner})),
+    }
+}
+
+const METHODS: &[&str] = &[
+    "initialize",
+    "ping",
+    "tools/list",
+    "tools/call",
+    "resources/list",
+    "resources/read",
+    "resources/templates/list",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "prompts/list",
+    "prompts/get",
+    "completion/complete",
+    "logging/setLevel",
+    "server/discover",
+    "tasks/get",
+    "skills/list",
+    "skills/get",
+    "notifications/cancelled",
+    "notifications/initialized",
+    "notifications/progress",
+    "sampling/createMessage",
+    "no/such",
+    "",
+    "tools/call\u{0}",
+];
+
+const FIELDS: &[&str] = &[
+    "name",
+    "arguments",
+    "uri",
+    "cursor",
+    "ref",
+    "argument",
+    "level",
+    "requestId",
+    "progressToken",
+    "protocolVersion",
+    "capabilities",
+    "clientInfo",
+    "_meta",
+    "requestState",
+    "inputResponses",
+    "taskId",
+];
+
+const TOOLS: &[&str] = &[
+    "readSheet",
+    "syncDataset",
+    "updateCells",
+    "findFiles",
+    "rollbackSync",
+    "createFile",
+    "nothing",
+];
+
+/// Returns a message that means harm, in one line.
+fn hostile(random: &mut StdRng) -> Vec<u8> {
+    let method = METHODS[random.random_range(0..METHODS.len())];
+    let mut message =
+        json!({"jsonrpc": "2.0", "id": random.random::<u32>(), "method": method, "params": {}});
+    if method == "tools/call" {
+        let tool = TOOLS[random.random_range(0..TOOLS.len())];
+        // Nothing that succeeds: a file that was made would be no abuse.
+        message["params"] = json!({"name": tool, "arguments": {"dryRun": true, "spreadsheetId": odd(random), "key": odd(random)}});
+    }
+    for _ in 0..random.random_range(0..4) {
+        message["params"][FIELDS[random.random_range(0..FIELDS.len())]] = odd(random);
+    }
+    if random.random_bool(0.3) {
+        message["params"]["_meta"] = modern_meta();
+        if random.random_bool(0.5) {
+            message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = odd(random);
+        }
+    }
+    match random.random_range(0..12) {
+        0 => message["id"] = odd(random),
+        1 => message["params"] = odd(random),
+        2 => message["method"] = odd(random),
+        3 => message["jsonrpc"] = odd(random),
+        4 => message = odd(random),
+        5 => message = json!([message, message]),
+        6 => message = json!({"jsonrpc": "2.0", "id": odd(random), "result": odd(random)}),
+        _ => {}
+    }
+    let mut bytes = message.to_string().into_bytes();
+    match random.random_range(0..10) {
+        0 => bytes.truncate(random.random_range(0..=bytes.len())),
+        1 => {
+            for _ in 0..random.random_range(1..6) {
+                if !bytes.is_empty() {
+                    let at = random.random_range(0..bytes.len());
+                    bytes[at] = random.random();
+                }
+            }
+        }
+        2 => {
+            bytes = vec![0; random.random_range(1..500)];
+            random.fill_bytes(&mut bytes);
+        }
+        3 => bytes = format!("{}1{}", "[".repeat(3_000), "]".repeat(3_000)).into_bytes(),
+        4 => {
+            bytes =
+                format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}}", "9".repeat(400))
+                    .into_bytes()
+        }
+        _ => {}
+    }
+    bytes.retain(|byte| *byte != b'\n');
+    bytes
+}
+
+#[test]
+fn stdio_survives() {
+    for handshake in [true, false] {
+        let folder = TempDir::new().unwrap();
+        let mut session = Session::start(folder.path());
+        if handshake {
+            session.initialize();
+        }
+        let mut random = StdRng::seed_from_u64(7);
+        let mut after_warm_up = 0;
+        for number in 0..count() {
+            let mut line = hostile(&mut random);
+            line.push(b'\n');
+            session.send_bytes(&line);
+            if number % 20 == 0 {
+                let id = format!("fine-{number}");
+                let params = if handshake { json!({}) } else { json!({"_meta": modern_meta()}) };
+                session.send(
+                    &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list", "params": params}),
+                );
+                loop {
+                    let message = session.message();
+                    if message["id"] == id.as_str() {
+                        assert!(
+                            message["result"]["tools"].is_array(),
+                            "message {number}: {message}"
+                        );
+                        break;
+                    }
+                }
+            }
+            if number == count() / 3 {
+                after_warm_up = resident(session.pid());
+            }
+        }
+        let grown = resident(session.pid()).saturating_sub(after_warm_up);
+        assert!(grown < SLACK, "grew by {grown} KiB from {after_warm_up} KiB");
+    }
+}
+
+/// Sends a request as bytes, and cuts the connection somewhere.
+fn cut(address: &str, body: &[u8], random: &mut StdRng) {
+    let Ok(mut stream) = TcpStream::connect(address) else { return };
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let whole = [head.as_bytes(), body].concat();
+    let sent = random.random_range(0..=whole.len());
+    let _ = stream.write_all(&whole[..sent]);
+    if random.random_bool(0.3) {
+        let _ = stream.set_read_timeout(Some(Duration::from_millis(5)));
+        let _ = stream.read(&mut [0; 64]);
+    }
+}
+
+async fn fine(client: &Client, number: usize) {
+    let listed = client.modern("tools/list", json!({}), json!({})).await;
+    assert_eq!(listed.status(), StatusCode::OK, "after message {number}");
+    assert!(answer(&messages(listed).await)["result"]["tools"].is_array());
+}
+
+#[tokio::test]
+async fn streamable_http_survives() {
+    let server = Server::start("");
+    let address = server.listening.url.trim_start_matches("http://").to_owned();
+    let client = server.client(None);
+    let session = client.clone().initialized().await;
+    let mut random = StdRng::seed_from_u64(8);
+    let mut after_warm_up = 0;
+    for number in 0..count() {
+        let body = hostile(&mut random);
+        let mut request = match random.random_range(0..3) {
+            0 => session.request(Method::POST, "/mcp"),
+            1 => client.request(Method::POST, "/mcp").header("mcp-session-id", "nobody"),
+            _ => client.request(Method::POST, "/mcp"),
+        };
+        request = request.header("content-type", "application/json");
+        if random.random_bool(0.4) {
+            request = request
+                .header("mcp-protocol-version", "2026-07-28")
+                .header("mcp-method", "tools/call");
+        }
+        // A session that a hostile message opened, and a stream that never ends, are dropped with the response.
+        let response = request.body(body.clone()).timeout(Duration::from_secs(20)).send().await;
+        let response =
+            response.unwrap_or_else(|error| panic!("message {number}: {error}: {body:?}"));
+        let status = response.status();
+        assert!(
+            status != StatusCode::INTERNAL_SERVER_ERROR,
+            "message {number}: {:?}",
+            String::from_utf8_lossy(&body)
+        );
+        drop(response);
+        if number % 10 == 0 {
+            cut(&address, &body, &mut random);
+        }
+        if number % 20 == 0 {
+            fine(&client, number).await;
+        }
+        if number == count() / 3 {
+            after_warm_up = resident(server.listening.child.id());
+        }
+    }
+    let listed = session.ask("tools/list", json!({})).await;
+    assert!(listed["result"]["tools"].is_array(), "the session lives: {listed}");
+    let grown = resident(server.listening.child.id()).saturating_sub(after_warm_up);
+    assert!(grown < SLACK, "grew by {grown} KiB from {after_warm_up} KiB");
+    let log = server.listening.killed();
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+#[tokio::test]
+async fn the_older_pair_survives() {
+    let server = Server::start("");
+    let client = server.client(None);
+    let mut stream = client.request(Method::GET, "/sse").send().await.unwrap();
+    let first = String::from_utf8(stream.chunk().await.unwrap().unwrap().to_vec()).unwrap();
+    let endpoint = first.lines().find_map(|line| line.strip_prefix("data: ")).unwrap().to_owned();
+    // Whatever comes is drained, so that only a missing answer can hold the session up.
+    let (found, mut answers) = tokio::sync::mpsc::unbounded_channel::<String>();
+    tokio::spawn(async move {
+        let mut text = String::new();
+        while let Ok(Some(chunk)) = stream.chunk().await {
+            text.push_str(&String::from_utf8_lossy(&chunk));
+            while let Some((event, rest)) = text.split_once("\n\n") {
+                if event.contains("\"fine-") {
+                    let _ = found.send(event.to_owned());
+                }
+                text = rest.to_owned();
+            }
+        }
+    });
+    let post = async |body: Vec<u8>| {
+        client.request(Method::POST, &endpoint).body(body).send().await.unwrap().status()
+    };
+    post(initialize("2024-11-05").to_string().into_bytes()).await;
+    post(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string().into_bytes())
+        .await;
+    let mut random = StdRng::seed_from_u64(9);
+    let mut after_warm_up = 0;
+    for number in 0..count() {
+        let status = post(hostile(&mut random)).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "message {number}");
+        if number % 20 == 0 {
+            let id = format!("fine-{number}\"");
+            let ask =
+                json!({"jsonrpc": "2.0", "id": format!("fine-{number}"), "method": "tools/list"});
+            post(ask.to_string().into_bytes()).await;
+            let event = tokio::time::timeout(Duration::from_secs(30), answers.recv()).await;
+            let event = event.unwrap_or_else(|_| panic!("message {number}: no answer")).unwrap();
+            assert!(
+                event.contains(&id) && event.contains("syncDataset"),
+                "message {number}: {event:.200}"
+            );
+        }
+        if number == count() / 3 {
+            after_warm_up = resident(server.listening.child.id());
+        }
+    }
+    let grown = resident(server.listening.child.id()).saturating_sub(after_warm_up);
+    assert!(grown < SLACK, "grew by {grown} KiB from {after_warm_up} KiB");
+}
+
+/// Opens `many` sessions at once, uses each, and closes it.
+async fn crowd(server: &Server, many: usize) {
+    let tasks: Vec<_> = (0..many)
+        .map(|_| {
+            let client = server.client(None);
+            tokio::spawn(async move {
+                let session = client.initialized().await;
+                let listed = session.ask("tools/list", json!({})).await;
+                assert!(listed["result"]["tools"].is_array());
+                session
+            })
+        })
+        .collect();
+    let mut sessions = Vec::new();
+    for task in tasks {
+        sessions.push(task.await.unwrap());
+    }
+    for session in sessions {
+        let ended = session.request(Method::DELETE, "/mcp").send().await.unwrap();
+        assert!(ended.status().is_success());
+    }
+}
+
+#[tokio::test]
+async fn five_hundred_sessions_at_once_leave_nothing_behind() {
+    let server = Server::start("");
+    let pid = server.listening.child.id();
+    crowd(&server, 500).await;
+    crowd(&server, 500).await;
+    // What a crowd at once needs is kept by the allocator; what single sessions left behind would add up.
+    crowd(&server, 50).await;
+    let before = resident(pid);
+    for _ in 0..20 {
+        crowd(&server, 50).await;
+    }
+    let grown = resident(pid).saturating_sub(before);
+    assert!(grown < SLACK / 2, "grew by {grown} KiB from {before} KiB");
+    let metrics = server.client(None).request(Method::GET, "/metrics").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("lockstep_http_sessions 0"), "{metrics}");
+}
