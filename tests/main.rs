@@ -3,23 +3,35 @@
 // Clippy applies its rules for tests where it sees this.
 #![cfg(test)]
 
+mod airports;
 mod architecture;
 mod bad_input;
 mod care;
 mod clients;
+mod company;
+mod conformance;
+mod consent;
 mod contracts;
 mod crash;
 mod diff;
+mod files;
 mod harness;
+mod http_auth;
+mod http_server;
+mod hub;
 mod moving_rows;
+mod replicas;
 mod rollback;
 mod sheet_tools;
 mod simulation;
+mod stage;
 mod stdio;
 mod stdio_calls;
 mod storm;
 mod support;
+mod surface;
 mod sync_one_way;
+mod torn;
 mod town;
 mod two_way;
 mod workspace_clients;

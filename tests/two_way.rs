@@ -226,3 +226,29 @@ async fn a_stored_plan_reads_as_a_page_and_as_csv() {
     let dataset = pair.house.resource("lockstep://datasets/stock").await;
     assert!(dataset[0].contains("\"stock.csv\""), "{}", dataset[0]);
 }
+
+/// Forgets a record with the command line, and tells whether a plan is still there.
+async fn plan_after_forgetting(pair: &Pair, plan: &Value) -> bool {
+    let told = crate::support::lockstep(pair.house.data()).args(["forget", "stock", "A"]).output();
+    let told = told.unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let uri = format!("lockstep://plans/{}", plan["planId"].as_str().unwrap());
+    let found = lockstep::server::resources::read(&pair.house.app.context(), &uri).await.unwrap();
+    found.is_some()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgetting_a_record_takes_the_plans_that_show_it() {
+    let pair = Pair::in_step(STOCK).await;
+    pair.file("sku,name,qty\nA,Apple,10\nB,Beet,21\nC,Corn,30\n");
+    let other = pair.plan(json!({})).await;
+    assert!(plan_after_forgetting(&pair, &other).await, "it does not name the record");
+    // Base has forgotten the record: it is new on both sides, so the next plan names it.
+    pair.file("sku,name,qty\nA,Apple,11\nB,Beet,20\nC,Corn,30\n");
+    let naming = pair.plan(json!({"policy": {"strategy": "leftPriority"}})).await;
+    assert!(naming["changes"].to_string().contains("11"), "{naming:#}");
+    assert!(!plan_after_forgetting(&pair, &naming).await, "its plan still shows the record");
+    let run = pair.apply(json!({"policy": {"strategy": "leftPriority"}})).await;
+    let back = pair.house.ok("rollbackSync", json!({"runId": run["runId"]})).await;
+    assert!(!plan_after_forgetting(&pair, &back).await, "the plan of a rollback does, too");
+}

@@ -7,12 +7,17 @@
 use lockstep_engine::{dataset::SideName, reconcile::Change, schema::Schema, snapshot::Snapshot};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::sheet_aim::Notes;
 use super::{
-    file_apply::{self, FilePlan},
+    file::apply::{self as file_apply, FilePlan},
+    http::{self, ApiPlan},
     reach::Reach,
     scan::Target,
+    sheet_aim::Kept,
+    sheet_mend,
     sheet_plan::SheetPlan,
     sheet_rounds, sheet_settle,
+    sql::{self, plan::SqlPlan},
 };
 use crate::error::{Error, Result};
 
@@ -58,13 +63,17 @@ impl Writes<'_> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Guard {
-    /// The write returns the keys of the rows it touched; what hit a wrong row is repaired at once, by key.
-    #[default]
-    ReadBack,
-    /// Rows are tagged first and written through their tags, so that no value can reach another row.
+    /// Rows are anchored; of more than [`super::sheet_anchor::MAX_ROWS`] in a batch a sample is, spread evenly.
     ///
-    /// For at most [`super::sheet_anchor::MAX_ROWS`] changed rows. Deletes have no such form: they go by position,
-    /// with read-back and repair. New rows need none: they go after the last row, wherever that is.
+    /// Where tags have no room, as with [`ReadBack`](Self::ReadBack).
+    #[default]
+    Auto,
+    /// The write returns the keys of the rows it touched; what hit a wrong row is repaired at once, by key.
+    ReadBack,
+    /// Every row is anchored: a batch that meets a row in another place than it was seen in is refused as a whole.
+    ///
+    /// One call more for each batch, of at most [`super::sheet_anchor::MAX_ROWS`] rows that are there. New rows need
+    /// no anchor: they go after the last row, wherever that is.
     Anchor,
 }
 
@@ -78,6 +87,8 @@ pub(crate) struct Prepared(Plan);
 enum Plan {
     Sheet(Box<SheetPlan>),
     File(FilePlan),
+    Sql(Box<SqlPlan>),
+    Api(Box<ApiPlan>),
 }
 
 impl Prepared {
@@ -86,6 +97,8 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.batches.len(),
             Plan::File(_) => 1,
+            Plan::Sql(plan) => plan.batches.len(),
+            Plan::Api(plan) => plan.batches.len(),
         }
     }
 
@@ -94,6 +107,8 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
             Plan::File(plan) => &plan.changes,
+            Plan::Sql(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
+            Plan::Api(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
         }
     }
 
@@ -102,6 +117,8 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.place(batch),
             Plan::File(plan) => plan.place(),
+            Plan::Sql(plan) => plan.place(batch),
+            Plan::Api(plan) => plan.place(batch),
         }
     }
 }
@@ -126,12 +143,37 @@ pub(crate) enum Place {
     },
     /// A file that is replaced.
     File {
+        /// The operator's name of the folder, if it is not the default one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<String>,
         /// The path under the folder.
         path: String,
         /// BLAKE3 of the content before, in hex; `None` for a file that was not there.
         before: Option<String>,
         /// BLAKE3 of the content after, in hex.
         after: String,
+    },
+    /// A batch to a table of a database.
+    Sql {
+        /// The connection's name.
+        connection: String,
+        /// The schema of the table, if it has one.
+        schema: Option<String>,
+        /// The table.
+        table: String,
+        /// The id of the batch's marker, where there are markers.
+        marker: Option<String>,
+    },
+    /// Items of an API, which keeps no marker: the items themselves tell.
+    Api {
+        /// The connection's name.
+        connection: String,
+        /// The resource.
+        resource: String,
+        /// The items' ids as JSON, in the order of the batch's changes; none for items that are new.
+        ids: Vec<Option<String>>,
+        /// The idempotency key that those of the batch's requests are made from.
+        idempotency: String,
     },
 }
 
@@ -177,7 +219,7 @@ pub(crate) enum Settled {
     ///
     /// Of an anchored batch single rows may hold their values already; none will follow. Comparing afresh tells.
     Void,
-    /// The file is neither as it was before nor as it was to be: someone wrote it since.
+    /// What is there proves nothing: someone wrote the file since, or the replica keeps no markers.
     Changed,
 }
 
@@ -205,15 +247,20 @@ pub(crate) async fn prepare(
                 .await
                 .map(|plan| Prepared(Plan::Sheet(Box::new(plan))))
         }
+        Target::Api(table) => ApiPlan::new(&reach.connections, table, writes, run, side)
+            .map(|plan| Prepared(Plan::Api(Box::new(plan)))),
         Target::File(table) => {
-            FilePlan::new(&reach.files, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
+            FilePlan::new(reach, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
         }
+        Target::Sql(table) => SqlPlan::new(reach, table, writes, run, side)
+            .await
+            .map(|plan| Prepared(Plan::Sql(Box::new(plan)))),
     }
 }
 
 /// Makes a batch happen; returns only when the service or the disk has confirmed it.
 ///
-/// Batches are sent in their order.
+/// Batches are sent in their order. What each is aimed at is kept in `notes` before it is sent, for [`mend`].
 ///
 /// # Errors
 /// A refusal (nothing of the batch was written), an outcome that could not be settled ([`Kind::Ambiguous`]), a file that
@@ -223,13 +270,16 @@ pub(crate) async fn send(
     prepared: &mut Prepared,
     batch: usize,
     writes: &Writes<'_>,
+    notes: &Notes,
 ) -> Result<Sent> {
     reach.progress.check()?;
     match &mut prepared.0 {
         Plan::Sheet(plan) => {
-            sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes).await
+            sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes, notes).await
         }
-        Plan::File(plan) => plan.send(&reach.files).map(|()| Sent::default()),
+        Plan::File(plan) => plan.send().map(|()| Sent::default()),
+        Plan::Sql(plan) => plan.send(batch, writes).await,
+        Plan::Api(plan) => http::send(plan, batch, writes, &reach.progress).await,
     }
 }
 
@@ -251,8 +301,31 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
             )
             .await
         }
-        Place::File { path, before, after } => {
-            file_apply::settle(&reach.files, path, before.as_deref(), after)
+        Place::File { connection, path, before, after } => {
+            let files = reach.folder(connection.as_deref())?;
+            file_apply::settle(&files, path, before.as_deref(), after)
+        }
+        Place::Sql { connection, schema, table, marker } => {
+            sql::plan::settle(reach, connection, schema.as_deref(), table, marker.as_deref()).await
+        }
+        Place::Api { connection, resource, .. } => {
+            http::settle(&reach.connections, connection, resource)
         }
     }
+}
+
+/// Mends what an applied batch of a run that died did to rows that had moved; `aim` is what was kept in its notes.
+///
+/// # Errors
+/// A replica that cannot be reached; rows that moved so often that it could not be finished; the same call may be made
+/// later.
+pub(crate) async fn mend(
+    reach: &Reach,
+    place: &Place,
+    aim: &[u8],
+    writes: &Writes<'_>,
+) -> Result<Vec<Repair>> {
+    let Place::Sheet { spreadsheet, .. } = place else { return Ok(Vec::new()) };
+    let kept = Kept::read(aim)?;
+    sheet_mend::mend(&reach.google, reach.clock.now(), spreadsheet, kept, writes).await
 }

@@ -1,67 +1,46 @@
-//! Anchored writes: rows are tagged, and values go to tags, wherever their rows are by then.
+//! Anchors: a batch that is carried out only if the rows and columns that it names are where they were seen.
 //!
-//! A tag is developer metadata of a row, which follows it wherever people move it. The service looks a tag up when it
-//! writes, so no value can reach another row, nor overwrite what somebody wrote to a cell before the rows were looked at.
-//! What tags do not cover: deletes go by position, with read-back and repair; new rows go after the last one; columns that
-//! move between the last look and the write are found by their names and repaired.
+//! The service knows no precondition. But a batch is all or nothing, metadata of a row follow it wherever people move it,
+//! and ids of metadata are unique in a spreadsheet. So rows and columns are tagged, and looked at in the same call; and
+//! the batch that writes begins, for each tag, with "take it away if it is on this row" and "attach it to this row, with
+//! its id". A tag whose row is elsewhere by then is still there: its id is taken, the second request is refused, and with
+//! it the whole batch. That taken ids are refused is what markers rest on, too; that a search by exact place is one is
+//! documented. Should a service do otherwise, the answer shows it, and what was written is read back and repaired.
+//!
+//! A row that somebody deletes takes its tag with it, which refuses nothing. The tags of its neighbours and of the last
+//! row do, as those have moved up; and the answer names the tags that were found.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use lockstep_a1::{Area, parse, quote_always};
-use lockstep_engine::dataset::SideName;
-use lockstep_google::{
-    CellValue, DataFilter, Google, GridRange, Input, Kind as GoogleKind, MetadataPlace,
-    MetadataQuery, Render, Request, RowWrite,
-};
+use lockstep_google::{Google, MetadataPlace, MetadataQuery, Reply, Request};
 
-use super::{
-    apply::Writes,
-    header::label,
-    marker,
-    sheet::at,
-    sheet_check::{Todo, View},
-    sheet_ops::{Ops, SetRow},
-    sheet_picture::Seen,
-    sheet_plan::SheetPlan,
-    sheet_repair::Work,
-    sheet_rounds::look,
-    sheet_verify::columns,
-};
-use crate::error::{Error, Kind, Result};
+use super::marker;
+use crate::error::Result;
 
-/// The most rows of one run that are anchored.
+/// The most tags of one batch.
 ///
-/// Google allows 30,000 characters of tags on a sheet, those of other programs included; a tag of ours has about 23.
-pub(crate) const MAX_ROWS: usize = 500;
+/// Google allows 30,000 characters of metadata on a sheet, those of other programs included; a tag of ours has about 18.
+const MAX_TAGS: usize = 1_000;
+
+/// How many rows are tagged of those that are too many for each to be.
+const SAMPLE: usize = 250;
+
+/// The most columns that are tagged.
+const MAX_COLUMNS: usize = 100;
+
+/// The most rows of which each can be tagged.
+pub(crate) const MAX_ROWS: usize = MAX_TAGS - MAX_COLUMNS;
 
 /// The key of every tag of Lockstep.
 pub(crate) const KEY: &str = "ls";
 
-/// How often rows are tagged again that had moved before their tags were there.
-const ATTEMPTS: usize = 6;
+/// After how many minutes the tags of a run that died are removed by another.
+const KEEP: i64 = 60;
 
-/// After how many seconds the tags of a run that died are removed by another.
-const KEEP: i64 = 3_600;
-
-/// Returns an error if more rows are changed than can be anchored.
-pub(crate) fn check_size(todos: &[Todo]) -> Result<()> {
-    let rows = todos.iter().filter(|todo| matches!(todo, Todo::Set(..))).count();
-    if rows <= MAX_ROWS {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::TooLarge,
-        format!(
-            "{rows} rows would change; at most {MAX_ROWS} can be anchored. Nothing was written"
-        ),
-    )
-    .next("use guard \"readBack\", the default"))
-}
-
-/// Returns what the tags of a run say: when they were made, and by which run.
-pub(crate) fn tags(run: &str, side: SideName, now: Timestamp) -> String {
-    format!("{}.{}", now.as_second(), marker::id(&[run, side.as_str()]))
+/// Returns what the tags of a run say: when they were made, in minutes, and by which run.
+pub(crate) fn tags(run: &str, side: &str, now: Timestamp) -> String {
+    format!("{:x}.{:x}", now.as_second() / 60, marker::id(&[run, side]))
 }
 
 /// Returns the request that removes the tags of a run.
@@ -81,245 +60,166 @@ pub(crate) async fn sweep(
 ) -> Result<Vec<Request>> {
     let query = MetadataQuery { key: Some(KEY.into()), ..MetadataQuery::default() };
     let found = google.search_metadata(spreadsheet, &query).await?;
-    let made = |value: &str| value.split_once('.').and_then(|(at, _)| at.parse::<i64>().ok());
+    let made = |value: &str| {
+        value.split_once('.').and_then(|(at, _)| i64::from_str_radix(at, 16).ok()).unwrap_or(0)
+    };
     let old: BTreeSet<String> = found
         .into_iter()
         .map(|found| found.value)
-        .filter(|value| made(value).is_some_and(|at| at.saturating_add(KEEP) < now.as_second()))
+        .filter(|value| made(value).saturating_add(KEEP) < now.as_second() / 60)
         .collect();
     Ok(old.iter().map(|value| untag(value)).collect())
 }
 
-/// A row that carries a tag.
-struct Tagged<'a> {
-    id: i32,
-    set: &'a SetRow,
+/// Which tags of a batch were in their places when it was carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// Whether all were.
+    pub(crate) all: bool,
+    /// The rows that were proven to be where they were seen.
+    pub(crate) rows: BTreeSet<u32>,
 }
 
-/// What the service finds by tags, all at one moment: the header, and rows by their tags.
-struct Found {
-    header: Vec<CellValue>,
-    rows: HashMap<i32, (u32, Vec<CellValue>)>,
+/// The tags of one batch, each with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Anchors {
+    value: String,
+    places: Vec<MetadataPlace>,
 }
 
-/// Writes the cells of a batch's rows through tags, and confirms those that landed.
-///
-/// The requests that take the tags away again are left in the plan's tail, for the batch that carries the marker.
-pub(crate) async fn write(
-    google: &Google,
-    now: Timestamp,
-    plan: &mut SheetPlan,
-    batch: usize,
-    writes: &Writes<'_>,
-    work: &mut Work,
-) -> Result<()> {
-    let Some(tags) = plan.tags.clone() else { return Ok(()) };
-    let mut formats: Vec<Request> = Vec::new();
-    for attempt in 0..ATTEMPTS {
-        let ops = work.ops(&plan.view(writes));
-        if ops.sets.is_empty() {
-            break;
-        }
-        if attempt + 1 == ATTEMPTS {
-            for change in ops.sets.values().filter_map(|set| set.change) {
-                work.give_up(change, "rows kept moving while they were tagged".into());
-            }
-            break;
-        }
-        plan.tail = vec![untag(&tags)];
-        let rows: Vec<Tagged<'_>> = ops
-            .sets
-            .iter()
-            .map(|(row, set)| {
-                let parts =
-                    [tags.as_str(), &batch.to_string(), &attempt.to_string(), &row.to_string()];
-                Tagged { id: marker::id(&parts), set }
-            })
-            .collect();
-        if !tag(google, now, plan, (batch, attempt), writes, &ops, &rows, &tags).await? {
-            see(google, plan, writes).await?;
-            continue;
-        }
-        let view = plan.view(writes);
-        let names = columns(&view, &ops);
-        let found = find(google, plan, &rows).await?;
-        let ready: Vec<&Tagged<'_>> = if found.header_is(&names) {
-            rows.iter().filter(|row| found.is_as_seen(&view, row)).collect()
-        } else {
-            Vec::new()
-        };
-        let landed = put(google, plan, &ready).await?;
-        // The header must be as it was after the write too, else the values stand in other columns of their rows.
-        let after = find(google, plan, &rows).await?;
-        if after.header_is(&names) {
-            for row in ready.iter().filter(|row| landed.contains(&row.id)) {
-                formats.extend(after.formats(plan.sheet, row));
-                work.confirm(row.set.change);
-            }
-            see(google, plan, writes).await?;
-        } else {
-            let sets: BTreeMap<u32, SetRow> = ready
-                .iter()
-                .filter(|row| landed.contains(&row.id))
-                .filter_map(|row| Some((after.rows.get(&row.id)?.0, row.set.clone())))
-                .collect();
-            let (picture, layout) = look(google, plan, writes).await?;
-            let index = layout.index(writes, &picture);
-            let now = View { writes, picture: &picture, layout: &layout, index: &index };
-            let written = Ops { sets, ..Ops::default() };
-            work.examine(&written, &plan.view(writes), None, &now);
-            plan.see(picture, layout, writes);
-            // What is to be mended may have lost its key: that goes by position, with read-back.
-            break;
-        }
-    }
-    plan.tail.extend(formats);
-    Ok(())
-}
-
-async fn see(google: &Google, plan: &mut SheetPlan, writes: &Writes<'_>) -> Result<()> {
-    let (picture, layout) = look(google, plan, writes).await?;
-    plan.see(picture, layout, writes);
-    Ok(())
-}
-
-/// Tags rows, where they were last seen; returns `false` if there are no such rows any more.
-#[expect(clippy::too_many_arguments, reason = "one step of `write`, which has them all")]
-async fn tag(
-    google: &Google,
-    now: Timestamp,
-    plan: &mut SheetPlan,
-    (batch, attempt): (usize, usize),
-    writes: &Writes<'_>,
-    ops: &Ops,
-    rows: &[Tagged<'_>],
-    tags: &str,
-) -> Result<bool> {
-    let mut requests = plan.setup.clone();
-    requests.push(untag(tags));
-    // Fails if the batch was settled as void meanwhile: its marker's id is taken then.
-    let (id, _) = plan.marker(batch, "");
-    requests.push(Request::CreateMetadata {
-        id: Some(id),
-        key: KEY.into(),
-        value: String::new(),
-        place: MetadataPlace::Spreadsheet,
-    });
-    requests
-        .push(Request::DeleteMetadata(MetadataQuery { id: Some(id), ..MetadataQuery::default() }));
-    requests.extend(ops.sets.keys().zip(rows).map(|(row, tagged)| Request::CreateMetadata {
-        id: Some(tagged.id),
-        key: KEY.into(),
-        value: tags.to_owned(),
-        place: MetadataPlace::Row { sheet: plan.sheet, index: *row },
-    }));
-    let (id, proof) = plan.marker(batch, &format!("t{attempt}"));
-    let marker = marker::new(id, now, marker::KEEP_RUN, &proof);
-    match google.batch_update_once(&plan.spreadsheet, &requests, &marker, &[]).await {
-        Ok(_) => {
-            plan.set_up(writes);
-            Ok(true)
-        }
-        Err(error) if error.kind == GoogleKind::Invalid && plan.setup.is_empty() => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Writes the values of rows that are ready; returns the tags that were found.
-async fn put(google: &Google, plan: &SheetPlan, ready: &[&Tagged<'_>]) -> Result<BTreeSet<i32>> {
-    if ready.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let rows: Vec<RowWrite> = ready
-        .iter()
-        .map(|row| {
-            let mut cells: Vec<Option<Input>> = Vec::new();
-            for (column, write) in &row.set.cells {
-                let place = usize::try_from(*column).unwrap_or(usize::MAX);
-                if cells.len() <= place {
-                    cells.resize_with(place.saturating_add(1), || None);
-                }
-                if let Some(slot) = cells.get_mut(place) {
-                    *slot = Some(write.value.clone());
-                }
-            }
-            RowWrite { metadata_id: row.id, cells }
-        })
-        .collect();
-    let written = google.write_rows_by_metadata(&plan.spreadsheet, &rows).await;
-    let written = written.map_err(|error| match error.kind {
-        GoogleKind::Invalid => Error::from(error),
-        _ => Error::new(Kind::Ambiguous, "values of tagged rows may have been written, or not")
-            .next("call syncDataset again: it compares afresh")
-            .with_source(error),
-    })?;
-    Ok(written.into_iter().map(|(id, _)| id).collect())
-}
-
-async fn find(google: &Google, plan: &SheetPlan, rows: &[Tagged<'_>]) -> Result<Found> {
-    let header = u64::from(plan.layout.header_row) + 1;
-    let header = DataFilter::Range(format!("{}!{header}:{header}", quote_always(&plan.title)));
-    let mut filters: Vec<DataFilter> =
-        rows.iter().map(|row| DataFilter::Metadata(row.id)).collect();
-    filters.push(header.clone());
-    let all = google.values_by_filter(&plan.spreadsheet, &filters, Render::Unformatted).await?;
-    let mut found = Found { header: Vec::new(), rows: HashMap::new() };
-    for (by, values) in all {
-        let Area::Cells(cells) = parse(&values.range)
-            .map_err(|error| {
-                Error::internal(format!("the service named a range {:?}: {error}", values.range))
-            })?
-            .area
-        else {
-            continue;
-        };
-        let row = values.rows.into_iter().next().unwrap_or_default();
-        for filter in by {
-            match filter {
-                DataFilter::Metadata(id) => {
-                    found.rows.insert(id, (cells.start_row, row.clone()));
-                }
-                DataFilter::Range(_) => found.header.clone_from(&row),
-            }
-        }
-    }
-    Ok(found)
-}
-
-impl Found {
-    fn header_is(&self, names: &BTreeMap<u32, String>) -> bool {
-        names.iter().all(|(column, name)| label(at(&self.header, *column)) == *name)
-    }
-
-    /// Returns whether a tag sits on the row that it was meant for, and the row is as it was seen.
-    fn is_as_seen(&self, view: &View<'_>, row: &Tagged<'_>) -> bool {
-        let Some((_, cells)) = self.rows.get(&row.id) else { return false };
-        let key = view.layout.key_with(view.writes, |column| at(cells, column));
-        let seen = match view.index.get(&row.set.key) {
-            Some(super::sheet_layout::Spot::One(seen)) => *seen,
-            _ => return false,
-        };
-        key == row.set.key
-            && row.set.cells.iter().all(|(column, _)| {
-                Seen::showing(at(cells, *column).clone()) == *view.picture.cell(seen, *column)
-            })
-    }
-
-    /// Returns the number formats of dates and times in a row, which values written to a tag do not bring.
+impl Anchors {
+    /// Chooses the tags for rows and columns of a sheet: these, and, if there is room, their neighbours and the last row.
     ///
-    /// By position: should the row have moved again, a cell of the same column is shown as a date.
-    fn formats(&self, sheet: i32, row: &Tagged<'_>) -> Vec<Request> {
-        let Some((at, _)) = self.rows.get(&row.id) else { return Vec::new() };
-        let formats = row.set.cells.iter().filter_map(|(column, write)| {
-            let range = GridRange {
-                sheet,
-                start_row: Some(*at),
-                end_row: Some(at.saturating_add(1)),
-                start_column: Some(*column),
-                end_column: Some(column.saturating_add(1)),
-            };
-            Some(Request::RepeatFormat { range, format: write.format.clone()? })
+    /// `end` is the row after the last that can be tagged. Of more than [`MAX_ROWS`] rows some are taken, spread evenly.
+    pub(crate) fn new(
+        value: &str,
+        sheet: i32,
+        rows: &BTreeSet<u32>,
+        columns: impl IntoIterator<Item = u32>,
+        end: u32,
+    ) -> Self {
+        let columns: BTreeSet<u32> = columns.into_iter().take(MAX_COLUMNS).collect();
+        let room = MAX_TAGS - columns.len();
+        let rows: BTreeSet<u32> = rows.iter().copied().filter(|row| *row < end).collect();
+        let near = |row: &u32| [row.saturating_sub(1), *row, row.saturating_add(1)];
+        let mut near: BTreeSet<u32> = rows.iter().flat_map(near).collect();
+        near.extend(end.checked_sub(1));
+        near.retain(|row| *row < end);
+        let chosen: Vec<u32> = if near.len() <= room {
+            near.into_iter().collect()
+        } else if rows.len() <= room {
+            rows.into_iter().collect()
+        } else {
+            rows.iter().copied().step_by(rows.len().div_ceil(SAMPLE)).collect()
+        };
+        let rows = chosen.into_iter().map(|index| MetadataPlace::Row { sheet, index });
+        let columns = columns.into_iter().map(|index| MetadataPlace::Column { sheet, index });
+        Self { value: value.to_owned(), places: rows.chain(columns).collect() }
+    }
+
+    /// Returns the requests that attach the tags, those from an earlier try gone.
+    pub(crate) fn lay(&self) -> Vec<Request> {
+        std::iter::once(untag(&self.value)).chain(self.attach()).collect()
+    }
+
+    /// Returns the requests that are refused, with all others of their batch, unless every tag is in its place.
+    pub(crate) fn hold(&self) -> Vec<Request> {
+        let take = self.tags().map(|(id, place)| {
+            Request::DeleteMetadata(MetadataQuery {
+                id: Some(id),
+                place: Some(place),
+                ..MetadataQuery::default()
+            })
         });
-        formats.collect()
+        take.chain(self.attach()).collect()
+    }
+
+    /// Returns whether each of these rows has a tag.
+    pub(crate) fn cover<'r>(&self, mut rows: impl Iterator<Item = &'r u32>) -> bool {
+        let has = |row: &u32| {
+            let own = |place: &MetadataPlace| matches!(place, MetadataPlace::Row { index, .. } if index == row);
+            self.places.iter().any(own)
+        };
+        rows.all(has)
+    }
+
+    /// Returns which tags were found, by the replies to [`hold`](Self::hold); none if the answer was lost.
+    pub(crate) fn held(&self, replies: &[Reply]) -> Held {
+        let mut held = Held { all: replies.len() >= self.places.len(), rows: BTreeSet::new() };
+        for (place, reply) in self.places.iter().zip(replies) {
+            let found = matches!(reply, Reply::MetadataDeleted(gone) if gone.len() == 1);
+            match place {
+                MetadataPlace::Row { index, .. } if found => drop(held.rows.insert(*index)),
+                _ => held.all &= found,
+            }
+        }
+        held
+    }
+
+    /// Returns the bytes that the requests of [`hold`](Self::hold) take for `rows` rows, at most.
+    pub(crate) fn size(rows: usize) -> usize {
+        const PAIR: usize = 540;
+        let tags = match rows {
+            0..=MAX_ROWS => rows.saturating_mul(3).saturating_add(1).min(MAX_ROWS),
+            _ => SAMPLE,
+        };
+        tags.saturating_add(MAX_COLUMNS).saturating_mul(PAIR)
+    }
+
+    fn attach(&self) -> impl Iterator<Item = Request> {
+        self.tags().map(|(id, place)| Request::CreateMetadata {
+            id: Some(id),
+            key: KEY.into(),
+            value: self.value.clone(),
+            place,
+        })
+    }
+
+    /// Returns the tags with their ids.
+    ///
+    /// The ids are the same at every try of a run: a late twin of an earlier try is refused where rows have moved.
+    fn tags(&self) -> impl Iterator<Item = (i32, MetadataPlace)> {
+        let first = marker::id(&[&self.value, "tags"]) & 0x7fff_f000;
+        (first.max(1)..).zip(self.places.iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(anchors: &Anchors) -> Vec<u32> {
+        let row = |place: &MetadataPlace| match place {
+            MetadataPlace::Row { index, .. } => Some(*index),
+            _ => None,
+        };
+        anchors.places.iter().filter_map(row).collect()
+    }
+
+    #[test]
+    fn neighbours_and_the_last_row_are_tagged_while_there_is_room() {
+        let of =
+            |rows: &[u32], end| Anchors::new("v", 0, &rows.iter().copied().collect(), [0, 3], end);
+        assert_eq!(rows(&of(&[4, 5, 9], 20)), [3, 4, 5, 6, 8, 9, 10, 19]);
+        assert_eq!(rows(&of(&[0, 9], 10)), [0, 1, 8, 9]);
+        assert_eq!(of(&[4], 9).places.len(), 6);
+        let many: BTreeSet<u32> = (0..900).map(|n| n * 2).collect();
+        assert_eq!(rows(&Anchors::new("v", 0, &many, 0..100, 5_000)).len(), 900);
+        let more: BTreeSet<u32> = (0..10_000).collect();
+        let chosen = rows(&Anchors::new("v", 0, &more, 0..200, 10_000));
+        assert!((200..=250).contains(&chosen.len()), "{}", chosen.len());
+        assert!(chosen.windows(2).all(|pair| pair[1] - pair[0] <= 40));
+    }
+
+    #[test]
+    fn what_the_tags_take_in_a_batch_is_known_before() {
+        for count in [1_u32, 10, 300, 900, 901, 5_000] {
+            let wanted: BTreeSet<u32> = (0..count).map(|n| 1_000_000 + n * 3).collect();
+            let value = tags("r", "right", Timestamp::from_second(4_000_000_000).unwrap());
+            assert!(KEY.len() + value.len() <= 19, "{value}");
+            let anchors = Anchors::new(&value, i32::MAX, &wanted, 0..100, u32::MAX);
+            let size: usize = anchors.hold().iter().map(|request| request.wire_size() + 1).sum();
+            assert!(size <= Anchors::size(wanted.len()), "{count}: {size}");
+        }
     }
 }

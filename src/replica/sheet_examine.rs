@@ -6,6 +6,7 @@ use lockstep_engine::key::Key;
 use lockstep_google::CellWrite;
 
 use super::{
+    sheet_anchor::Held,
     sheet_check::{View, after as cells_after},
     sheet_layout::Spot,
     sheet_ops::{Append, Ops, SetRow},
@@ -21,26 +22,37 @@ const ABOVE: usize = 20;
 impl Work {
     /// Finds out what a batch did that was not proven to have hit only what it was meant for.
     ///
-    /// `evidence` is what came back with the batch, if the columns were in their places; `before` and `after` are the
-    /// sheet as it was seen before the batch, and read whole after it.
+    /// `evidence` is what came back with the batch, if the columns were in their places; `held` which rows anchors
+    /// prove to have been in theirs (`None` without anchors); `before` and `after` are the sheet as it was seen before the
+    /// batch, and read whole after it.
     pub(crate) fn examine(
         &mut self,
         ops: &Ops,
         before: &View<'_>,
         evidence: Option<&Evidence>,
+        held: Option<&Held>,
         after: &View<'_>,
     ) {
+        let sure = |row: &u32| held.is_some_and(|held| held.rows.contains(row));
         // The view's own index is of the places before earlier batches moved rows.
         let index = before.layout.index(before.writes, before.picture);
         let before = &View { index: &index, ..*before };
-        for (row, set) in &ops.sets {
-            let row = ops.row_after(*row);
+        for (was, set) in &ops.sets {
+            let row = ops.row_after(*was);
             match evidence.map(|seen| seen.key(before, row)) {
                 Some(key) if key == set.key => self.confirm(set.change),
-                Some(key) if key.is_blank() => self.stray(before, set, row, after),
+                Some(key) if key.is_blank() => {
+                    // Somebody took the row's key away, or it is another row without one.
+                    let own = sure(was).then(|| before.picture.row(*was));
+                    self.stray(before, set, row, own, after);
+                }
                 Some(key) => {
                     for (column, write) in &set.cells {
-                        let old = self.held(before, &key, *column);
+                        let old = match sure(was) {
+                            // Somebody gave the row another key.
+                            true => Some(before.picture.cell(*was, *column).clone()),
+                            false => self.held(before, &key, *column),
+                        };
                         let column = Column::of(before.layout, *column);
                         self.hit(key.clone(), column, old, write, &set.key);
                     }
@@ -49,10 +61,11 @@ impl Work {
             }
         }
         self.examine_new_rows(ops, before, after);
-        if ops.moves_rows() {
+        if ops.moves_rows() && !(held.is_some() && ops.removes.keys().all(sure)) {
             let actual = match evidence {
-                Some(seen) => seen.keys(before),
-                None => self.keys(after),
+                // Without anchors all keys are read back.
+                Some(seen) if held.is_none() => seen.keys(before),
+                _ => self.keys(after),
             };
             self.examine_deletes(ops, before, &actual);
         }
@@ -90,8 +103,15 @@ impl Work {
 
     /// Remembers a row without a key that received what was meant for another.
     ///
-    /// What it held is known if a row with the same other cells was there before.
-    fn stray(&mut self, before: &View<'_>, set: &SetRow, row: u32, after: &View<'_>) {
+    /// What it held is known if it is known which row it was (`own`), or if one with the same other cells was there before.
+    fn stray(
+        &mut self,
+        before: &View<'_>,
+        set: &SetRow,
+        row: u32,
+        own: Option<&[Seen]>,
+        after: &View<'_>,
+    ) {
         let stray = |olds: &[Seen]| Stray {
             cells: (0_u32..)
                 .zip(&set.cells)
@@ -114,12 +134,15 @@ impl Work {
                 && before.layout.key(before.writes, cells).is_blank()
         };
         let mut twins = before.picture.rows.iter().filter(twin);
-        let olds: Vec<Seen> = match (twins.next(), twins.next()) {
-            (Some(twin), None) => {
-                set.cells.iter().map(|(column, _)| at(twin, *column).clone()).collect()
-            }
-            _ => Vec::new(),
+        let known = match (own, twins.next(), twins.next()) {
+            (Some(own), ..) => Some(own),
+            (None, Some(twin), None) => Some(twin.as_slice()),
+            _ => None,
         };
+        let olds: Vec<Seen> = known
+            .into_iter()
+            .flat_map(|row| set.cells.iter().map(|(column, _)| at(row, *column).clone()))
+            .collect();
         let stray = stray(&olds);
         if !stray.cells.is_empty() {
             self.strays.push(stray);

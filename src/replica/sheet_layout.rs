@@ -97,6 +97,11 @@ impl Layout {
         self.by_label.get(name).copied()
     }
 
+    /// Returns the names of all columns, from the first on.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(|label| &**label)
+    }
+
     /// Returns the name of a column; blank where it has none.
     pub(crate) fn label(&self, column: u32) -> Arc<str> {
         let label = usize::try_from(column).ok().and_then(|column| self.labels.get(column));

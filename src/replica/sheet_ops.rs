@@ -1,9 +1,11 @@
 //! What one batch does to a sheet, by position, and the requests that do it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::key::Key;
 use lockstep_google::{CellFields, CellWrite, Dimension, GridRange, NumberFormat, Request};
+
+use serde::{Deserialize, Serialize};
 
 use super::sheet_picture::Seen;
 
@@ -14,7 +16,7 @@ const BLOCK_BYTES: usize = 400_000;
 const FORMAT_MARGIN: u32 = 64;
 
 /// The positional operations of one batch, each with the key of the row that it is meant for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ops {
     /// Cells to write, by row.
     pub(crate) sets: BTreeMap<u32, SetRow>,
@@ -27,29 +29,31 @@ pub(crate) struct Ops {
 }
 
 /// Cells of a row to write.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SetRow {
     /// The key of the row; blank for a row that has none.
     pub(crate) key: Key,
     /// The cells, by column, ascending.
+    #[serde(with = "super::sheet_aim::placed")]
     pub(crate) cells: Vec<(u32, CellWrite)>,
     /// The change that they belong to, if any.
     pub(crate) change: Option<usize>,
 }
 
 /// A new row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Append {
     /// The key it will have.
     pub(crate) key: Key,
     /// The change.
     pub(crate) change: usize,
     /// The cells from the first column on.
+    #[serde(with = "super::sheet_aim::writes")]
     pub(crate) cells: Vec<CellWrite>,
 }
 
 /// A row to delete.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Removal {
     /// The key of the row.
     pub(crate) key: Key,
@@ -58,7 +62,7 @@ pub(crate) struct Removal {
 }
 
 /// A row that was deleted by mistake.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Put {
     /// Its key.
     pub(crate) key: Key,
@@ -80,6 +84,12 @@ impl Ops {
     /// Returns whether rows are deleted or put back, so that those below them move.
     pub(crate) fn moves_rows(&self) -> bool {
         !self.removes.is_empty() || !self.puts.is_empty()
+    }
+
+    /// Returns the rows that are written, deleted or put something before.
+    pub(crate) fn rows(&self) -> BTreeSet<u32> {
+        let puts = self.puts.iter().map(|put| put.row);
+        self.sets.keys().chain(self.removes.keys()).copied().chain(puts).collect()
     }
 
     /// Returns where a row is after the batch.

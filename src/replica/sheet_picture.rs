@@ -2,6 +2,7 @@
 
 use lockstep_a1::quote_always;
 use lockstep_google::{CellValue, CellWrite, Google, GridCell, GridParts, Input, Render};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::sheet;
 use crate::error::Result;
@@ -96,6 +97,48 @@ impl Seen {
     }
 }
 
+/// As it is stored: null, a truth value, a number, a text, or a formula with what it showed.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Empty(()),
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    Formula(String, Box<Stored>),
+}
+
+impl Serialize for Seen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Formula(formula) => {
+                (&formula.0, Self::Plain(formula.1.clone())).serialize(serializer)
+            }
+            Self::Plain(CellValue::Empty) => serializer.serialize_unit(),
+            Self::Plain(CellValue::Bool(value)) => serializer.serialize_bool(*value),
+            Self::Plain(CellValue::Number(number)) => serializer.serialize_f64(*number),
+            Self::Plain(CellValue::Text(text) | CellValue::Error(text)) => {
+                serializer.serialize_str(text)
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Seen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = |stored: Stored| match stored {
+            Stored::Empty(()) | Stored::Formula(..) => CellValue::Empty,
+            Stored::Bool(value) => CellValue::Bool(value),
+            Stored::Number(number) => CellValue::Number(number),
+            Stored::Text(text) => CellValue::Text(text),
+        };
+        Ok(match Stored::deserialize(deserializer)? {
+            Stored::Formula(formula, shown) => Self::Formula(Box::new((formula, value(*shown)))),
+            plain => Self::Plain(value(plain)),
+        })
+    }
+}
+
 /// Error values come as text from a values read and typed from a grid read; an empty text is an empty cell.
 fn plain(value: CellValue) -> CellValue {
     match value {
@@ -106,7 +149,7 @@ fn plain(value: CellValue) -> CellValue {
 }
 
 /// A sheet's cells, from its first row and column on.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Picture {
     /// The rows; empty cells at the end of a row may be missing.
     pub(crate) rows: Vec<Vec<Seen>>,

@@ -16,7 +16,8 @@ use tokio::time::Instant;
 use super::{
     apply::{Guard, Place, Writes},
     marker::{self, Markers},
-    sheet, sheet_anchor,
+    sheet,
+    sheet_anchor::{self, Anchors},
     sheet_check::{Todo, View, changed},
     sheet_layout::{Index, Layout},
     sheet_ops::{Append, Ops, Removal, SetRow},
@@ -27,6 +28,9 @@ use crate::error::{Error, Result};
 
 /// What is left of a batch's bytes for what surrounds its requests and for its marker.
 const MARGIN_BYTES: usize = 2_000;
+
+/// How many requests are left for what surrounds those of a batch: anchors, old markers, columns.
+const MARGIN_REQUESTS: usize = 4_000;
 
 /// Which run the batches belong to, and how rows that move are dealt with.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +70,7 @@ pub(crate) struct SheetPlan {
     pub(crate) tail: Vec<Request>,
     /// Positions in [`Writes::changes`], by batch.
     pub(crate) batches: Vec<Vec<usize>>,
-    /// What the tags of anchored rows say.
+    /// What the tags of rows say; `None` if rows are not anchored.
     pub(crate) tags: Option<String>,
 }
 
@@ -107,24 +111,49 @@ impl SheetPlan {
             tags: None,
         };
         let todos = plan.check(writes)?;
-        if plan.guard == Guard::Anchor {
-            sheet_anchor::check_size(&todos).map_err(place)?;
-            plan.tags = Some(sheet_anchor::tags(&plan.run, plan.side, now));
-            let old = sheet_anchor::sweep(google, id, now).await?;
-            plan.setup.splice(0..0, old);
+        if plan.guard != Guard::ReadBack {
+            plan.tags = Some(sheet_anchor::tags(&plan.run, plan.side.as_str(), now));
         }
         let mut order: Vec<usize> = (0..todos.len()).collect();
         order.sort_by_key(|position| todos.get(*position).map(rank));
         let end = plan.end_row();
         let limit = MAX_BATCH_BYTES - MARGIN_BYTES;
         let reserved: usize = plan.setup.iter().map(|request| request.wire_size() + 1).sum();
-        let mut cut =
-            Cut { writes, todos: &todos, sheet: plan.sheet, end, limit, done: Vec::new() };
+        let (sheet, guard) = (plan.sheet, plan.guard);
+        let mut cut = Cut { writes, todos: &todos, sheet, end, limit, guard, done: Vec::new() };
         cut.cut(&order, reserved).map_err(|error| {
             place(error).next("correct the value in the source; nothing was written")
         })?;
         plan.batches = cut.done;
         Ok(plan)
+    }
+
+    /// Returns a sheet as it was seen before a batch of a run that died, to be mended under markers of its own.
+    pub(crate) fn resumed(
+        spreadsheet: &str,
+        (title, sheet): (String, i32),
+        picture: Picture,
+        layout: Layout,
+        writes: &Writes<'_>,
+        now: Timestamp,
+    ) -> Self {
+        let (run, side) = (marker::run_id(), SideName::Right);
+        Self {
+            spreadsheet: spreadsheet.to_owned(),
+            title,
+            sheet,
+            guard: Guard::Auto,
+            tags: Some(sheet_anchor::tags(&run, side.as_str(), now)),
+            run,
+            side,
+            index: layout.index(writes, &picture),
+            picture,
+            seen: Instant::now(),
+            layout,
+            setup: Vec::new(),
+            tail: Vec::new(),
+            batches: Vec::new(),
+        }
     }
 
     fn check(&self, writes: &Writes<'_>) -> Result<Vec<Todo>> {
@@ -290,6 +319,7 @@ struct Cut<'a> {
     sheet: i32,
     end: u32,
     limit: usize,
+    guard: Guard,
     done: Vec<Vec<usize>>,
 }
 
@@ -305,9 +335,15 @@ impl Cut<'_> {
             }
         }
         let requests = ops.requests(self.sheet, self.end);
-        let bytes: usize = requests.iter().map(|request| request.wire_size() + 1).sum();
+        let rows = ops.rows().len();
+        let mut bytes: usize = requests.iter().map(|request| request.wire_size() + 1).sum();
+        let most = if self.guard == Guard::Anchor { sheet_anchor::MAX_ROWS } else { usize::MAX };
+        if self.guard != Guard::ReadBack && rows > 0 {
+            bytes = bytes.saturating_add(Anchors::size(rows));
+        }
         let fits = bytes.saturating_add(reserved) <= self.limit
-            && requests.len().saturating_add(1_000) < MAX_BATCH_REQUESTS;
+            && requests.len().saturating_add(MARGIN_REQUESTS) < MAX_BATCH_REQUESTS
+            && rows <= most;
         if fits || order.len() < 2 {
             for request in &requests {
                 request.check()?;
@@ -316,7 +352,7 @@ impl Cut<'_> {
             return Ok(());
         }
         drop((ops, requests));
-        let parts = bytes.div_ceil(self.limit).max(2);
+        let parts = bytes.div_ceil(self.limit).max(rows.div_ceil(most)).max(2);
         let mut reserved = reserved;
         for part in order.chunks(order.len().div_ceil(parts)) {
             self.cut(part, reserved)?;

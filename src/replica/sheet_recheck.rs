@@ -26,8 +26,8 @@ pub(crate) async fn recheck(
     if !plan.setup.is_empty() && plan.picture.is_blank() {
         return Ok(());
     }
-    let rows = rows(plan, batch, writes);
-    if !is_as_seen(google, plan, &rows).await? {
+    let runs = touched(plan, batch, writes);
+    if !is_as_seen(google, plan, &runs).await? {
         // Before the first batch is sent, columns that it adds are not there to be found.
         if plan.setup.is_empty() {
             let (picture, layout) = look(google, plan, writes).await?;
@@ -40,8 +40,8 @@ pub(crate) async fn recheck(
     Ok(())
 }
 
-/// Returns the rows that a batch touches, in runs of neighbours.
-fn rows(plan: &SheetPlan, batch: usize, writes: &Writes<'_>) -> Vec<(u32, u32)> {
+/// Returns the header's row and the rows that a batch touches, in runs of neighbours.
+fn touched(plan: &SheetPlan, batch: usize, writes: &Writes<'_>) -> Vec<(u32, u32)> {
     let view = plan.view(writes);
     let changes = plan.batches.get(batch).into_iter().flatten();
     let mut rows: Vec<u32> = changes
@@ -53,6 +53,13 @@ fn rows(plan: &SheetPlan, batch: usize, writes: &Writes<'_>) -> Vec<(u32, u32)> 
         })
         .collect();
     rows.sort_unstable();
+    let mut runs = runs(rows);
+    runs.insert(0, (plan.layout.header_row, plan.layout.first_row()));
+    runs
+}
+
+/// Returns rows, ascending, as runs of neighbours; as one span if there are too many.
+pub(crate) fn runs(rows: impl IntoIterator<Item = u32>) -> Vec<(u32, u32)> {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for row in rows {
         match runs.last_mut() {
@@ -65,16 +72,17 @@ fn rows(plan: &SheetPlan, batch: usize, writes: &Writes<'_>) -> Vec<(u32, u32)> 
     {
         runs = vec![(*start, *end)];
     }
-    runs.insert(0, (plan.layout.header_row, plan.layout.first_row()));
     runs
 }
 
+/// Returns the ranges of whole rows.
+pub(crate) fn ranges(title: &str, runs: &[(u32, u32)]) -> Vec<String> {
+    let title = quote_always(title);
+    runs.iter().map(|(start, end)| format!("{title}!{}:{end}", u64::from(*start) + 1)).collect()
+}
+
 async fn is_as_seen(google: &Google, plan: &SheetPlan, runs: &[(u32, u32)]) -> Result<bool> {
-    let title = quote_always(&plan.title);
-    let ranges: Vec<String> = runs
-        .iter()
-        .map(|(start, end)| format!("{title}!{}:{end}", u64::from(*start) + 1))
-        .collect();
+    let ranges = ranges(&plan.title, runs);
     let found = match google.values(&plan.spreadsheet, &ranges, Render::Unformatted).await {
         Ok(found) => found,
         // Rows beyond the grid: others were deleted.

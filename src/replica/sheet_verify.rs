@@ -6,7 +6,7 @@ use lockstep_a1::{column_letters, quote_always};
 use lockstep_engine::key::Key;
 use lockstep_google::{BatchReply, CellValue};
 
-use super::{header::label, sheet_check::View, sheet_layout::Layout, sheet_ops::Ops};
+use super::{header::label, sheet_check::View, sheet_ops::Ops, sheet_recheck::runs};
 
 /// The most ranges of one read-back; more scattered rows are read as one span.
 const MAX_RANGES: usize = 60;
@@ -40,7 +40,8 @@ impl Evidence {
         Some(evidence)
     }
 
-    fn cell(&self, row: u32, column: u32) -> &CellValue {
+    /// Returns a cell.
+    pub(crate) fn cell(&self, row: u32, column: u32) -> &CellValue {
         self.cells.get(&(row, column)).unwrap_or(&EMPTY)
     }
 
@@ -68,44 +69,46 @@ pub(crate) fn columns(view: &View<'_>, ops: &Ops) -> BTreeMap<u32, String> {
     all.map(|column| (column, view.layout.label(column).to_string())).collect()
 }
 
+/// Returns the range of the header, as far as it has the named columns.
+pub(crate) fn header_range(
+    title: &str,
+    header_row: u32,
+    names: &BTreeMap<u32, String>,
+) -> Option<String> {
+    let (first, _) = names.first_key_value()?;
+    let (last, _) = names.last_key_value()?;
+    let row = u64::from(header_row) + 1;
+    let (first, last) = (column_letters(*first), column_letters(*last));
+    Some(format!("{}!{first}{row}:{last}{row}", quote_always(title)))
+}
+
 /// Returns the ranges to read back: the header, and the key columns of the rows that are touched.
 ///
-/// All rows where rows are deleted: only the whole sequence of keys shows that the right ones went. From `end` on, where
-/// new rows were expected, where there are any: a row with the same key may have come there at the same moment.
+/// All rows (`whole`) where rows are deleted without an anchor on each: only the whole sequence of keys shows that the
+/// right ones went. From where new rows were expected on, where there are any: a row with the same key may have come there at the
+/// same moment. `end` is the row after the last one before the batch.
 pub(crate) fn ranges(
     view: &View<'_>,
     ops: &Ops,
     names: &BTreeMap<u32, String>,
     title: &str,
     end: u32,
+    whole: bool,
 ) -> Vec<String> {
+    let mut ranges: Vec<String> =
+        header_range(title, view.layout.header_row, names).into_iter().collect();
     let title = quote_always(title);
-    let Layout { header_row, .. } = view.layout;
-    let span = names.keys().next().zip(names.keys().next_back());
-    let mut ranges: Vec<String> = span
-        .map(|(first, last)| {
-            let row = u64::from(*header_row) + 1;
-            format!("{title}!{}{row}:{}{row}", column_letters(*first), column_letters(*last))
-        })
-        .into_iter()
-        .collect();
     let keys: Vec<String> = view.layout.key_columns().map(column_letters).collect();
-    if ops.moves_rows() {
+    if whole {
         let first = u64::from(view.layout.first_row()) + 1;
         ranges.extend(keys.iter().map(|key| format!("{title}!{key}{first}:{key}")));
         return ranges;
     }
     if !ops.appends.is_empty() {
-        let end = u64::from(end) + 1;
+        let end = u64::from(ops.row_after(end)) + 1;
         ranges.extend(keys.iter().map(|key| format!("{title}!{key}{end}:{key}")));
     }
-    let mut runs: Vec<(u32, u32)> = Vec::new();
-    for row in ops.sets.keys() {
-        match runs.last_mut() {
-            Some((_, end)) if *end == *row => *end += 1,
-            _ => runs.push((*row, row.saturating_add(1))),
-        }
-    }
+    let mut runs = runs(ops.sets.keys().map(|row| ops.row_after(*row)));
     if runs.len().saturating_mul(keys.len()) > MAX_RANGES
         && let (Some((start, _)), Some((_, end))) = (runs.first(), runs.last())
     {
@@ -119,24 +122,31 @@ pub(crate) fn ranges(
 }
 
 /// Returns whether the evidence proves that every row was hit that was meant, and no other.
+///
+/// `held` says whether anchors prove that rows and columns were in their places; `None` if there were none. `whole` says
+/// whether all keys were read back.
 pub(crate) fn proves(
     view: &View<'_>,
     ops: &Ops,
     names: &BTreeMap<u32, String>,
     seen: &Evidence,
     end: u32,
+    (held, whole): (Option<bool>, bool),
 ) -> bool {
-    // A row without a key looks like any other such row: only a look at the whole sheet tells.
-    let own = |row: &u32, key: &Key| !key.is_blank() && seen.key(view, ops.row_after(*row)) == *key;
+    // A row without a key looks like any other such row: only a look at the whole sheet tells, or an anchor.
+    let own = |row: &u32, key: &Key| {
+        (!key.is_blank() || held == Some(true)) && seen.key(view, ops.row_after(*row)) == *key
+    };
     let sets = || ops.sets.iter().all(|(row, set)| own(row, &set.key));
     let rest = || {
-        if ops.moves_rows() {
+        if whole {
             return seen.keys(view) == keys_after(view, ops);
         }
         let new = ops.appends.iter().map(|append| &append.key);
+        let end = ops.row_after(end);
         ops.appends.is_empty() || (end..seen.end).map(|row| seen.key(view, row)).eq(new.cloned())
     };
-    seen.header_is(names, view.layout.header_row) && sets() && rest()
+    held != Some(false) && seen.header_is(names, view.layout.header_row) && sets() && rest()
 }
 
 /// Returns the keys of all rows as they should be after the batch, from the first of the data on.

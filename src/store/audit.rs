@@ -4,7 +4,6 @@
 //! `forget` erases that number with the content: the chain still holds, and what is left of the row cannot be guessed.
 
 use jiff::Timestamp;
-use lockstep_engine::dataset::SideName;
 use lockstep_engine::reconcile::ChangeKind;
 use serde_json::Value as Json;
 
@@ -31,7 +30,7 @@ pub(crate) struct AuditLine {
     /// The dataset.
     pub(crate) dataset: String,
     /// The side that was written.
-    pub(crate) side: SideName,
+    pub(crate) side: String,
     /// What kind of write.
     pub(crate) kind: ChangeKind,
     /// The names of the columns that were written.
@@ -90,7 +89,7 @@ fn read(line: LineRow) -> Result<AuditLine> {
         caller: line.chained.caller,
         run: line.chained.run,
         dataset: line.chained.dataset,
-        side: from_word(line.chained.side)?,
+        side: line.chained.side,
         kind: from_word(line.chained.kind)?,
         columns: parse(&line.chained.columns)?,
         key_digest: verify::hex(&line.chained.key_digest),

@@ -4,11 +4,35 @@
 
 use lockstep_engine::value::Row;
 
-use super::codec::{self, count, parse, stored};
+use super::codec::{self, after_prefix, count, parse, stored};
 use super::fold::{self, Segment};
 use super::segment::Packed;
 use super::{Conn, Store};
 use crate::error::{Error, Result};
+
+/// Ends a dataset's name in the names of its spokes' bases; no dataset has it in its name.
+pub(super) const OF: char = '\u{1f}';
+
+/// Returns the name of a base: the dataset's for a pair, whose spoke has no name, else that of the dataset's spoke.
+pub(crate) fn base_name(dataset: &str, spoke: &str) -> String {
+    match spoke {
+        "" => dataset.to_owned(),
+        spoke => format!("{dataset}{OF}{spoke}"),
+    }
+}
+
+/// Returns the names of all bases that a dataset has.
+pub(super) async fn names(conn: &mut Conn, dataset: &str) -> Result<Vec<String>> {
+    let spokes = format!("{dataset}{OF}");
+    Ok(sqlx::query_scalar(
+        "SELECT dataset FROM base_heads WHERE dataset = $1 OR (dataset >= $2 AND dataset < $3)",
+    )
+    .bind(dataset)
+    .bind(&spokes)
+    .bind(after_prefix(&spokes))
+    .fetch_all(conn)
+    .await?)
+}
 
 /// What both sides last agreed on, at one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +46,7 @@ pub(crate) struct Base {
 }
 
 impl Store {
-    /// Returns the current base of a dataset; `None` before the first run.
+    /// Returns the current version of a base, by its [`base_name`]; `None` before the first run.
     ///
     /// # Errors
     /// When the stored bytes are damaged.
@@ -34,6 +58,20 @@ impl Store {
         };
         drop(tx);
         read(found).await
+    }
+
+    /// Returns the version of a base that a run made; `None` if it did not move it, or retention dropped it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn base_made_by(&self, base: &str, run: &str) -> Result<Option<u64>> {
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT version FROM base_versions WHERE dataset = $1 AND run = $2")
+                .bind(base)
+                .bind(run)
+                .fetch_optional(&self.reads)
+                .await?;
+        found.map(count).transpose()
     }
 
     /// Returns a version of a base, while retention keeps it.

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_engine::reconcile::BaseChange;
-
 use super::codec::{damaged, from_word, key, parse, row, word};
-use super::journal::{Action, Batch, BatchState};
+use super::journal::{Action, Batch, BatchState, Moves};
 use super::lease::{self, Lease};
 use super::runs::open_run;
 use super::segment::{Packed, unpack_moves};
@@ -99,7 +97,7 @@ impl Store {
         for (_, seq, side, state, note, place) in found {
             batches.push(Batch {
                 seq: u32::try_from(seq).map_err(|_| damaged("a batch has no number"))?,
-                side: from_word(side)?,
+                side,
                 place: parse(&place)?,
                 actions: actions.remove(&seq).unwrap_or_default(),
                 state: from_word(state)?,
@@ -113,19 +111,24 @@ impl Store {
     ///
     /// # Errors
     /// When the stored bytes are damaged.
-    pub(crate) async fn intended_base(&self, run: &str) -> Result<Vec<BaseChange>> {
-        let pieces: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
-            "SELECT i.digest, i.data FROM intended_base i JOIN runs r ON r.number = i.run
+    pub(crate) async fn intended_base(&self, run: &str) -> Result<Vec<Moves>> {
+        let pieces: Vec<(String, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT i.spoke, i.digest, i.data FROM intended_base i JOIN runs r ON r.number = i.run
              WHERE r.id = $1 ORDER BY i.position",
         )
         .bind(run)
         .fetch_all(&self.reads)
         .await?;
-        let mut moves = Vec::new();
-        for (digest, data) in pieces {
-            unpack_moves(&Packed { digest, data }, &mut moves)?;
+        let mut bases: Vec<Moves> = Vec::new();
+        for (spoke, digest, data) in pieces {
+            let mut changes = match bases.pop_if(|last| last.spoke == spoke) {
+                Some(moves) => moves.changes,
+                None => Vec::new(),
+            };
+            unpack_moves(&Packed { digest, data }, &mut changes)?;
+            bases.push(Moves { spoke, changes });
         }
-        Ok(moves)
+        Ok(bases)
     }
 }
 

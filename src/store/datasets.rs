@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
+use super::base::OF;
 use super::codec::{count, json, micros, parse, time};
 use super::{Conn, Store};
 use crate::error::{Error, Result};
@@ -31,7 +32,7 @@ impl Store {
     /// Saves a definition: the same one keeps the version, another one adds 1.
     ///
     /// # Errors
-    /// A blank name.
+    /// A blank name, or one that a spoke's base could have.
     pub(crate) async fn save_dataset(
         &self,
         name: &str,
@@ -40,6 +41,10 @@ impl Store {
     ) -> Result<Dataset> {
         if name.trim().is_empty() {
             return Err(Error::invalid("a dataset needs a name").next("give it a short name"));
+        }
+        if name.contains(OF) {
+            return Err(Error::invalid("a dataset's name has the control character U+001F in it")
+                .next("name it with letters, digits and spaces"));
         }
         let mut tx = self.write().await?;
         let before = find(&mut tx, name).await?;

@@ -4,7 +4,7 @@ use lockstep_engine::findings::Finding;
 use lockstep_engine::key::Key;
 use lockstep_engine::plan::Body;
 
-use super::base::work;
+use super::base::{names, work};
 use super::codec::{self, damaged, json, key_digest};
 use super::erase::erase;
 use super::segment::{Packed, unpack};
@@ -50,13 +50,16 @@ impl Store {
                 "let it end, or run the dataset once so that it is recovered, then forget again",
             ));
         }
-        let forgotten = Forgotten {
-            bases: erase(&mut tx, dataset, key).await?,
+        let mut forgotten = Forgotten {
             actions: actions(&mut tx, dataset, key).await?,
             plans: plans(&mut tx, dataset, key).await?,
-            tombstones: tombstones(&mut tx, dataset, key).await?,
             audit_payloads: payloads(&mut tx, dataset, key).await?,
+            ..Forgotten::default()
         };
+        for base in names(&mut tx, dataset).await? {
+            forgotten.bases += erase(&mut tx, &base, key).await?;
+            forgotten.tombstones += tombstones(&mut tx, &base, key).await?;
+        }
         notes(&mut tx, dataset, key).await?;
         tx.commit().await?;
         self.clear_log().await?;
@@ -89,7 +92,7 @@ async fn plans(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
                 .fetch_one(&mut *conn)
                 .await?;
         let sought = json(key)?;
-        if work(move || names(&Packed { digest, data }, &sought)).await? {
+        if work(move || names_key(&Packed { digest, data }, &sought)).await? {
             sqlx::query("DELETE FROM plans WHERE id = $1").bind(id).execute(&mut *conn).await?;
             erased += 1;
         }
@@ -98,7 +101,7 @@ async fn plans(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
 }
 
 /// Returns whether a plan names a key anywhere, or quotes a cell of a row that it does not name.
-fn names(packed: &Packed, key: &str) -> Result<bool> {
+fn names_key(packed: &Packed, key: &str) -> Result<bool> {
     let body = unpack(packed)?;
     let text = std::str::from_utf8(&body).map_err(|_| damaged("a plan is no text"))?;
     if text.contains(key) {

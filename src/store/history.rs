@@ -1,7 +1,6 @@
 //! What runs there were, what one changed, and the life of one record.
 
 use jiff::Timestamp;
-use lockstep_engine::dataset::SideName;
 use lockstep_engine::key::Key;
 
 use super::batches::ActionRow;
@@ -19,7 +18,7 @@ pub(crate) struct ChangeRecord {
     /// When the run was closed, or began while it is open.
     pub(crate) at: Timestamp,
     /// The side that was written.
-    pub(crate) side: SideName,
+    pub(crate) side: String,
     /// The write.
     pub(crate) action: Action,
     /// The names of the columns that its rows are aligned with.
@@ -54,7 +53,7 @@ impl ChangeRow {
         Ok(ChangeRecord {
             run: self.run,
             at: time(self.at)?,
-            side: from_word(self.side)?,
+            side: self.side,
             action: self.action.read()?,
             columns: parse(&self.columns)?,
             sensitive: parse(&self.sensitive)?,

@@ -1,7 +1,6 @@
 //! Intent, made durable before the first effect.
 
 use jiff::Timestamp;
-use lockstep_engine::dataset::SideName;
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{BaseChange, ChangeKind};
 use lockstep_engine::value::Row;
@@ -11,7 +10,7 @@ use serde_json::Value as Json;
 use super::base::work;
 use super::codec::{bytes, json, key_digest, micros, stored, word};
 use super::lease::{self, Lease};
-use super::segment::pack_moves;
+use super::segment::{Packed, pack_moves};
 use super::{Conn, Db, ROWS_PER_INSERT, Store};
 use crate::error::{Error, Kind, Result};
 
@@ -96,8 +95,8 @@ pub(crate) struct Action {
 pub(crate) struct Batch {
     /// Its number within the run.
     pub(crate) seq: u32,
-    /// The side that is written.
-    pub(crate) side: SideName,
+    /// The side that is written: `left` or `right`, `hub` or the name of a spoke.
+    pub(crate) side: String,
     /// What settling it needs; opaque here. It must not hold cell values: `forget` does not look into it.
     pub(crate) place: Json,
     /// The writes.
@@ -106,6 +105,15 @@ pub(crate) struct Batch {
     pub(crate) state: BatchState,
     /// Why it came no further.
     pub(crate) note: Option<String>,
+}
+
+/// Moves of one base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Moves {
+    /// The spoke whose base it is; blank for the one base of a pair.
+    pub(crate) spoke: String,
+    /// The moves.
+    pub(crate) changes: Vec<BaseChange>,
 }
 
 impl Store {
@@ -118,7 +126,7 @@ impl Store {
         lease: &Lease,
         run: &NewRun,
         batches: &[Batch],
-        base: &[BaseChange],
+        bases: &[Moves],
     ) -> Result<()> {
         if run.dataset != lease.dataset {
             return Err(Error::internal(format!(
@@ -128,22 +136,27 @@ impl Store {
         }
         let images = batches.iter().flat_map(|batch| &batch.actions);
         let images = images.flat_map(|action| [action.before.as_deref(), action.after.as_deref()]);
-        let moved =
-            base.iter().flat_map(|change| [change.before.as_deref(), change.after.as_deref()]);
-        check_width(run.columns.len(), images.chain(moved).flatten().map(<[_]>::len))?;
-        let moves = base.to_vec();
-        let moves = work(move || pack_moves(&moves)).await?;
+        check_width(run.columns.len(), images.flatten().map(<[_]>::len).chain(widths(bases)))?;
+        let bases = bases.to_vec();
+        let pack = |moves: &Moves| Ok((moves.spoke.clone(), pack_moves(&moves.changes)?));
+        let packed: Vec<(String, Vec<Packed>)> =
+            work(move || bases.iter().map(pack).collect()).await?;
 
         let mut tx = self.write().await?;
         lease::check(&mut tx, lease).await?;
         let number = insert_run(&mut tx, lease, run).await?;
         insert_batches(&mut tx, number, batches).await?;
-        for (position, piece) in (0i64..).zip(moves) {
+        let pieces = packed.into_iter().flat_map(|(spoke, pieces)| {
+            pieces.into_iter().map(move |piece| (spoke.clone(), piece))
+        });
+        for (position, (spoke, piece)) in (0i64..).zip(pieces) {
             sqlx::query(
-                "INSERT INTO intended_base (run, position, digest, data) VALUES ($1, $2, $3, $4)",
+                "INSERT INTO intended_base (run, position, spoke, digest, data)
+                 VALUES ($1, $2, $3, $4, $5)",
             )
             .bind(number)
             .bind(position)
+            .bind(spoke)
             .bind(piece.digest)
             .bind(piece.data)
             .execute(&mut *tx)
@@ -151,6 +164,13 @@ impl Store {
         }
         Ok(tx.commit().await?)
     }
+}
+
+/// Returns how many values each row of the moves has.
+pub(super) fn widths(bases: &[Moves]) -> impl Iterator<Item = usize> {
+    let changes = bases.iter().flat_map(|moves| &moves.changes);
+    let rows = changes.flat_map(|change| [change.before.as_deref(), change.after.as_deref()]);
+    rows.flatten().map(<[_]>::len)
 }
 
 /// Refuses rows that do not have a value for each column.
@@ -198,7 +218,7 @@ async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<
         )
         .bind(run)
         .bind(i64::from(batch.seq))
-        .bind(word(&batch.side)?)
+        .bind(&batch.side)
         .bind(word(&batch.state)?)
         .bind(&batch.note)
         .bind(json(&batch.place)?)

@@ -4,6 +4,7 @@
 //!   (`segment`, `fold`: its form).
 //! - `plans`: content-addressed and expiring. `lease`: who may run a dataset.
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
+//! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
 //! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
@@ -12,6 +13,8 @@
 //! what only SQLite knows is here, and in `open`, `fault` and `backup`.
 
 mod advance;
+mod aims;
+mod appends;
 mod audit;
 mod backup;
 mod base;
@@ -44,9 +47,9 @@ use std::sync::Arc;
 use sqlx::{Pool, Sqlite, SqliteConnection, Transaction};
 
 pub(crate) use self::backup::restore;
-pub(crate) use self::base::Base;
+pub(crate) use self::base::{Base, base_name};
 pub(crate) use self::history::ChangeRecord;
-pub(crate) use self::journal::{Action, Batch, BatchState, NewRun, RunKind, RunState};
+pub(crate) use self::journal::{Action, Batch, BatchState, Moves, NewRun, RunKind, RunState};
 pub(crate) use self::lease::{Acquired, Lease};
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};

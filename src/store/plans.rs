@@ -94,7 +94,7 @@ impl Store {
             || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit())
         {
             return Err(Error::invalid(format!("'{id_prefix}' is no plan id")).next(
-                "give the planId as syncDataset returned it: at least 8 hexadecimal digits",
+                "give the planId as the plan's report has it: at least 8 hexadecimal digits",
             ));
         }
         let mut tx = self.read().await?;

@@ -1,14 +1,14 @@
 //! Runs, and the one transaction that closes one.
 
 use jiff::Timestamp;
-use lockstep_engine::reconcile::BaseChange;
 use serde_json::Value as Json;
 
 use super::advance::{Advance, advance};
-use super::codec::{count, from_word, json, micros, parse, stored, time, word};
-use super::journal::{BatchState, RunKind, RunState, check_width};
+use super::base::base_name;
+use super::codec::{count, from_word, json, micros, parse, time, word};
+use super::journal::{BatchState, Moves, RunKind, RunState, check_width, widths};
 use super::lease::{self, Lease};
-use super::{Conn, Db, Store, audit, tombstones};
+use super::{Conn, Db, Store, aims, audit, tombstones};
 use crate::error::{Error, Kind, Result};
 
 /// A run.
@@ -36,8 +36,6 @@ pub(crate) struct Run {
     pub(crate) finished: Option<Timestamp>,
     /// The fence of the lease it began under.
     pub(crate) fence: u64,
-    /// The version of base that it made.
-    pub(crate) base_version: Option<u64>,
     /// The names of the columns that its rows are aligned with.
     pub(crate) columns: Vec<String>,
     /// The columns whose values must not be shown.
@@ -53,8 +51,8 @@ pub(crate) struct Run {
 pub(crate) struct Outcome {
     /// How far it came; not `Applying`.
     pub(crate) state: RunState,
-    /// The moves of base that both sides confirmed.
-    pub(crate) base: Vec<BaseChange>,
+    /// The moves of each base that both of its sides confirmed.
+    pub(crate) bases: Vec<Moves>,
     /// The columns that these, and the new base, are aligned with.
     pub(crate) columns: Vec<String>,
     /// Counts for the history; opaque here.
@@ -80,7 +78,6 @@ pub(super) struct RunRow {
     started: i64,
     finished: Option<i64>,
     fence: i64,
-    base_version: Option<i64>,
     pub(super) columns: String,
     pub(super) sensitive: String,
     counts: String,
@@ -91,7 +88,7 @@ pub(super) struct RunRow {
 pub(super) fn select() -> sqlx::QueryBuilder<Db> {
     sqlx::QueryBuilder::new(
         "SELECT number, id, dataset, plan, kind, undoes, undone_by, state, caller, started,
-             finished, fence, base_version, columns, sensitive, counts, error FROM runs",
+             finished, fence, columns, sensitive, counts, error FROM runs",
     )
 }
 
@@ -110,7 +107,6 @@ impl RunRow {
             started: time(self.started)?,
             finished: self.finished.map(time).transpose()?,
             fence: count(self.fence)?,
-            base_version: self.base_version.map(count).transpose()?,
             columns: parse(&self.columns)?,
             sensitive: parse(&self.sensitive)?,
             counts: parse(&self.counts)?,
@@ -142,7 +138,7 @@ pub(super) async fn open_run(conn: &mut Conn, dataset: &str, run: &str) -> Resul
 impl Store {
     /// Closes a run, all in one transaction: base moves, tombstones and audit follow what was applied.
     ///
-    /// Returns the new version of base, if it moved. A base whose columns are no longer the outcome's is rewritten, also
+    /// Returns the new version of base, if it moved; of several the highest. A base whose columns are no longer the outcome's is rewritten, also
     /// when no row moves, unless the run failed.
     ///
     /// # Errors
@@ -156,26 +152,28 @@ impl Store {
         if outcome.state == RunState::Applying {
             return Err(Error::internal("a run cannot be closed as one that is under way"));
         }
-        let rows =
-            outcome.base.iter().flat_map(|one| [one.before.as_deref(), one.after.as_deref()]);
-        check_width(outcome.columns.len(), rows.flatten().map(<[_]>::len))?;
+        check_width(outcome.columns.len(), widths(&outcome.bases))?;
 
         let mut tx = self.write().await?;
         lease::check(&mut tx, lease).await?;
         let row = open_run(&mut tx, &lease.dataset, run).await?;
         check_settled(&mut tx, &row).await?;
-        let moves = outcome.state != RunState::Failed || !outcome.base.is_empty();
-        let advance_to = Advance {
-            dataset: &lease.dataset,
-            run,
-            at: outcome.finished,
-            columns: &outcome.columns,
-            moves: &outcome.base,
-        };
-        let version = if moves { advance(&mut tx, &advance_to).await? } else { None };
-        tombstones::follow(&mut tx, &advance_to).await?;
+        let mut version = None;
+        for moves in &outcome.bases {
+            let to = Advance {
+                dataset: &base_name(&lease.dataset, &moves.spoke),
+                run,
+                at: outcome.finished,
+                columns: &outcome.columns,
+                moves: &moves.changes,
+            };
+            if outcome.state != RunState::Failed || !moves.changes.is_empty() {
+                version = version.max(advance(&mut tx, &to).await?);
+            }
+            tombstones::follow(&mut tx, &to).await?;
+        }
         audit::append(&mut tx, &row, &lease.dataset, outcome.finished).await?;
-        close(&mut tx, &row, version, outcome).await?;
+        close(&mut tx, &row, outcome).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -200,24 +198,18 @@ async fn check_settled(conn: &mut Conn, run: &RunRow) -> Result<()> {
     }
 }
 
-async fn close(
-    conn: &mut Conn,
-    run: &RunRow,
-    version: Option<u64>,
-    outcome: &Outcome,
-) -> Result<()> {
+async fn close(conn: &mut Conn, run: &RunRow, outcome: &Outcome) -> Result<()> {
     sqlx::query(
-        "UPDATE runs SET state = $1, finished = $2, counts = $3, error = $4, base_version = $5
-         WHERE number = $6",
+        "UPDATE runs SET state = $1, finished = $2, counts = $3, error = $4 WHERE number = $5",
     )
     .bind(word(&outcome.state)?)
     .bind(micros(outcome.finished))
     .bind(json(&outcome.counts)?)
     .bind(&outcome.error)
-    .bind(version.map(stored).transpose()?)
     .bind(run.number)
     .execute(&mut *conn)
     .await?;
+    aims::drop_aim(conn, &run.id).await?;
     sqlx::query("DELETE FROM intended_base WHERE run = $1")
         .bind(run.number)
         .execute(&mut *conn)

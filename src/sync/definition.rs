@@ -1,7 +1,10 @@
 //! What is to be kept in step, as the caller said it.
 
+use std::collections::BTreeMap;
+
 use lockstep_engine::{
     dataset::{Direction, Policy, SideName},
+    hub::HUB,
     schema::ColumnType,
 };
 use serde::{Deserialize, Serialize};
@@ -11,19 +14,18 @@ use crate::{
     replica::{Source, apply::Guard, scan::Role},
 };
 
-/// A dataset: two replicas, a key, columns and a policy.
+/// A dataset: its members, a key, columns and a policy.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Definition {
     /// The name: runs, base and lease are kept under it.
     pub(crate) name: String,
-    /// The left side; the source where the direction does not say otherwise.
-    pub(crate) left: Source,
-    /// The right side.
-    pub(crate) right: Source,
+    /// The replicas.
+    #[serde(flatten)]
+    pub(crate) members: Members,
     /// The names of the key columns.
     pub(crate) key: Vec<String>,
-    /// The columns, or every column of the left.
+    /// The columns, or every column of the left or of the hub.
     pub(crate) columns: Option<Vec<ColumnDef>>,
     /// Texts that mean blank in every column.
     pub(crate) nulls: Vec<String>,
@@ -44,14 +46,50 @@ pub(crate) struct Definition {
 pub(crate) struct ColumnDef {
     /// The name in reports.
     pub(crate) name: String,
-    /// The header on the left.
+    /// The header on the left, or on the hub.
     pub(crate) left: String,
-    /// The header on the right.
+    /// The header on the right; on spokes, where one does not say otherwise.
     pub(crate) right: String,
     /// The declared type, if any.
     pub(crate) ty: Option<ColumnType>,
     /// Texts that mean blank.
     pub(crate) nulls: Vec<String>,
+}
+
+/// The replicas of a dataset.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Members {
+    /// Two sides.
+    Pair {
+        /// The left side; the source where the direction does not say otherwise.
+        left: Source,
+        /// The right side.
+        right: Source,
+    },
+    /// A hub and any number of spokes.
+    Hub {
+        /// The hub.
+        hub: Source,
+        /// The spokes.
+        spokes: Vec<SpokeDef>,
+    },
+}
+
+/// A replica that is kept in step with the hub.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SpokeDef {
+    /// Its name in reports; its base is kept under it.
+    pub(crate) name: String,
+    /// Where it is.
+    pub(crate) source: Source,
+    /// `leftToRight` is only written, `rightToLeft` only read.
+    pub(crate) direction: Direction,
+    /// The columns that it has, by name, with their headers there; every column of the dataset where none are named.
+    pub(crate) columns: Option<BTreeMap<String, String>>,
+    /// What happens to its rows that are gone elsewhere.
+    pub(crate) deletes: Disappeared,
 }
 
 impl ColumnDef {
@@ -82,30 +120,84 @@ pub(crate) enum Disappeared {
 }
 
 impl Definition {
-    /// Returns a side's replica.
-    pub(crate) fn source(&self, side: SideName) -> &Source {
-        match side {
-            SideName::Left => &self.left,
-            SideName::Right => &self.right,
+    /// Returns the names of the members with their replicas: left and right, or the hub and the spokes.
+    pub(crate) fn members(&self) -> Vec<(&str, &Source)> {
+        match &self.members {
+            Members::Pair { left, right } => vec![("left", left), ("right", right)],
+            Members::Hub { hub, spokes } => {
+                let spokes = spokes.iter().map(|spoke| (spoke.name.as_str(), &spoke.source));
+                std::iter::once((HUB, hub)).chain(spokes).collect()
+            }
         }
     }
 
-    /// Returns whether a side may be written.
+    /// Returns a member's replica.
+    pub(crate) fn source(&self, member: &str) -> Option<&Source> {
+        self.members().into_iter().find(|(name, _)| *name == member).map(|(_, source)| source)
+    }
+
+    /// Returns the spokes of a hub.
+    pub(crate) fn spokes(&self) -> &[SpokeDef] {
+        match &self.members {
+            Members::Pair { .. } => &[],
+            Members::Hub { spokes, .. } => spokes,
+        }
+    }
+
+    /// Returns whether a side of a pair may be written.
     pub(crate) fn writes(&self, side: SideName) -> bool {
         self.policy.direction.source() != Some(side)
     }
 
-    /// Returns whether what both sides last agreed on is kept.
-    pub(crate) fn has_base(&self) -> bool {
-        self.policy.direction == Direction::Both
+    /// Returns whether the hub may be written.
+    pub(crate) fn writes_hub(&self) -> bool {
+        self.spokes().iter().any(|spoke| spoke.direction != Direction::LeftToRight)
     }
 
-    /// Returns what a side is read for; `typed` says that the types of its columns are known from an earlier run.
-    pub(crate) fn role(&self, side: SideName, typed: bool) -> Role {
-        match (self.has_base(), self.writes(side)) {
-            (true, _) => Role::Both { side, typed },
-            (false, true) => Role::Target,
-            (false, false) => Role::Source,
+    /// Returns whether what both sides last agreed on is kept.
+    pub(crate) fn has_base(&self) -> bool {
+        self.policy.direction == Direction::Both || self.is_hub()
+    }
+
+    /// Returns whether it is a hub with spokes.
+    pub(crate) fn is_hub(&self) -> bool {
+        matches!(self.members, Members::Hub { .. })
+    }
+
+    /// Returns the members that have a base, with the name of the base in the store: none for the one base of a pair.
+    pub(crate) fn bases(&self) -> Vec<(&str, &str)> {
+        match &self.members {
+            Members::Pair { .. } if self.has_base() => vec![("right", "")],
+            Members::Pair { .. } => Vec::new(),
+            Members::Hub { spokes, .. } => {
+                spokes.iter().map(|spoke| (spoke.name.as_str(), spoke.name.as_str())).collect()
+            }
+        }
+    }
+
+    /// Returns the header of a column on a member, if it has the column.
+    pub(crate) fn header(&self, member: &str, column: &str) -> Option<String> {
+        let mapped = self.columns.iter().flatten().find(|known| known.name == column);
+        let side = if matches!(member, "left" | HUB) { SideName::Left } else { SideName::Right };
+        let own =
+            || mapped.map_or_else(|| column.to_owned(), |known| known.header(side).to_owned());
+        match self.spokes().iter().find(|spoke| spoke.name == member) {
+            Some(SpokeDef { columns: Some(columns), .. }) => columns.get(column).cloned(),
+            _ => Some(own()),
+        }
+    }
+
+    /// Returns what a member is read for; `typed` says that the types of its columns are known from an earlier run.
+    pub(crate) fn role(&self, member: &str, typed: bool) -> Role {
+        let side = if matches!(member, "left" | HUB) { SideName::Left } else { SideName::Right };
+        let both = Role::Both { side, typed };
+        match self.spokes().iter().find(|spoke| spoke.name == member) {
+            Some(spoke) if spoke.direction == Direction::RightToLeft => Role::Source,
+            Some(_) => both,
+            None if self.is_hub() && !self.writes_hub() => Role::Source,
+            None if self.has_base() => both,
+            None if self.writes(side) => Role::Target,
+            None => Role::Source,
         }
     }
 
@@ -117,17 +209,41 @@ impl Definition {
         hash(self)
     }
 
+    /// Returns the definition as it is kept: without the rows that came with the call.
+    pub(crate) fn kept(&self) -> Self {
+        let mut kept = self.clone();
+        let sources: Vec<&mut Source> = match &mut kept.members {
+            Members::Pair { left, right } => vec![left, right],
+            Members::Hub { hub, spokes } => std::iter::once(hub)
+                .chain(spokes.iter_mut().map(|spoke| &mut spoke.source))
+                .collect(),
+        };
+        for source in sources {
+            if let Source::Records { records } = source {
+                records.clear();
+            }
+        }
+        kept
+    }
+
     /// Returns a name that follows from the sides and the key, for a dataset that nobody named.
     ///
     /// # Errors
     /// See [`fingerprint`](Self::fingerprint).
-    pub(crate) fn default_name(left: &Source, right: &Source, key: &[String]) -> Result<String> {
+    pub(crate) fn default_name(members: &Members, key: &[String]) -> Result<String> {
         // Records change with every call; what they are written to does not.
-        let left = match left {
-            Source::Records { .. } => None,
-            other => Some(other),
+        fn fixed(source: &Source) -> Option<&Source> {
+            (!matches!(source, Source::Records { .. })).then_some(source)
+        }
+        let digest = match members {
+            Members::Pair { left, right } => hash(&(fixed(left), right, key))?,
+            Members::Hub { hub, spokes } => {
+                let spokes: Vec<_> =
+                    spokes.iter().map(|spoke| (&spoke.name, fixed(&spoke.source))).collect();
+                hash(&(fixed(hub), spokes, key))?
+            }
         };
-        let digest: String = hash(&(left, right, key))?.chars().take(8).collect();
+        let digest: String = digest.chars().take(8).collect();
         Ok(format!("dataset-{digest}"))
     }
 }

@@ -5,21 +5,25 @@ use std::collections::BTreeMap;
 use lockstep_engine::{
     conflict::{Conflict, ConflictKind},
     dataset::SideName,
+    hub::{HUB, HubConflict},
+    key::Key,
+    plan::Disagreement,
     reconcile::{Change, ChangeKind},
     value::{Row, Value},
 };
 
 use super::{
     Shell,
-    prepare::Planned,
+    prepare::{Member, Planned},
     report::{
-        CallsOut, ChangeOut, ColumnOut, ConflictOut, Counts, FindingOut, HaltOut, Report, State,
+        CallsOut, ChangeOut, ColumnOut, ConflictOut, Counts, FindingOut, HaltOut, Report, SideOut,
+        State, UnconfirmedOut,
     },
 };
 use crate::replica::apply::Repair;
 
 /// How many findings, and how many repairs, a report lists.
-const MAX_LISTED: usize = 20;
+pub(super) const MAX_LISTED: usize = 20;
 
 /// What a run did beyond its plan.
 #[derive(Debug, Default)]
@@ -28,12 +32,25 @@ pub(crate) struct Done {
     pub(crate) run: Option<String>,
     /// What others moved during the write, and how it was put right.
     pub(crate) repaired: Vec<Repair>,
-    /// Rows whose write could not be confirmed.
-    pub(crate) unconfirmed: u64,
+    /// How many rows were written and confirmed.
+    pub(crate) written: u64,
+    /// Rows whose write could not be confirmed: member, key, why.
+    pub(crate) unconfirmed: Vec<(String, Key, String)>,
+    /// Why spokes failed while they were written, by name.
+    pub(crate) failed: BTreeMap<String, String>,
+    /// Whether a spoke may have been written although it failed; the next run finds out.
+    pub(crate) unknown: bool,
     /// Runs that died and were settled before.
     pub(crate) recovered: u32,
     /// The run that is taken back, in a rollback.
     pub(crate) undoes: Option<String>,
+}
+
+impl Done {
+    /// Returns how a run ended that was to come to a state.
+    pub(crate) fn state(&self, wanted: State) -> State {
+        if self.failed.is_empty() { wanted } else { State::Partial }
+    }
 }
 
 /// How many digits of a plan's hash are shown.
@@ -55,22 +72,33 @@ pub(crate) fn report(
 ) -> Report {
     let body = planned.plan.body();
     let counts = counts(planned);
-    let all = SideName::BOTH.iter().rev().flat_map(|side| {
-        planned.writes(*side).into_iter().map(|change| (*side, change)).collect::<Vec<_>>()
+    // The hub and its spokes in their order; of a pair, what is done to the right comes first.
+    let mut members: Vec<&Member> = planned.members.iter().collect();
+    let pair = !is_hub(planned);
+    if pair {
+        members.reverse();
+    }
+    let all = members.iter().flat_map(|member| {
+        planned.writes(member).into_iter().map(|change| (*member, change)).collect::<Vec<_>>()
     });
-    let changes: Vec<ChangeOut> =
-        all.take(sample).map(|(side, change)| change_out(planned, side, change)).collect();
-    let total = body.result.left.len() + body.result.right.len();
-    let calls = shell.reach.google.calls();
-    let mut findings: Vec<FindingOut> = planned
-        .findings
-        .iter()
-        .take(MAX_LISTED)
-        .map(|(side, finding)| FindingOut { side: side.as_str(), message: finding.to_string() })
+    let changes: Vec<ChangeOut> = all
+        .take(sample)
+        .map(|(member, change)| change_out(planned, member, change, pair))
         .collect();
-    if planned.findings.len() > MAX_LISTED {
-        let more = planned.findings.len() - MAX_LISTED;
-        findings.push(FindingOut { side: "both", message: format!("and {more} more findings") });
+    let total: usize = body.result.members.iter().map(|member| member.changes.len()).sum();
+    let calls = shell.reach.google.calls();
+    let found = planned.members.iter().flat_map(|member| {
+        member.findings.iter().map(|finding| (member.name.clone(), finding.to_string()))
+    });
+    let mut findings: Vec<FindingOut> = found
+        .clone()
+        .take(MAX_LISTED)
+        .map(|(side, message)| FindingOut { side, message })
+        .collect();
+    let more = found.count().saturating_sub(findings.len());
+    if more > 0 {
+        let message = format!("and {more} more findings");
+        findings.push(FindingOut { side: if pair { "both" } else { "all" }.into(), message });
     }
     let halted: Vec<HaltOut> = body
         .halts
@@ -84,6 +112,7 @@ pub(crate) fn report(
         run_id: done.run.clone(),
         next: next(state, &counts, &short(planned.plan.id()), !findings.is_empty(), done),
         counts,
+        sides: planned.members.iter().map(|member| side_out(planned, member, done)).collect(),
         truncated: total > changes.len(),
         changes,
         halted,
@@ -92,10 +121,23 @@ pub(crate) fn report(
             .conflicts
             .iter()
             .take(sample)
-            .map(|conflict| conflict_out(planned, conflict))
+            .map(|conflict| match conflict {
+                Disagreement::Pair(conflict) => conflict_out(planned, conflict),
+                Disagreement::Hub(conflict) => hub_conflict_out(planned, conflict),
+            })
             .collect(),
         findings,
         repaired: listed(&done.repaired),
+        unconfirmed: done
+            .unconfirmed
+            .iter()
+            .take(sample)
+            .map(|(side, key, why)| UnconfirmedOut {
+                side: side.clone(),
+                key: key.to_string(),
+                why: why.clone(),
+            })
+            .collect(),
         columns: planned
             .reasons
             .iter()
@@ -126,23 +168,47 @@ fn listed(repaired: &[Repair]) -> Vec<String> {
     lines
 }
 
+/// Returns whether a plan is of a hub and its spokes.
+pub(super) fn is_hub(planned: &Planned) -> bool {
+    planned.members.first().is_some_and(|member| member.name == HUB)
+}
+
 fn counts(planned: &Planned) -> Counts {
     let result = &planned.plan.body().result;
-    let of = |kind| result.counts.right.get(&kind).copied().unwrap_or(0);
-    let cells =
-        |changes: &[Change]| changes.iter().map(|change| change.cells.len() as u64).sum::<u64>();
+    let counted = |kind: ChangeKind| {
+        // Of a pair, what is written on the left is counted by itself.
+        let members = result.members.iter().skip(usize::from(!is_hub(planned)));
+        let changes = members.flat_map(|member| &member.changes);
+        changes.filter(|change| change.kind == kind).count() as u64
+    };
+    let all = result.members.iter().flat_map(|member| &member.changes);
+    let left = result.writes(SideName::Left.as_str()).len();
+    let resting = |member: &&Member| matches!(member.name.as_str(), "right" | HUB);
     Counts {
-        insert: of(ChangeKind::Insert),
-        update: of(ChangeKind::Update),
-        delete: of(ChangeKind::Delete),
-        mark: of(ChangeKind::Mark),
-        reactivate: of(ChangeKind::Reactivate),
-        unchanged: planned.unchanged,
-        set_aside: planned.set_aside,
-        cells: cells(&result.right) + cells(&result.left),
-        left: result.left.len() as u64,
+        insert: counted(ChangeKind::Insert),
+        update: counted(ChangeKind::Update),
+        delete: counted(ChangeKind::Delete),
+        mark: counted(ChangeKind::Mark),
+        reactivate: counted(ChangeKind::Reactivate),
+        unchanged: planned.members.iter().find(resting).map_or(0, |member| member.unchanged),
+        set_aside: planned.members.iter().map(|member| member.set_aside).sum(),
+        cells: all.map(|change| change.cells.len() as u64).sum(),
+        left: if is_hub(planned) { 0 } else { left as u64 },
         conflicts: result.conflicts.len() as u64,
         losers: result.losers.len() as u64,
+    }
+}
+
+fn side_out(planned: &Planned, member: &Member, done: &Done) -> SideOut {
+    let mut rows: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for change in planned.plan.body().result.writes(&member.name) {
+        *rows.entry(kind(change.kind)).or_default() += 1;
+    }
+    SideOut {
+        name: member.name.clone(),
+        rows,
+        unchanged: member.unchanged,
+        error: member.down.clone().or_else(|| done.failed.get(&member.name).cloned()),
     }
 }
 
@@ -155,18 +221,26 @@ fn next(state: State, counts: &Counts, id: &str, findings: bool, done: &Done) ->
         more.push_str(" Look at conflicts: these cells were changed since the run, and keep what they have now.");
     } else if counts.conflicts > 0 {
         more.push_str(
-            " Look at conflicts: both sides keep theirs until you choose a strategy (policy.strategy, policy.clash) \
+            " Look at conflicts: the sides keep theirs until you choose a strategy (policy.strategy, policy.clash) \
              or make the sides agree.",
         );
     }
     if !done.repaired.is_empty() {
         more.push_str(" Look at repaired: rows were moved by others during the write.");
     }
-    if done.unconfirmed > 0 {
+    if !done.unconfirmed.is_empty() {
         more.push_str(&format!(
-            " {} rows could not be confirmed, because others removed or moved them; the next run compares them afresh.",
-            done.unconfirmed
+            " {} rows were not written or could not be confirmed: see unconfirmed. The next run compares them afresh.",
+            done.unconfirmed.len()
         ));
+    }
+    if state == State::Partial {
+        more.push_str(" Look at sides: what failed there is caught up by the next run.");
+    }
+    if done.unknown {
+        more.push_str(
+            " Whether the last write to a spoke that failed arrived is not known; the next run finds out first.",
+        );
     }
     if done.recovered > 0 {
         more.push_str(" A run that had been interrupted was settled before.");
@@ -176,7 +250,7 @@ fn next(state: State, counts: &Counts, id: &str, findings: bool, done: &Done) ->
         State::InStep if done.undoes.is_some() => {
             format!("nothing to take back: what the run wrote is not there any more.{more}")
         }
-        State::InStep => format!("nothing to do: both sides agree.{more}"),
+        State::InStep => format!("nothing to do: the sides agree.{more}"),
         State::Planned => format!(
             "to write these {} rows call {tool} with the same arguments, mode \"apply\" and planId \"{id}\".{more}",
             counts.changes()
@@ -185,9 +259,8 @@ fn next(state: State, counts: &Counts, id: &str, findings: bool, done: &Done) ->
             "nothing was written. Check halted with a person; to go on all the same, add override: [names] and apply"
                 .into()
         }
-        State::Applied => {
-            let rows = counts.changes().saturating_sub(done.unconfirmed);
-            format!("done: {rows} rows were written and confirmed.{more}")
+        State::Applied | State::Partial => {
+            format!("done: {} rows were written and confirmed.{more}", done.written)
         }
     }
 }
@@ -205,7 +278,7 @@ pub(crate) fn shown(value: &Value) -> String {
     }
 }
 
-fn change_out(planned: &Planned, side: SideName, change: &Change) -> ChangeOut {
+fn change_out(planned: &Planned, member: &Member, change: &Change, pair: bool) -> ChangeOut {
     let schema = &planned.plan.body().basis.schema;
     let value = |row: Option<&Row>, column: usize| {
         shown(row.and_then(|row| row.get(column)).unwrap_or(&Value::Null))
@@ -229,10 +302,10 @@ fn change_out(planned: &Planned, side: SideName, change: &Change) -> ChangeOut {
         }
     }
     ChangeOut {
-        side: (side == SideName::Left).then_some("left"),
+        side: (!pair || member.name == SideName::Left.as_str()).then(|| member.name.clone()),
         kind: kind(change.kind),
         key: change.key.to_string(),
-        row: change.row.map(|row| planned.sides.get(side).snapshot.origin(row)),
+        row: change.row.map(|row| member.scan.snapshot.origin(row)),
         cells,
     }
 }
@@ -264,5 +337,33 @@ fn conflict_out(planned: &Planned, conflict: &Conflict) -> ConflictOut {
         },
         cells: cells.collect(),
         reason: conflict.reason.to_string(),
+    }
+}
+
+fn hub_conflict_out(planned: &Planned, conflict: &HubConflict) -> ConflictOut {
+    let schema = &planned.plan.body().basis.schema;
+    let cells = conflict.cells.iter().filter_map(|cell| {
+        let name = schema.columns.get(cell.column)?.name.clone();
+        let voices: Vec<String> = cell
+            .voices
+            .iter()
+            .map(|voice| format!("{}: {}", voice.from, shown(&voice.value)))
+            .collect();
+        Some((name, voices.join(", ")))
+    });
+    let names = |names: &[Box<str>]| names.join(", ");
+    let who = match conflict.deleted.is_empty() {
+        true => String::new(),
+        false => format!(
+            " (deleted: {}; changed: {})",
+            names(&conflict.deleted),
+            names(&conflict.changed)
+        ),
+    };
+    ConflictOut {
+        key: conflict.key.to_string(),
+        kind: if conflict.deleted.is_empty() { "cells" } else { "deleteModify" },
+        cells: cells.collect(),
+        reason: format!("{}{who}", conflict.reason),
     }
 }

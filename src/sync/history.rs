@@ -52,8 +52,8 @@ pub(crate) struct RunOut {
 pub(crate) struct ChangedOut {
     pub(crate) run_id: String,
     pub(crate) at: String,
-    /// left or right.
-    pub(crate) side: &'static str,
+    /// left or right, hub or a spoke.
+    pub(crate) side: String,
     /// insert, update, delete, mark or reactivate.
     pub(crate) kind: &'static str,
     pub(crate) key: String,
@@ -157,7 +157,11 @@ pub(crate) async fn key_of(store: &Store, dataset: &str, parts: &[String]) -> Re
     Ok(Key::normalised(values, schema.fold_key_case))
 }
 
-async fn find(shell: &Shell, id: &str) -> Result<Run> {
+/// Returns the run of an id, or of the beginning of one.
+///
+/// # Errors
+/// A run that is not there.
+pub(super) async fn find(shell: &Shell, id: &str) -> Result<Run> {
     shell.store.run(id).await?.ok_or_else(|| {
         Error::not_found(format!("there is no run {id}"))
             .next("call syncHistory without runId to list the runs")
@@ -166,10 +170,9 @@ async fn find(shell: &Shell, id: &str) -> Result<Run> {
 
 fn run_out(run: Run) -> RunOut {
     let mut rows = BTreeMap::new();
-    for side in ["left", "right"] {
-        let counts = run.counts.get(side).and_then(serde_json::Value::as_object);
-        for (kind, count) in counts.into_iter().flatten() {
-            rows.insert(format!("{side} {kind}"), count.as_u64().unwrap_or(0));
+    for (member, counts) in run.counts.as_object().into_iter().flatten() {
+        for (kind, count) in counts.as_object().into_iter().flatten() {
+            rows.insert(format!("{member} {kind}"), count.as_u64().unwrap_or(0));
         }
     }
     RunOut {
@@ -209,7 +212,7 @@ fn changed_out(record: &ChangeRecord) -> ChangedOut {
     ChangedOut {
         run_id: record.run.clone(),
         at: record.at.to_string(),
-        side: record.side.as_str(),
+        side: record.side.clone(),
         kind: kind(action.kind),
         key: action.key.to_string(),
         cells: cells.collect(),

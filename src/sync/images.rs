@@ -3,51 +3,43 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::{
-    dataset::SideName,
     key::Key,
     schema::{Column, Schema},
-    snapshot::{Mapping, View},
+    snapshot::{Mapping, Snapshot, View},
     value::{Row, Value},
 };
 
-use super::{policy::Mark, rest, saved::Saved};
+use super::{rest, saved::Saved};
 use crate::{
     error::{Error, Result},
-    replica::scan::Scan,
     store::Action,
 };
 
-/// Returns each column's header on a side: mapped ones by the definition, marks as they were saved, the others by their
+/// Returns each column's header on a member: mapped ones by the definition, marks as they were saved, the others by their
 /// own name.
-pub(super) fn headers(saved: &Saved, schema: &Schema, side: SideName) -> Vec<Option<String>> {
-    let is = |mark: &Option<Mark>, name: &str| mark.as_ref().is_some_and(|m| m.column == name);
+pub(super) fn headers(saved: &Saved, schema: &Schema, member: &str) -> Vec<Option<String>> {
     let own = |column: &Column| -> Option<String> {
         let name = &column.name;
-        if SideName::BOTH.iter().any(|side| rest::header(name, *side).is_some()) {
-            return rest::header(name, side).map(str::to_owned);
+        if let Some((of, header)) = rest::header(name) {
+            return (of == member).then(|| header.to_owned());
         }
-        if is(saved.marks.get(side), name) {
-            return saved.marks.get(side).as_ref().map(|mark| mark.header.clone());
+        match saved.marks.iter().find(|(_, mark)| mark.column == *name) {
+            Some((of, mark)) => (of == member).then(|| mark.header.clone()),
+            None => saved.definition.header(member, name),
         }
-        if is(saved.marks.get(side.other()), name) {
-            return None;
-        }
-        let mut mapped = saved.definition.columns.iter().flatten();
-        let mapped = mapped.find(|known| known.name == *name);
-        Some(mapped.map_or_else(|| name.clone(), |known| known.header(side).to_owned()))
     };
     schema.columns.iter().map(own).collect()
 }
 
-/// Sees what is on a side now through the columns of a run.
+/// Sees what is on a member now through the columns of a run.
 ///
 /// # Errors
 /// A column that the run wrote and that is not there any more.
 pub(super) fn view<'a>(
-    now: &'a Scan,
+    now: &'a Snapshot,
     schema: &'a Schema,
     headers: &[Option<String>],
-    side: SideName,
+    member: &str,
 ) -> Result<View<'a>> {
     let mapping: Vec<Mapping> = schema
         .columns
@@ -55,9 +47,9 @@ pub(super) fn view<'a>(
         .zip(headers)
         .filter_map(|(column, header)| Some(Mapping::new(&column.name, header.as_ref()?)))
         .collect();
-    now.snapshot.view(schema, &mapping).map_err(|error| {
+    now.view(schema, &mapping).map_err(|error| {
         Error::invalid(error.to_string())
-            .context(side.as_str())
+            .context(member.to_owned())
             .next("the columns that the run wrote must be there")
     })
 }
@@ -67,6 +59,8 @@ pub(super) fn view<'a>(
 pub(super) enum Proof {
     /// A marker proves it; only where each value came to rest is open.
     Applied,
+    /// A marker proves the batch, but single rows may have been left out of it: only what is there now can tell which.
+    Batch,
     /// Only what is there now can tell.
     None,
 }
@@ -98,7 +92,9 @@ fn confirms(view: &View<'_>, row: usize, action: &Action, proof: Proof) -> bool 
         value.as_ref() == Some(&view.cell(row, at))
     };
     match proof {
-        Proof::None => action.after.is_some() && cells.iter().all(|at| was(&action.after, *at)),
+        Proof::None | Proof::Batch => {
+            action.after.is_some() && cells.iter().all(|at| was(&action.after, *at))
+        }
         Proof::Applied => {
             let untouched = |at: &usize| was(&action.before, *at) && !was(&action.after, *at);
             // A deleted row counts as untouched only as a whole: one that came back differs somewhere.

@@ -1,10 +1,12 @@
 //! What both sides last agreed on, as a snapshot that the engine compares with.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use lockstep_engine::{
     cell::Cell,
-    dataset::PerSide,
     key::Key,
     schema::Schema,
     snapshot::{Snapshot, SnapshotBuilder},
@@ -12,57 +14,86 @@ use lockstep_engine::{
 };
 
 use super::{Shell, definition::Definition, policy::Mark, saved};
-use crate::{error::Result, store::Base};
+use crate::{
+    error::Result,
+    store::{Base, base_name},
+};
 
-/// Base and the tombstones of a dataset; empty before the first run and for one-way datasets.
+/// What earlier runs of a dataset found out and agreed on.
 #[derive(Debug, Default)]
 pub(super) struct Known {
+    /// The types that the bases were learned with; none before the first run.
+    pub(super) schema: Option<Schema>,
+    /// The columns in which members marked their rows.
+    pub(super) marks: BTreeMap<String, Mark>,
+    /// What each member with a base last agreed on; none before its first run.
+    bases: BTreeMap<String, Learned>,
+}
+
+/// Base and the tombstones of one member; empty before its first run.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
     /// The version of base.
     pub(super) version: Option<u64>,
-    /// The types that base was learned with.
-    pub(super) schema: Option<Schema>,
     /// The rows; no headers where there is no base.
     pub(super) snapshot: Snapshot,
-    /// The columns in which the sides marked their rows.
-    pub(super) marks: PerSide<Option<Mark>>,
     /// Keys that base forgot because they were deleted.
     pub(super) tombstones: BTreeSet<Key>,
 }
 
+static NOTHING: LazyLock<Learned> = LazyLock::new(Learned::default);
+
 impl Known {
-    /// Loads what is known of a dataset.
+    /// Loads what is known of a dataset; nothing of one that keeps no base.
     ///
     /// # Errors
     /// A store that cannot be read.
     pub(super) async fn load(shell: &Shell, definition: &Definition) -> Result<Self> {
-        if !definition.has_base() {
-            return Ok(Self::default());
+        let mut known = Self::default();
+        for (member, spoke) in definition.bases() {
+            let name = base_name(&definition.name, spoke);
+            let mut learned =
+                Learned { tombstones: shell.store.tombstones(&name).await?, ..Learned::default() };
+            if let Some(base) = shell.store.base(&name).await? {
+                (learned.version, learned.snapshot) = (Some(base.version), snapshot(&base));
+            }
+            known.bases.insert(member.to_owned(), learned);
         }
-        let tombstones = shell.store.tombstones(&definition.name).await?;
-        let Some(base) = shell.store.base(&definition.name).await? else {
-            return Ok(Self { tombstones, ..Self::default() });
-        };
-        let saved = saved::load(shell, &definition.name).await?;
-        let (schema, marks) = saved.map(|saved| (saved.schema, saved.marks)).unwrap_or_default();
-        let version = Some(base.version);
-        Ok(Self { version, schema, snapshot: snapshot(&base), marks, tombstones })
+        if known.bases.values().any(|learned| learned.version.is_some())
+            && let Some(saved) = saved::load(shell, &definition.name).await?
+        {
+            (known.schema, known.marks) = (saved.schema, saved.marks);
+        }
+        Ok(known)
     }
 
-    /// Returns the columns of base that both sides have, without those in which a side marks its rows.
+    /// Returns what a member last agreed on.
+    pub(super) fn base(&self, member: &str) -> &Learned {
+        self.bases.get(member).unwrap_or(&NOTHING)
+    }
+
+    /// Returns the members that have a base, or will have one.
+    pub(super) fn members(&self) -> impl Iterator<Item = &str> {
+        self.bases.keys().map(String::as_str)
+    }
+
+    /// Returns the versions of the bases.
+    pub(super) fn versions(&self) -> BTreeMap<String, u64> {
+        let version = |(name, learned): (&String, &Learned)| Some((name.clone(), learned.version?));
+        self.bases.iter().filter_map(version).collect()
+    }
+
+    /// Returns the columns that the bases have, without those in which a member marks its rows.
     ///
     /// Base may have more than the schema: a run that changed the columns and died before its end left it so.
     pub(super) fn mapped(&self) -> Vec<String> {
         let Some(schema) = &self.schema else { return Vec::new() };
-        let marks = [&self.marks.left, &self.marks.right];
-        let own = |name: &String| {
-            marks.iter().any(|mark| mark.as_ref().is_some_and(|m| m.column == *name))
+        let own = |name: &str| self.marks.values().any(|mark| mark.column == name);
+        let has = |name: &String| {
+            self.bases.values().any(|learned| learned.snapshot.headers().contains(name))
         };
-        self.snapshot
-            .headers()
-            .iter()
-            .filter(|name| schema.position(name).is_some() && !own(name))
-            .cloned()
-            .collect()
+        let columns = schema.columns.iter().map(|column| &column.name);
+        columns.filter(|name| has(name) && !own(name)).cloned().collect()
     }
 }
 

@@ -4,17 +4,19 @@
 //! what changes (the engine does) or how a replica is written (`replica` does).
 //! [`recover`] finishes what a run that died left open, and [`rollback`] takes a run back.
 
-use crate::{replica::reach::Reach, store::Store};
+use crate::{consent::Consent, halt, replica::reach::Reach, store::Store};
 
+mod ask;
 mod columns;
 pub(crate) mod definition;
 pub(crate) mod describe;
-pub(crate) mod halt;
 pub(crate) mod history;
 pub mod holder;
 mod images;
 mod journal;
 mod known;
+mod pair;
+mod plans;
 mod policy;
 mod prepare;
 pub(crate) mod recover;
@@ -25,7 +27,12 @@ mod retyped;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod saved;
+mod send;
+mod spoke_columns;
+mod spoke_terms;
+mod spokes;
 mod turn;
+mod unlearn;
 mod write;
 
 /// What a run works with.
@@ -37,6 +44,8 @@ pub(crate) struct Shell {
     pub(crate) store: Store,
     /// Who asks: the tool, and the client where it is known.
     pub(crate) caller: String,
+    /// Whether somebody agreed to what cannot easily be undone.
+    pub(crate) consent: Consent,
     /// This process, for those who wait for it.
     pub(crate) holder: holder::Holder,
 }

@@ -3,18 +3,16 @@
 //! Each batch is settled by its marker, never by guessing; what was applied is
 //! learned, and the next comparison sees what was not. Nothing is replayed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lockstep_engine::{
-    dataset::{PerSide, SideName},
-    key::Key,
-};
+use lockstep_engine::{dataset::SideName, schema::Schema, snapshot::Snapshot};
 
 use super::{
     Shell,
     columns::widened,
     images::{self, Proof},
-    journal::confirmed,
+    journal::{Unconfirmed, confirmed},
+    prepare::look as look_at,
     rest,
     saved::{self, Saved},
     turn,
@@ -22,8 +20,8 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     replica::{
-        apply::{Place, Settled, settle},
-        scan::{Role, scan},
+        apply::{self, Place, Repair, Settled, Writes, settle},
+        scan::{Role, Scan},
     },
     store::{Action, Batch, BatchState, Lease, Outcome, Run, RunState},
 };
@@ -62,23 +60,26 @@ pub(crate) async fn recover_all(shell: &Shell) {
 
 async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
     let mut batches = shell.store.batches(&run.id).await?;
-    let mut unconfirmed = BTreeSet::new();
+    let mut unconfirmed = Unconfirmed::new();
+    let mut eyes = Eyes::default();
     for batch in &mut batches {
         if batch.state == BatchState::Intended {
             let (state, note) = match settle_batch(shell, batch).await? {
-                Found::State(state, note) => (state, note),
-                Found::Look(proof) => look(shell, run, batch, proof, &mut unconfirmed).await?,
+                Found::State(state, note) => (state, note.to_owned()),
+                Found::Look(proof) => {
+                    look(shell, run, batch, proof, &mut eyes, &mut unconfirmed).await?
+                }
             };
-            shell.store.mark_batch(lease, &run.id, batch.seq, state, Some(note)).await?;
+            shell.store.mark_batch(lease, &run.id, batch.seq, state, Some(&note)).await?;
             batch.state = state;
         }
         super::halt::point("settled").await;
     }
     let intended = shell.store.intended_base(&run.id).await?;
-    let (columns, base) = rest::narrow(&run.columns, intended);
+    let (columns, bases) = rest::narrow(&run.columns, intended);
     let outcome = Outcome {
         state: state_of(&batches),
-        base: confirmed(base, &batches, &unconfirmed),
+        bases: confirmed(bases, &batches, &unconfirmed),
         columns,
         counts: run.counts.clone(),
         error: Some(format!(
@@ -101,20 +102,22 @@ enum Found {
 }
 
 async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
-    let place: Place = serde_json::from_value(batch.place.clone()).map_err(|error| {
-        Error::internal("the journal holds a place that is none").with_source(error)
-    })?;
+    let place = place(batch)?;
     let settled = settle(&shell.reach, &place).await;
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
-        (Ok(Settled::Applied), Place::Sheet { .. }) => Found::Look(Proof::Applied),
+        // A database left out single rows that had changed, which only its dead process knew.
+        (Ok(Settled::Applied), Place::Sheet { .. } | Place::Api { .. }) => {
+            Found::Look(Proof::Applied)
+        }
+        (Ok(Settled::Applied), Place::Sql { .. }) => Found::Look(Proof::Batch),
         (Ok(Settled::Applied), Place::File { .. }) => {
             Found::State(BatchState::Applied, "settled: the file is what was written")
         }
         (Ok(Settled::Void), _) => {
             Found::State(BatchState::Void, "settled: it was not written and never will be")
         }
-        // Somebody wrote the file since: only its rows can tell whether ours had been there before.
+        // Somebody wrote it since, or it keeps no marker: only its rows can tell whether ours arrived.
         (Ok(Settled::Changed), _) => Found::Look(Proof::None),
         // A replica that is gone for good has nothing to lose any more.
         (Err(error), _) if error.kind() == Kind::NotFound => {
@@ -124,41 +127,113 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     })
 }
 
+/// What was looked at to settle a run: each member once, unless something was mended there.
+#[derive(Default)]
+struct Eyes {
+    saved: Option<Saved>,
+    members: BTreeMap<String, Scan>,
+}
+
+impl Eyes {
+    /// Returns the saved dataset and its schema; `None` where these were never saved, or it has no such member.
+    async fn dataset(
+        &mut self,
+        shell: &Shell,
+        run: &Run,
+        member: &str,
+    ) -> Result<Option<(&Saved, &Schema)>> {
+        if self.saved.is_none() {
+            self.saved = saved::load(shell, &run.dataset).await?;
+        }
+        let known = self.saved.as_ref().filter(|saved| saved.definition.source(member).is_some());
+        Ok(known.and_then(|saved| Some((saved, saved.schema.as_ref()?))))
+    }
+
+    /// Returns what is on a member now.
+    async fn on(&mut self, shell: &Shell, member: &str) -> Result<&Scan> {
+        let nothing = || Error::internal("a member without a replica was looked at");
+        if !self.members.contains_key(member) {
+            let saved = self.saved.as_ref().ok_or_else(nothing)?;
+            let source = saved.definition.source(member).ok_or_else(nothing)?;
+            let role = Role::Both { side: SideName::Right, typed: true };
+            let now = look_at(shell, member, source, role).await.map_err(|(_, error)| error)?;
+            self.members.insert(member.to_owned(), now.scan);
+        }
+        self.members.get(member).ok_or_else(nothing)
+    }
+}
+
 /// Settles a batch by what is there now; adds the keys that this does not confirm.
 async fn look(
     shell: &Shell,
     run: &Run,
     batch: &Batch,
     proof: Proof,
-    unconfirmed: &mut BTreeSet<(SideName, Key)>,
-) -> Result<(BatchState, &'static str)> {
-    let side = batch.side;
-    let all = || batch.actions.iter().map(|action| action.key.clone()).collect::<BTreeSet<_>>();
-    let open = match saved::load(shell, &run.dataset).await? {
-        Some(Saved { schema: None, .. }) | None => all(),
-        Some(saved) => {
-            let mut images: PerSide<Vec<Action>> = PerSide::default();
-            images.get_mut(side).clone_from(&batch.actions);
-            let types = saved.schema.clone().unwrap_or_default();
-            let schema = rest::schema(&run.columns, &types, &images);
-            let role = Role::Both { side, typed: true };
-            let source = saved.definition.source(side);
-            let mut now = scan(&shell.reach, source, role, None).await?;
-            let headers = images::headers(&saved, &schema, side);
-            now.snapshot = widened(&now.snapshot, headers.iter().flatten());
-            let view = images::view(&now, &schema, &headers, side)?;
+    eyes: &mut Eyes,
+    unconfirmed: &mut Unconfirmed,
+) -> Result<(BatchState, String)> {
+    let mut mended = Vec::new();
+    let images: Vec<&Action> = batch.actions.iter().collect();
+    let columns = eyes.dataset(shell, run, &batch.side).await?.map(|(saved, types)| {
+        let schema = rest::schema(&run.columns, types, &images);
+        let headers = images::headers(saved, &schema, &batch.side);
+        (schema, headers)
+    });
+    let open = match columns {
+        None => batch.actions.iter().map(|action| action.key.clone()).collect::<BTreeSet<_>>(),
+        Some((schema, headers)) => {
+            if let Some(aim) = shell.store.aim(&run.id, batch.seq).await? {
+                mended = mend(shell, batch, &aim, &schema, &headers).await?;
+                eyes.members.remove(&batch.side);
+            }
+            let now = eyes.on(shell, &batch.side).await?;
+            let snapshot = widened(&now.snapshot, headers.iter().flatten());
+            let view = images::view(&snapshot, &schema, &headers, &batch.side)?;
             images::unconfirmed(&view, &batch.actions, proof)
         }
     };
     let state = match proof {
-        Proof::Applied => (BatchState::Applied, "settled: its marker is there"),
-        Proof::None if open.len() < batch.actions.len() => {
-            (BatchState::Applied, "settled: somebody wrote the file since, and its rows are there")
-        }
-        Proof::None => (BatchState::Failed, "settled: the file is neither as before nor as after"),
+        Proof::Applied | Proof::Batch => (BatchState::Applied, marked(&mended)),
+        Proof::None if open.len() < batch.actions.len() => (
+            BatchState::Applied,
+            "settled: its rows are there, as far as nobody wrote them since".to_owned(),
+        ),
+        Proof::None => (BatchState::Failed, "settled: none of its rows is there".to_owned()),
     };
-    unconfirmed.extend(open.into_iter().map(|key| (side, key)));
+    unconfirmed.extend(open.into_iter().map(|key| (batch.side.clone(), key)));
     Ok(state)
+}
+
+/// Mends what an applied batch did to rows that had moved, which its process could not do any more.
+async fn mend(
+    shell: &Shell,
+    batch: &Batch,
+    aim: &[u8],
+    schema: &Schema,
+    headers: &[Option<String>],
+) -> Result<Vec<Repair>> {
+    let snapshot = Snapshot::default();
+    let writes = Writes { schema, headers, optional: &[], snapshot: &snapshot, changes: &[] };
+    let mended = apply::mend(&shell.reach, &place(batch)?, aim, &writes).await?;
+    for Repair { key, row, what } in &mended {
+        tracing::warn!(key, row, what, "a row that an interrupted run had hit by mistake");
+    }
+    Ok(mended)
+}
+
+/// Returns the note of a batch whose marker is there.
+fn marked(mended: &[Repair]) -> String {
+    let mut note = "settled: its marker is there".to_owned();
+    for Repair { key, what, .. } in mended {
+        note.push_str(&format!("; \"{key}\" {what}"));
+    }
+    note
+}
+
+fn place(batch: &Batch) -> Result<Place> {
+    serde_json::from_value(batch.place.clone()).map_err(|error| {
+        Error::internal("the journal holds a place that is none").with_source(error)
+    })
 }
 
 /// Returns how a run ended, by what came of its batches.

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use lockstep_engine::{
-    dataset::SideName,
-    plan::Plan,
+    plan::{Disagreement, Plan},
     reconcile::{Change, ChangeKind},
     value::{Row, Value},
 };
@@ -18,13 +17,12 @@ const SHOWN: usize = 50;
 /// Returns a plan as a Markdown page; every change is in [`csv`].
 pub(crate) fn markdown(plan: &Plan) -> String {
     let body = plan.body();
-    let dataset = body.basis.dataset.rsplit_once(' ').map_or("", |(name, _)| name);
-    let mut page = format!("# Plan {} of {}\n", plan.id(), plain(dataset));
+    let mut page = format!("# Plan {} of {}\n", plan.id(), plain(&body.basis.dataset));
     for halt in &body.halts {
-        let _ = write!(page, "\n**Halted** on the {} side: {}\n", halt.side, plain(&halt.message));
+        let _ = write!(page, "\n**Halted** for {}: {}\n", plain(&halt.side), plain(&halt.message));
     }
-    for side in SideName::BOTH {
-        let writes = body.result.writes(side);
+    for member in &body.result.members {
+        let (side, writes) = (plain(&member.name), &member.changes);
         if writes.is_empty() {
             continue;
         }
@@ -41,12 +39,16 @@ pub(crate) fn markdown(plan: &Plan) -> String {
         }
     }
     if plan.is_quiet() {
-        page.push_str("\nNothing to write: both sides agree.\n");
+        page.push_str("\nNothing to write: the sides agree.\n");
     }
     if !body.result.conflicts.is_empty() {
         let _ = write!(page, "\n## {} conflicts\n\n", body.result.conflicts.len());
         for conflict in body.result.conflicts.iter().take(SHOWN) {
-            let (key, reason) = (plain(&conflict.key.to_string()), plain(&conflict.reason));
+            let (key, reason) = match conflict {
+                Disagreement::Pair(conflict) => (&conflict.key, &conflict.reason),
+                Disagreement::Hub(conflict) => (&conflict.key, &conflict.reason),
+            };
+            let (key, reason) = (plain(&key.to_string()), plain(reason));
             let _ = writeln!(page, "- {key}: {reason}");
         }
     }
@@ -66,10 +68,10 @@ pub(crate) fn csv(plan: &Plan) -> Result<String> {
         .write_record(["side", "kind", "key", "column", "before", "after"])
         .map_err(|error| failed(&error))?;
     let whole = |value: &Value| if value.is_null() { String::new() } else { value.to_string() };
-    for side in SideName::BOTH {
-        for change in plan.body().result.writes(side) {
+    for member in &plan.body().result.members {
+        for change in &member.changes {
             for [what, key, column, before, after] in lines(plan, change, whole) {
-                let record = [side.as_str(), &what, &key, &column, &before, &after];
+                let record = [&*member.name, &what, &key, &column, &before, &after];
                 writer.write_record(record).map_err(|error| failed(&error))?;
             }
         }
@@ -112,8 +114,9 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use lockstep_engine::{
-        dataset::PerSide,
         key::Key,
         plan::{Basis, Body},
         reconcile::Reconciled,
@@ -134,10 +137,10 @@ mod tests {
         };
         Plan::new(Body {
             basis: Basis {
-                dataset: "prices 0123".into(),
-                dataset_version: 1,
-                base_version: None,
-                content: PerSide { left: "l".into(), right: "r".into() },
+                dataset: "prices".into(),
+                definition: "0123".into(),
+                bases: BTreeMap::new(),
+                content: [("left".to_owned(), "l".to_owned())].into(),
                 schema: Schema::new(
                     vec![
                         Column::new("id", ColumnType::Text),
@@ -150,7 +153,8 @@ mod tests {
                 left: vec![change(ChangeKind::Delete, row("gone"), None, vec![])],
                 right: vec![change(ChangeKind::Update, row("a\nb"), row("*c*,\"d\""), vec![1])],
                 ..Reconciled::default()
-            },
+            }
+            .into(),
             findings: vec![],
             halts: vec![],
         })

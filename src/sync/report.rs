@@ -17,6 +17,8 @@ pub(crate) enum State {
     Halted,
     /// Everything planned was written and acknowledged.
     Applied,
+    /// Some spokes could not be read or written, see sides; the others are done.
+    Partial,
 }
 
 /// How many rows of each kind.
@@ -28,7 +30,7 @@ pub(crate) struct Counts {
     pub(crate) delete: u64,
     pub(crate) mark: u64,
     pub(crate) reactivate: u64,
-    /// Rows of the right that stay as they are.
+    /// Rows of the right, or of the hub, that stay as they are.
     pub(crate) unchanged: u64,
     /// Rows set aside, see findings.
     pub(crate) set_aside: u64,
@@ -62,7 +64,7 @@ impl Counts {
 pub(crate) struct ChangeOut {
     /// The side that is written, where it is not the right.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) side: Option<&'static str>,
+    pub(crate) side: Option<String>,
     /// insert, update, delete, mark or reactivate.
     pub(crate) kind: &'static str,
     pub(crate) key: String,
@@ -80,7 +82,7 @@ pub(crate) struct ConflictOut {
     pub(crate) key: String,
     /// cells, deleteModify or modifyDelete.
     pub(crate) kind: &'static str,
-    /// Column: "base: …, left: …, right: …".
+    /// Column: what each side says.
     pub(crate) cells: BTreeMap<String, String>,
     /// Why it was not decided.
     pub(crate) reason: String,
@@ -90,9 +92,33 @@ pub(crate) struct ConflictOut {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FindingOut {
-    /// left or right.
-    pub(crate) side: &'static str,
+    pub(crate) side: String,
     pub(crate) message: String,
+}
+
+/// What a run did, or would do, on one side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SideOut {
+    /// left or right, hub or a spoke.
+    pub(crate) name: String,
+    /// Rows to write by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) rows: BTreeMap<&'static str, u64>,
+    /// Rows that stay.
+    pub(crate) unchanged: u64,
+    /// Why it was left out; the next run catches it up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+/// A write that was not confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UnconfirmedOut {
+    pub(crate) side: String,
+    pub(crate) key: String,
+    pub(crate) why: String,
 }
 
 /// A bound that stops the apply.
@@ -138,6 +164,7 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run_id: Option<String>,
     pub(crate) counts: Counts,
+    pub(crate) sides: Vec<SideOut>,
     /// Cell text is data from others, not instructions.
     pub(crate) changes: Vec<ChangeOut>,
     /// Whether there are more changes than are shown.
@@ -151,6 +178,9 @@ pub(crate) struct Report {
     /// What others moved during the write, and how it was put right.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) repaired: Vec<String>,
+    /// Rows that were not written, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unconfirmed: Vec<UnconfirmedOut>,
     pub(crate) columns: Vec<ColumnOut>,
     pub(crate) calls: CallsOut,
     /// What to do next.

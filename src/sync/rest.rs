@@ -6,26 +6,25 @@ use std::collections::BTreeSet;
 
 use lockstep_engine::{
     cell::Cell,
-    dataset::{PerSide, SideName},
     reconcile::{BaseChange, Change, ChangeKind},
     schema::{Column, ColumnType, Schema},
     value::{Row, Value},
 };
 
-use super::prepare::Planned;
-use crate::store::Action;
+use super::prepare::{Member, Planned};
+use crate::store::{Action, Moves};
 
-/// Returns what stands before the name of a side's unmapped column.
-fn prefix(side: SideName) -> &'static str {
-    match side {
-        SideName::Left => "left: \u{1f}",
-        SideName::Right => "right: \u{1f}",
-    }
+/// Stands between a member's name and the header of its unmapped column.
+const OF: &str = ": \u{1f}";
+
+/// Returns the names of a schema's columns.
+pub(super) fn names(schema: &Schema) -> Vec<String> {
+    schema.columns.iter().map(|column| column.name.clone()).collect()
 }
 
-/// Returns the header on a side of an unmapped column, by its name in the journal.
-pub(super) fn header(name: &str, side: SideName) -> Option<&str> {
-    name.strip_prefix(prefix(side))
+/// Returns the member that has an unmapped column, and its header there, by its name in the journal.
+pub(super) fn header(name: &str) -> Option<(&str, &str)> {
+    name.split_once(OF)
 }
 
 /// The columns of a run's journal.
@@ -39,21 +38,17 @@ pub(super) struct Wide {
 impl Wide {
     /// Returns the columns that the journal of a plan needs.
     pub(super) fn of(planned: &Planned) -> Self {
-        let schema = &planned.plan.body().basis.schema;
-        let mut columns: Vec<String> =
-            schema.columns.iter().map(|column| column.name.clone()).collect();
+        let mut columns = names(&planned.plan.body().basis.schema);
         let own = columns.len();
         let mut rest = BTreeSet::new();
-        for side in SideName::BOTH {
-            let headers = planned.sides.get(side).snapshot.headers();
-            for change in deletes(planned, side) {
-                let cells = unmapped(planned, side, change);
+        for member in &planned.members {
+            let headers = member.scan.snapshot.headers();
+            for change in deletes(planned, member) {
+                let cells = unmapped(member, change);
                 let named = cells.filter(|(_, value)| !value.is_null());
-                rest.extend(
-                    named.filter_map(|(at, _)| {
-                        Some(format!("{}{}", prefix(side), headers.get(at)?))
-                    }),
-                );
+                rest.extend(named.filter_map(|(at, _)| {
+                    Some(format!("{}{OF}{}", member.name, headers.get(at)?))
+                }));
             }
         }
         columns.extend(rest);
@@ -61,12 +56,12 @@ impl Wide {
     }
 
     /// Returns what the journal keeps of a change.
-    pub(super) fn action(&self, planned: &Planned, side: SideName, change: &Change) -> Action {
+    pub(super) fn action(&self, member: &Member, change: &Change) -> Action {
         let mut before = change.before.as_ref().map(|row| self.pad(row));
         if let Some(row) = before.as_mut().filter(|_| change.kind == ChangeKind::Delete) {
-            let headers = planned.sides.get(side).snapshot.headers();
-            for (at, value) in unmapped(planned, side, change) {
-                let name = headers.get(at).map(|header| format!("{}{header}", prefix(side)));
+            let headers = member.scan.snapshot.headers();
+            for (at, value) in unmapped(member, change) {
+                let name = headers.get(at).map(|header| format!("{}{OF}{header}", member.name));
                 let slot = self
                     .columns
                     .iter()
@@ -86,15 +81,19 @@ impl Wide {
         }
     }
 
-    /// Returns the moves of base in the journal's columns.
-    pub(super) fn moves(&self, base: &[BaseChange]) -> Vec<BaseChange> {
+    /// Returns the moves of the bases in the journal's columns.
+    pub(super) fn moves(&self, bases: &[Moves]) -> Vec<Moves> {
         let pad = |row: &Option<Row>| row.as_ref().map(|row| self.pad(row));
         let wide = |change: &BaseChange| BaseChange {
             key: change.key.clone(),
             before: pad(&change.before),
             after: pad(&change.after),
         };
-        base.iter().map(wide).collect()
+        let all = |moves: &Moves| Moves {
+            spoke: moves.spoke.clone(),
+            changes: moves.changes.iter().map(wide).collect(),
+        };
+        bases.iter().map(all).collect()
     }
 
     fn pad(&self, row: &Row) -> Row {
@@ -104,27 +103,23 @@ impl Wide {
     }
 }
 
-/// Cuts moves of base in a journal's columns back to those of a schema; returns its names too.
-pub(super) fn narrow(
-    columns: &[String],
-    mut base: Vec<BaseChange>,
-) -> (Vec<String>, Vec<BaseChange>) {
-    let own = |name: &&String| SideName::BOTH.iter().all(|side| header(name, *side).is_none());
+/// Cuts moves of bases in a journal's columns back to those of a schema; returns its names too.
+pub(super) fn narrow(columns: &[String], mut bases: Vec<Moves>) -> (Vec<String>, Vec<Moves>) {
+    let own = |name: &&String| header(name).is_none();
     let names: Vec<String> = columns.iter().take_while(own).cloned().collect();
     let cut = |row: Option<Row>| row.map(|row| row.iter().take(names.len()).cloned().collect());
-    for change in &mut base {
+    for change in bases.iter_mut().flat_map(|moves| &mut moves.changes) {
         change.before = cut(change.before.take());
         change.after = cut(change.after.take());
     }
-    (names, base)
+    (names, bases)
 }
 
 /// Returns the schema of a journal's columns: the saved one's, and for the others what their values are.
-pub(super) fn schema(columns: &[String], saved: &Schema, images: &PerSide<Vec<Action>>) -> Schema {
+pub(super) fn schema(columns: &[String], saved: &Schema, images: &[&Action]) -> Schema {
     let known = |name: &String| saved.columns.iter().find(|column| column.name == *name).cloned();
     let guess = |at: usize| {
-        let actions = images.left.iter().chain(&images.right);
-        let rows = actions.flat_map(|action| [action.before.as_ref(), action.after.as_ref()]);
+        let rows = images.iter().flat_map(|action| [action.before.as_ref(), action.after.as_ref()]);
         let mut kinds: Vec<ColumnType> =
             rows.flatten().filter_map(|row| kind(row.get(at)?)).collect();
         kinds.dedup();
@@ -156,19 +151,15 @@ fn kind(value: &Value) -> Option<ColumnType> {
     })
 }
 
-fn deletes(planned: &Planned, side: SideName) -> impl Iterator<Item = &Change> {
-    let writes = planned.plan.body().result.writes(side);
+fn deletes<'a>(planned: &'a Planned, member: &Member) -> impl Iterator<Item = &'a Change> {
+    let writes = planned.plan.body().result.writes(&member.name);
     writes.iter().filter(|change| change.kind == ChangeKind::Delete)
 }
 
 /// Returns the cells of a change's row that stand under none of the mapped headers, by their place in the snapshot.
-fn unmapped<'a>(
-    planned: &'a Planned,
-    side: SideName,
-    change: &Change,
-) -> impl Iterator<Item = (usize, Value)> + 'a {
-    let snapshot = &planned.sides.get(side).snapshot;
-    let mapped = planned.headers.get(side);
+fn unmapped<'a>(member: &'a Member, change: &Change) -> impl Iterator<Item = (usize, Value)> + 'a {
+    let snapshot = &member.scan.snapshot;
+    let mapped = &member.headers;
     let cells = change.row.into_iter().flat_map(|row| snapshot.row(row).enumerate());
     cells
         .filter(move |(at, _)| {

@@ -6,36 +6,40 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::{
-    dataset::{Clash, DeletePolicy, Deletes, Direction, Granularity, PerSide, Policy, SideName},
+    dataset::{Clash, DeletePolicy, Deletes, Direction, Granularity, Policy, SideName},
+    hub::SpokeResult,
     key::Key,
-    plan::{Basis, Body, Plan},
-    reconcile::{BaseChange, Reconciled, Side, reconcile},
+    plan::{Basis, Body, Decided, Disagreement, Plan},
+    reconcile::{Reconciled, Side, reconcile},
     schema::Schema,
+    snapshot::Snapshot,
     table::Table,
     terms::Terms,
     times::Times,
-    value::Row,
 };
 
 use super::{
     Shell,
+    ask::ask,
     columns::widened,
-    describe::{Done, report, short},
-    images,
-    prepare::Planned,
+    describe::{Done, report},
+    history::find,
+    images, plans,
+    prepare::{Member, Planned, look},
     report::{Report, State},
     rest,
     saved::{self, Saved},
     turn,
-    write::{Job, Stopped, write},
+    unlearn::unlearn,
+    write::{Job, write},
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     replica::{
         apply::Guard,
-        scan::{Role, Scan, scan},
+        scan::{Role, Scan},
     },
-    store::{Action, Base, BatchState, Run, RunKind, RunState},
+    store::{Action, BatchState, Run, RunKind, RunState},
 };
 
 /// What is to be taken back.
@@ -55,6 +59,7 @@ pub(crate) async fn plan(shell: &Shell, undo: &Undo, sample: usize) -> Result<Re
     let (run, planned, _) = prepare(shell, undo).await?;
     let state = if planned.plan.is_quiet() { State::InStep } else { State::Planned };
     let done = Done { undoes: Some(run.id.clone()), ..Done::default() };
+    keep(shell, &run, &planned).await?;
     Ok(report(shell, &run.dataset, &planned, state, sample, &done))
 }
 
@@ -71,51 +76,38 @@ pub(crate) async fn apply(
     let run = find(shell, &undo.run).await?;
     turn::with(shell, &run.dataset, async |lease, recovered| {
         let (run, planned, guard) = prepare(shell, undo).await?;
-        if let Some(named) = plan_id.filter(|named| !planned.plan.id().starts_with(*named)) {
-            return Err(stale(named, &planned));
+        if let Some(named) = plan_id {
+            plans::check(shell, named, &planned.plan, "rollbackSync").await?;
         }
         let done = Done { recovered, undoes: Some(run.id.clone()), ..Done::default() };
         if planned.plan.is_quiet() {
             return Ok(report(shell, &run.dataset, &planned, State::InStep, sample, &done));
         }
-        let (base, base_columns) = base_moves(shell, &run, &planned).await?;
+        keep(shell, &run, &planned).await?;
+        ask(shell, &run.dataset, &planned)?;
+        let (bases, base_columns) = unlearn(shell, &run, &planned).await?;
         let job = Job {
             dataset: &run.dataset,
             guard,
             kind: RunKind::Rollback,
             undoes: Some(run.id.clone()),
             planned: &planned,
-            base: &base,
+            bases: &bases,
             base_columns,
         };
         match write(shell, &job, lease).await {
             Ok(written) => {
                 let done = Done { recovered, undoes: Some(run.id.clone()), ..written };
-                Ok(report(shell, &run.dataset, &planned, State::Applied, sample, &done))
+                Ok(report(shell, &run.dataset, &planned, done.state(State::Applied), sample, &done))
             }
-            Err(Stopped { error, run: Some(run) }) => Err(error.context(format!("run {run}"))),
-            Err(Stopped { error, run: None }) => Err(error),
+            Err(stopped) => Err(stopped.into()),
         }
     })
     .await
 }
 
-fn stale(named: &str, planned: &Planned) -> Error {
-    Error::new(
-        Kind::StalePlan,
-        format!(
-            "the plan {named} does not describe what is there now; nothing was written. The fresh plan is {}",
-            short(planned.plan.id())
-        ),
-    )
-    .next("call rollbackSync without mode to see the fresh plan, then apply it by its planId")
-}
-
-async fn find(shell: &Shell, id: &str) -> Result<Run> {
-    shell.store.run(id).await?.ok_or_else(|| {
-        Error::not_found(format!("there is no run {id}"))
-            .next("syncHistory lists the runs with their ids")
-    })
+async fn keep(shell: &Shell, run: &Run, planned: &Planned) -> Result<()> {
+    plans::keep(shell, &planned.plan, &serde_json::json!({ "undoes": run.id })).await
 }
 
 async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
@@ -124,60 +116,58 @@ async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
     let (saved, types) = dataset(shell, &run).await?;
     shell.reach.progress.step(0, None, "reading what the run wrote and what is there now");
     let images = written(shell, &run, undo.keys.as_ref()).await?;
-    let mut result = Reconciled::default();
-    let schema = rest::schema(&run.columns, &types, &images);
-    let mut sides = PerSide { left: Scan::nothing(), right: Scan::nothing() };
-    let mut headers: PerSide<Vec<Option<String>>> = PerSide::default();
-    let mut optional: PerSide<Vec<usize>> = PerSide::default();
-    for side in SideName::BOTH {
-        let actions = images.get(side);
-        let names = images::headers(&saved, &schema, side);
-        if actions.is_empty() {
-            headers.get_mut(side).resize(schema.columns.len(), None);
-            continue;
-        }
-        let source = saved.definition.source(side);
-        let role = Role::Both { side, typed: true };
-        let mut now = scan(&shell.reach, source, role, None).await?;
-        // What the side does not have was never written there, or is written only where an image needs it.
-        *optional.get_mut(side) = (0..names.len())
-            .filter(|at| {
-                let header = names.get(*at).and_then(Option::as_ref);
-                header.is_some_and(|header| !now.snapshot.headers().contains(header))
-            })
-            .collect();
-        now.snapshot = widened(&now.snapshot, names.iter().flatten());
-        let undone = take_back(&schema, &names, actions, &now, side)?;
-        merge(&mut result, undone, side);
-        *sides.get_mut(side) = now;
-        *headers.get_mut(side) = names;
+    let actions: Vec<&Action> = images.values().flatten().collect();
+    let schema = rest::schema(&run.columns, &types, &actions);
+    let mut result = Decided::default();
+    let mut members = Vec::new();
+    let named: Vec<&str> = saved.definition.members().iter().map(|(name, _)| *name).collect();
+    if let Some(gone) = images.keys().find(|name| !named.contains(&name.as_str())) {
+        return Err(Error::not_found(format!(
+            "run {} wrote to the spoke \"{gone}\", which the dataset does not have any more",
+            run.id
+        ))
+        .next("give the dataset this spoke again, then take the run back"));
     }
-    let content = PerSide::from_fn(|side| sides.get(side).snapshot.content_hash());
-    let order = PerSide::from_fn(|side| (0..result.writes(side).len()).collect::<Vec<_>>());
+    for (name, source) in saved.definition.members() {
+        let mut undone = SpokeResult { name: name.into(), ..SpokeResult::default() };
+        let Some(actions) = images.get(name) else {
+            result.members.push(undone);
+            let headers = vec![None; schema.columns.len()];
+            members.push(Member { headers, ..Member::new(name, Scan::nothing()) });
+            continue;
+        };
+        let role = Role::Both { side: SideName::Right, typed: true };
+        let mut now = look(shell, name, source, role).await.map_err(|(_, error)| error)?;
+        now.headers = images::headers(&saved, &schema, name);
+        // What a member does not have was never written there, or is written only where an image needs it.
+        let lacks = |header: &String| !now.scan.snapshot.headers().contains(header);
+        let optional = now.headers.iter().enumerate();
+        let optional = optional.filter(|(_, header)| header.as_ref().is_some_and(lacks));
+        now.optional = optional.map(|(at, _)| at).collect();
+        now.scan.snapshot = widened(&now.scan.snapshot, now.headers.iter().flatten());
+        let back = take_back(&schema, &now.headers, actions, &now.scan.snapshot, name)?;
+        now.order = (0..back.right.len()).collect();
+        undone.changes = back.right;
+        result.members.push(undone);
+        let conflicts = back.conflicts.into_iter();
+        result.conflicts.extend(conflicts.map(|one| Disagreement::Pair(Box::new(one))));
+        result.withheld.extend(back.withheld);
+        members.push(now);
+    }
+    let content = members.iter().map(|one| (one.name.clone(), one.scan.snapshot.content_hash()));
     let plan = Plan::new(Body {
         basis: Basis {
-            dataset: format!("rollback of {}", run.id),
-            dataset_version: 1,
-            base_version: None,
-            content,
+            dataset: run.dataset.clone(),
+            definition: format!("rollback of {}", run.id),
+            bases: BTreeMap::new(),
+            content: content.collect(),
             schema,
         },
         result,
         findings: Vec::new(),
         halts: Vec::new(),
     });
-    let planned = Planned {
-        plan,
-        sides,
-        reasons: Vec::new(),
-        headers,
-        optional,
-        marks: PerSide::default(),
-        findings: Vec::new(),
-        unchanged: 0,
-        set_aside: 0,
-        order,
-    };
+    let planned = Planned { plan, members, reasons: Vec::new() };
     Ok((run, planned, saved.definition.guard))
 }
 
@@ -208,22 +198,22 @@ fn check(run: &Run) -> Result<()> {
     }
 }
 
-/// Returns what the run wrote, by side.
+/// Returns what the run wrote, by member.
 async fn written(
     shell: &Shell,
     run: &Run,
     keys: Option<&BTreeSet<String>>,
-) -> Result<PerSide<Vec<Action>>> {
-    let mut images: PerSide<Vec<Action>> = PerSide::default();
+) -> Result<BTreeMap<String, Vec<Action>>> {
+    let mut images: BTreeMap<String, Vec<Action>> = BTreeMap::new();
     for batch in shell.store.batches(&run.id).await? {
         if batch.state == BatchState::Applied {
-            images.get_mut(batch.side).extend(batch.actions);
+            images.entry(batch.side).or_default().extend(batch.actions);
         }
     }
     if let Some(keys) = keys {
         let mut found = BTreeSet::new();
-        for side in SideName::BOTH {
-            images.get_mut(side).retain(|action| {
+        for actions in images.values_mut() {
+            actions.retain(|action| {
                 let name = action.key.to_string();
                 let wanted = keys.contains(&name);
                 if wanted {
@@ -243,13 +233,13 @@ async fn written(
     Ok(images)
 }
 
-/// Compares what the run wrote on a side with what is there now, and returns the way back.
+/// Compares what the run wrote on a member with what is there now, and returns the way back.
 fn take_back(
     schema: &Schema,
     headers: &[Option<String>],
     actions: &[Action],
-    now: &Scan,
-    side: SideName,
+    now: &Snapshot,
+    member: &str,
 ) -> Result<Reconciled> {
     let policy = Policy {
         direction: Direction::Both,
@@ -258,14 +248,14 @@ fn take_back(
         deletes: DeletePolicy::new(Deletes::Ignore, Deletes::Delete),
         ..Policy::default()
     };
-    let failed = |error: String| Error::internal(error).context(side.as_str());
+    let failed = |error: String| Error::internal(error).context(member.to_owned());
     let mut terms = Terms::new(schema, &policy).map_err(|error| failed(error.to_string()))?;
     for (column, header) in headers.iter().enumerate() {
         if header.is_none() {
             terms = terms.lacking(SideName::Left, column).lacking(SideName::Right, column);
         }
     }
-    let view = images::view(now, schema, headers, side)?;
+    let view = images::view(now, schema, headers, member)?;
     let keys: BTreeSet<&Key> = actions.iter().map(|action| &action.key).collect();
     let before = Table::from_rows(schema, actions.iter().filter_map(|a| a.before.clone()));
     let after = Table::from_rows(schema, actions.iter().filter_map(|a| a.after.clone()));
@@ -278,109 +268,4 @@ fn take_back(
         change.row = change.row.and_then(|row| places.get(row).copied());
     }
     Ok(result)
-}
-
-/// Adds the way back of one side to that of both.
-fn merge(all: &mut Reconciled, one: Reconciled, side: SideName) {
-    let writes = match side {
-        SideName::Left => &mut all.left,
-        SideName::Right => &mut all.right,
-    };
-    *writes = one.right;
-    let counts = match side {
-        SideName::Left => &mut all.counts.left,
-        SideName::Right => &mut all.counts.right,
-    };
-    *counts = one.counts.right;
-    all.conflicts.extend(one.conflicts);
-    all.withheld.extend(one.withheld);
-}
-
-/// Returns the moves of base that go with the way back, and base's columns: what the run taught it is forgotten where
-/// it was undone.
-async fn base_moves(
-    shell: &Shell,
-    run: &Run,
-    planned: &Planned,
-) -> Result<(Vec<BaseChange>, Vec<String>)> {
-    let schema = &planned.plan.body().basis.schema;
-    let now = by_key(shell.store.base(&run.dataset).await?, schema);
-    let (taught, before) = match run.base_version {
-        None => (Known::default(), Known::default()),
-        Some(version) => {
-            let earlier = match version.checked_sub(1) {
-                None | Some(0) => None,
-                Some(earlier) => shell.store.base_at(&run.dataset, earlier).await?,
-            };
-            let taught = shell.store.base_at(&run.dataset, version).await?;
-            (by_key(taught, schema), by_key(earlier, schema))
-        }
-    };
-    let held: BTreeSet<&Key> =
-        planned.plan.body().result.conflicts.iter().map(|conflict| &conflict.key).collect();
-    let mut moves: BTreeMap<Key, BaseChange> = BTreeMap::new();
-    for side in SideName::BOTH {
-        for change in planned.writes(side) {
-            let (was, taught, now_row) =
-                (before.row(&change.key), taught.row(&change.key), now.row(&change.key));
-            if was == taught || taught != now_row {
-                // The run did not teach this, or a later one taught more.
-                continue;
-            }
-            let back = match (was, now_row) {
-                (Some(was), Some(row)) if held.contains(&change.key) => {
-                    Some(now.with(row, was, &change.cells, schema))
-                }
-                (was, _) => was.cloned(),
-            };
-            let entry =
-                BaseChange { key: change.key.clone(), before: now_row.cloned(), after: back };
-            moves.insert(change.key.clone(), entry);
-        }
-    }
-    Ok((moves.into_values().collect(), now.columns))
-}
-
-/// A version of base by key.
-#[derive(Default)]
-struct Known {
-    columns: Vec<String>,
-    rows: BTreeMap<Key, Row>,
-}
-
-impl Known {
-    fn row(&self, key: &Key) -> Option<&Row> {
-        self.rows.get(key)
-    }
-
-    /// Returns a row with some cells of another.
-    fn with(&self, row: &Row, other: &Row, cells: &[usize], schema: &Schema) -> Row {
-        let mut row = row.clone();
-        for name in cells.iter().filter_map(|at| Some(&schema.columns.get(*at)?.name)) {
-            let at = self.columns.iter().position(|known| known == name);
-            if let Some((slot, value)) = at.and_then(|at| Some((row.get_mut(at)?, other.get(at)?)))
-            {
-                *slot = value.clone();
-            }
-        }
-        row
-    }
-}
-
-fn by_key(base: Option<Base>, schema: &Schema) -> Known {
-    let Some(base) = base else { return Known::default() };
-    let key: Vec<usize> = schema
-        .key
-        .iter()
-        .filter_map(|at| schema.columns.get(*at))
-        .filter_map(|column| base.columns.iter().position(|name| *name == column.name))
-        .collect();
-    let of = |row: &Row| {
-        let values = key.iter().filter_map(|at| row.get(*at)).cloned();
-        Key::normalised(values, schema.fold_key_case)
-    };
-    Known {
-        rows: base.rows.iter().map(|row| (of(row), row.clone())).collect(),
-        columns: base.columns,
-    }
 }

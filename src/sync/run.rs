@@ -1,26 +1,24 @@
 //! A run: prepare the plan, and, when asked, apply exactly that plan and tell what came of it.
 
-use lockstep_engine::{safety::remaining, schema::Schema};
+use lockstep_engine::safety::remaining;
 
 use super::{
     Shell,
+    ask::ask,
     definition::Definition,
-    describe::{Done, report, short},
+    describe::{Done, report},
+    plans,
     prepare::{Planned, prepare},
     report::{Report, State},
-    saved::{json, save},
+    rest,
+    saved::save,
     turn,
     write::{Job, Stopped, write},
 };
 use crate::{
-    error::{Error, Kind, Result},
-    store::{Lease, PlanLookup, RunKind},
+    error::{Kind, Result},
+    store::{Lease, Moves, RunKind},
 };
-
-/// Returns the names of a schema's columns.
-pub(super) fn names(schema: &Schema) -> Vec<String> {
-    schema.columns.iter().map(|column| column.name.clone()).collect()
-}
 
 /// How often an apply without a plan id compares afresh when someone edits a side meanwhile.
 const ATTEMPTS: u32 = 3;
@@ -33,7 +31,7 @@ pub(crate) async fn plan(shell: &Shell, definition: &Definition, sample: usize) 
     save(shell, definition, None).await?;
     let planned = prepare(shell, definition).await?;
     let state = state_before(&planned, definition);
-    keep_plan(shell, definition, &planned).await?;
+    plans::keep(shell, &planned.plan, &definition.kept()).await?;
     Ok(report(shell, &definition.name, &planned, state, sample, &Done::default()))
 }
 
@@ -66,31 +64,40 @@ async fn apply_in_turn(
     loop {
         let planned = prepare(shell, definition).await?;
         if let Some(named) = plan_id {
-            check_plan(shell, named, &planned).await?;
+            plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }
         let state = state_before(&planned, definition);
-        let learns = definition.has_base() && !planned.plan.body().result.base.is_empty();
-        if state == State::Halted || (state == State::InStep && !learns) {
+        let result = &planned.plan.body().result;
+        let learns = definition.has_base() && !result.learns_nothing();
+        if state == State::Halted || (planned.plan.is_quiet() && !learns) {
             let done = Done { recovered, ..Done::default() };
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
-        keep_plan(shell, definition, &planned).await?;
+        plans::keep(shell, &planned.plan, &definition.kept()).await?;
+        ask(shell, &definition.name, &planned)?;
         save(shell, definition, Some(&planned)).await?;
-        let base =
-            if definition.has_base() { planned.plan.body().result.base.as_slice() } else { &[] };
+        let base = |(member, spoke): (&str, &str)| {
+            let found = result.members.iter().find(|one| &*one.name == member)?;
+            Some(Moves { spoke: spoke.to_owned(), changes: found.base.clone() })
+        };
+        let bases: Vec<Moves> = definition.bases().into_iter().filter_map(base).collect();
         let job = Job {
             dataset: &definition.name,
             guard: definition.guard,
             kind: RunKind::Sync,
             undoes: None,
             planned: &planned,
-            base,
-            base_columns: names(&planned.plan.body().basis.schema),
+            bases: &bases,
+            base_columns: rest::names(&planned.plan.body().basis.schema),
         };
         match write(shell, &job, lease).await {
             Ok(done) => {
                 let done = Done { recovered, ..done };
-                let state = if state == State::InStep { state } else { State::Applied };
+                let state = if state == State::Planned { State::Applied } else { state };
+                let state = match planned.down().next() {
+                    Some(_) => State::Partial,
+                    None => done.state(state),
+                };
                 return Ok(report(shell, &definition.name, &planned, state, sample, &done));
             }
             Err(Stopped { error, run: None })
@@ -99,49 +106,17 @@ async fn apply_in_turn(
                 tracing::info!(attempt, "a side changed while it was compared; comparing afresh");
                 attempt += 1;
             }
-            Err(Stopped { error, run }) => {
-                return Err(match run {
-                    Some(run) => error.context(format!("run {run}")),
-                    None => error,
-                });
-            }
+            Err(stopped) => return Err(stopped.into()),
         }
-    }
-}
-
-async fn keep_plan(shell: &Shell, definition: &Definition, planned: &Planned) -> Result<()> {
-    shell.store.put_plan(&planned.plan, &json(definition)?, shell.reach.clock.now()).await
-}
-
-async fn check_plan(shell: &Shell, named: &str, planned: &Planned) -> Result<()> {
-    let fresh = planned.plan.id();
-    let stale = |why: String| {
-        Err(Error::new(
-            Kind::StalePlan,
-            format!("{why}; nothing was written. The fresh plan is {}", short(fresh)),
-        )
-        .next("call syncDataset without mode to see the fresh plan, then apply it by its planId"))
-    };
-    match shell.store.plan(named, shell.reach.clock.now()).await? {
-        PlanLookup::Found(stored) if stored.plan.id() == fresh => Ok(()),
-        PlanLookup::Found(_) => stale(format!(
-            "the plan {named} does not describe what is there now, or was made with other arguments"
-        )),
-        PlanLookup::Expired { expired, .. } => {
-            stale(format!("the plan {named} expired at {expired:.0}"))
-        }
-        PlanLookup::Unknown => stale(format!("there is no plan {named}")),
-        PlanLookup::Many => stale(format!("more than one plan's id begins with {named}")),
     }
 }
 
 fn state_before(planned: &Planned, definition: &Definition) -> State {
     let halted = !remaining(&planned.plan.body().halts, &definition.overrides).is_empty();
-    if planned.plan.is_quiet() && !halted {
-        State::InStep
-    } else if halted {
-        State::Halted
-    } else {
-        State::Planned
+    match (halted, planned.plan.is_quiet()) {
+        (true, _) => State::Halted,
+        (false, false) => State::Planned,
+        (false, true) if planned.down().next().is_some() => State::Partial,
+        (false, true) => State::InStep,
     }
 }

@@ -1,13 +1,15 @@
 //! Datasets as the store keeps them: the definition, and the schema that the last run found.
 
-use lockstep_engine::{dataset::PerSide, schema::Schema};
+use std::collections::BTreeMap;
+
+use lockstep_engine::schema::Schema;
 use serde::{Deserialize, Serialize};
 
 use super::{Shell, definition::Definition, policy::Mark, prepare::Planned};
 use crate::{
     error::{Error, Result, did_you_mean},
     replica::Source,
-    store::Store,
+    store::{Store, base_name},
 };
 
 /// A saved dataset.
@@ -17,9 +19,9 @@ pub(super) struct Saved {
     pub(super) definition: Definition,
     /// The columns and types of the last run.
     pub(super) schema: Option<Schema>,
-    /// The columns in which each side marks its rows, where nobody mapped them.
+    /// The columns in which members mark their rows, where nobody mapped them.
     #[serde(default)]
-    pub(super) marks: PerSide<Option<Mark>>,
+    pub(super) marks: BTreeMap<String, Mark>,
 }
 
 /// Returns the dataset that was saved under a name.
@@ -36,11 +38,13 @@ pub(crate) async fn definition(shell: &Shell, name: &str) -> Result<Definition> 
         ))
         .next("give left, right and key to define it"));
     };
-    if matches!(saved.definition.left, Source::Records { .. }) {
+    let mut members = saved.definition.members().into_iter();
+    if let Some((member, _)) = members.find(|(_, source)| matches!(source, Source::Records { .. }))
+    {
         return Err(Error::invalid(format!(
-            "the dataset \"{name}\" takes its rows from the call, and none came"
+            "the dataset \"{name}\" takes rows of its {member} from the call, and none came"
         ))
-        .next("give left with records, right and key again"));
+        .next("define it with its records again"));
     }
     Ok(saved.definition)
 }
@@ -78,26 +82,20 @@ pub(super) async fn save(
     definition: &Definition,
     found: Option<&Planned>,
 ) -> Result<()> {
-    let mut kept = definition.clone();
-    for source in [&mut kept.left, &mut kept.right] {
-        if let Source::Records { records } = source {
-            records.clear();
-        }
-    }
+    let kept = definition.kept();
     let before = load(shell, &kept.name).await?;
     if let Some(before) = &before
-        && !same_sides(&before.definition, &kept)?
-        && shell.store.base(&kept.name).await?.is_some()
+        && let Some(other) = other_member(&before.definition, &kept)?
+        && has_base(shell, &before.definition).await?
     {
         return Err(Error::invalid(format!(
-            "the dataset \"{}\" is saved with another left, right or key, and what its sides last agreed on belongs \
-             to those",
+            "the dataset \"{}\" is saved with another {other}, and what its sides last agreed on belongs to that",
             kept.name
         ))
         .next("give this dataset another name"));
     }
     let (schema, marks) = match found {
-        Some(planned) => (Some(planned.plan.body().basis.schema.clone()), planned.marks.clone()),
+        Some(planned) => (Some(planned.plan.body().basis.schema.clone()), planned.marks()),
         None => before.map(|before| (before.schema, before.marks)).unwrap_or_default(),
     };
     let json = json(&Saved { definition: kept, schema, marks })?;
@@ -105,10 +103,32 @@ pub(super) async fn save(
     Ok(())
 }
 
-fn same_sides(a: &Definition, b: &Definition) -> Result<bool> {
-    let sides =
-        |definition: &Definition| json(&(&definition.left, &definition.right, &definition.key));
-    Ok(sides(a)? == sides(b)?)
+/// Returns what of a dataset is not what it was; spokes may come and go.
+fn other_member(before: &Definition, now: &Definition) -> Result<Option<String>> {
+    if before.key != now.key {
+        return Ok(Some("key".into()));
+    }
+    if before.is_hub() != now.is_hub() {
+        return Ok(Some("set of sides".into()));
+    }
+    for (name, source) in before.members() {
+        if let Some(other) = now.source(name)
+            && json(source)? != json(other)?
+        {
+            return Ok(Some(name.into()));
+        }
+    }
+    Ok(None)
+}
+
+async fn has_base(shell: &Shell, definition: &Definition) -> Result<bool> {
+    let spokes = definition.spokes().iter().map(|spoke| spoke.name.as_str());
+    for spoke in spokes.chain(std::iter::once("")) {
+        if shell.store.base(&base_name(&definition.name, spoke)).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns the JSON form of something that is kept.

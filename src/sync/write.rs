@@ -1,30 +1,27 @@
 //! The writing part of a run: intent first, then every batch, then one transaction that learns what was confirmed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use lockstep_engine::{
-    dataset::SideName,
-    key::Key,
-    reconcile::{BaseChange, Change},
-};
+use lockstep_engine::{dataset::SideName, hub::HUB, key::Key, reconcile::Change};
 
 use super::{
     Shell,
-    describe::Done,
+    describe::{Done, kind},
     halt,
-    journal::{batches, confirmed},
-    prepare::Planned,
+    journal::{batches, confirmed, refused},
+    prepare::{Planned, can_wait},
     recover::state_of,
     rest::Wide,
-    turn,
+    saved::json,
+    send::{Leg, Sent, send_all, writes},
 };
 use crate::{
-    error::{Error, Result, Retry},
+    error::{Error, Kind, Result, Retry},
     replica::{
-        apply::{self, Guard, Prepared, Repair, Writes},
+        apply::{self, Guard},
         marker,
     },
-    store::{Batch, BatchState, Lease, NewRun, Outcome, RunKind},
+    store::{Batch, BatchState, Lease, Moves, NewRun, Outcome, RunKind},
 };
 
 /// What is to be written, and as what it is remembered.
@@ -35,16 +32,33 @@ pub(super) struct Job<'a> {
     /// The run that this one takes back.
     pub(super) undoes: Option<String>,
     pub(super) planned: &'a Planned,
-    /// The moves of base, to be made as far as their writes are confirmed.
-    pub(super) base: &'a [BaseChange],
+    /// The moves of the bases, to be made as far as their writes are confirmed.
+    pub(super) bases: &'a [Moves],
     /// The columns that those moves are aligned with.
     pub(super) base_columns: Vec<String>,
+}
+
+impl Job<'_> {
+    /// Returns whether the rest may go on when writes to a member fail: it is one of several spokes.
+    fn can_wait(&self, at: usize) -> bool {
+        let first = self.planned.members.first();
+        at > 0 && first.is_some_and(|member| member.name == HUB)
+    }
 }
 
 /// What kept a run from its end; the run's id once its journal had begun.
 pub(super) struct Stopped {
     pub(super) error: Error,
     pub(super) run: Option<String>,
+}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        match stopped.run {
+            Some(run) => stopped.error.context(format!("run {run}")),
+            None => stopped.error,
+        }
+    }
 }
 
 impl From<Error> for Stopped {
@@ -64,35 +78,48 @@ pub(super) async fn write(
 ) -> Result<Done, Stopped> {
     let planned = job.planned;
     let run = marker::run_id();
-    let mut sides = Vec::new();
-    let mut journal = Vec::new();
+    let mut legs = Vec::new();
+    let mut journal: Vec<Batch> = Vec::new();
+    let mut sent = Sent::default();
     let wide = Wide::of(planned);
-    for side in SideName::BOTH {
-        let changes = planned.writes(side);
+    for (at, member) in planned.members.iter().enumerate() {
+        let changes = planned.writes(member);
         if changes.is_empty() {
             continue;
         }
-        let writes = writes(planned, side, &changes);
-        let target = &planned.sides.get(side).target;
-        let prepared = apply::prepare(&shell.reach, target, &writes, &run, side, job.guard).await?;
+        let writes = writes(planned, member, &changes);
+        let (named, side) = marked(&run, at);
+        let prepared =
+            apply::prepare(&shell.reach, &member.scan.target, &writes, &named, side, job.guard);
         let first = u32::try_from(journal.len()).unwrap_or(u32::MAX);
-        let action = |change: &Change| wide.action(planned, side, change);
-        journal.extend(batches(side, &prepared, &changes, first, action)?);
-        sides.push((side, prepared));
+        let action = |change: &Change| wide.action(member, change);
+        match prepared.await {
+            Ok(prepared) => {
+                journal.extend(batches(&member.name, &prepared, &changes, first, action)?);
+                let can_wait = job.can_wait(at);
+                legs.push(Leg { member, changes, prepared, can_wait });
+            }
+            // What moved is compared afresh; what cannot be reached is caught up later.
+            Err(error) if job.can_wait(at) && error.kind() != Kind::Changed && can_wait(&error) => {
+                let actions = changes.iter().map(|change| action(change)).collect();
+                journal.push(refused(&member.name, first, actions, &error));
+                sent.failed.insert(member.name.clone(), error.to_string());
+            }
+            Err(error) => return Err(error.context(member.name.clone()).into()),
+        }
     }
     begin(shell, job, lease, &run, &journal, wide).await?;
     halt::point("begun").await;
-    let sent = send_all(shell, planned, lease, &run, &mut sides, &mut journal).await;
+    send_all(shell, planned, lease, &run, &mut legs, &mut journal, &mut sent).await;
     settle(shell, job, lease, run, journal, sent).await
 }
 
-fn writes<'a>(planned: &'a Planned, side: SideName, changes: &'a [&'a Change]) -> Writes<'a> {
-    Writes {
-        schema: &planned.plan.body().basis.schema,
-        headers: planned.headers.get(side),
-        optional: planned.optional.get(side),
-        snapshot: &planned.sides.get(side).snapshot,
-        changes,
+/// Returns the run's name and the side for the markers of a member: no two members of a run have both the same.
+fn marked(run: &str, at: usize) -> (String, SideName) {
+    match at {
+        0 => (run.to_owned(), SideName::Left),
+        1 => (run.to_owned(), SideName::Right),
+        more => (format!("{run}-{more}"), SideName::Right),
     }
 }
 
@@ -104,7 +131,7 @@ async fn begin(
     journal: &[Batch],
     wide: Wide,
 ) -> Result<()> {
-    let base = wide.moves(job.base);
+    let bases = wide.moves(job.bases);
     let new = NewRun {
         id: run.to_owned(),
         dataset: job.dataset.to_owned(),
@@ -116,84 +143,7 @@ async fn begin(
         columns: wide.columns,
         sensitive: Vec::new(),
     };
-    shell.store.begin(lease, &new, journal, &base).await
-}
-
-/// What came of the batches.
-#[derive(Default)]
-struct Sent {
-    repaired: Vec<Repair>,
-    unconfirmed: BTreeSet<(SideName, Key)>,
-    error: Option<Error>,
-}
-
-/// Sends every batch, marking each in the journal; stops at the first that fails.
-async fn send_all(
-    shell: &Shell,
-    planned: &Planned,
-    lease: &mut Lease,
-    run: &str,
-    sides: &mut [(SideName, Prepared)],
-    journal: &mut [Batch],
-) -> Sent {
-    let mut sent = Sent::default();
-    let total = journal.iter().map(|batch| batch.actions.len() as u64).sum();
-    let mut done = 0;
-    let mut entries = journal.iter_mut();
-    for (side, prepared) in sides {
-        let changes = planned.writes(*side);
-        let writes = writes(planned, *side, &changes);
-        for (number, entry) in (0..prepared.batches()).zip(&mut entries) {
-            shell.reach.progress.step(done, Some(total), format!("writing to the {side} side"));
-            let one = send_one(shell, lease, prepared, number, &writes, run, entry).await;
-            match one {
-                Ok(outcome) => {
-                    sent.repaired.extend(outcome.repaired);
-                    let keys = outcome.unconfirmed.iter().filter_map(|one| changes.get(one.change));
-                    sent.unconfirmed.extend(keys.map(|change| (*side, change.key.clone())));
-                }
-                Err(error) => {
-                    sent.error = Some(error);
-                    return sent;
-                }
-            }
-            done += entry.actions.len() as u64;
-            shell.reach.progress.step(done, Some(total), format!("wrote to the {side} side"));
-        }
-    }
-    sent
-}
-
-async fn send_one(
-    shell: &Shell,
-    lease: &mut Lease,
-    prepared: &mut Prepared,
-    number: usize,
-    writes: &Writes<'_>,
-    run: &str,
-    entry: &mut Batch,
-) -> Result<apply::Sent> {
-    let unsent = async {
-        shell.reach.progress.check()?;
-        turn::keep(shell, lease).await
-    };
-    if let Err(error) = unsent.await {
-        entry.state = BatchState::Void;
-        return Err(error);
-    }
-    halt::point("sending").await;
-    let sent = apply::send(&shell.reach, prepared, number, writes).await;
-    halt::point("sent").await;
-    let (state, note) = match &sent {
-        Ok(_) => (BatchState::Applied, None),
-        // Whether it was applied is unknown: it stays intended, and is settled by its marker before the next run.
-        Err(error) if error.retry() == Retry::Ambiguous => return sent,
-        Err(error) => (BatchState::Failed, Some(error.to_string())),
-    };
-    entry.state = state;
-    shell.store.mark_batch(lease, run, entry.seq, state, note.as_deref()).await?;
-    halt::point("marked").await;
-    sent
+    shell.store.begin(lease, &new, journal, &bases).await
 }
 
 /// Closes the run by what came of it, unless a batch's outcome is unknown.
@@ -205,26 +155,25 @@ async fn settle(
     mut journal: Vec<Batch>,
     sent: Sent,
 ) -> Result<Done, Stopped> {
-    let Sent { repaired, unconfirmed, error } = sent;
+    let Sent { repaired, unconfirmed, failed, unknown, error } = sent;
     let stopped = |error: Error| Stopped { error, run: Some(run.clone()) };
+    let rows = |journal: &[Batch], state: BatchState| -> usize {
+        let of = journal.iter().filter(|batch| batch.state == state);
+        of.map(|batch| batch.actions.len()).sum()
+    };
     if let Some(error) = error {
-        if error.retry() == Retry::Ambiguous {
+        if unknown || error.retry() == Retry::Ambiguous {
             return Err(stopped(error.next(
                 "call syncDataset again: it first finds out whether the batch was written, then compares afresh",
             )));
         }
-        let rows = |state: BatchState| -> usize {
-            let of = journal.iter().filter(|batch| batch.state == state);
-            of.map(|batch| batch.actions.len()).sum()
-        };
         let total: usize = journal.iter().map(|batch| batch.actions.len()).sum();
-        let written = rows(BatchState::Applied);
+        let written = rows(&journal, BatchState::Applied);
         for batch in journal.iter_mut().filter(|batch| batch.state == BatchState::Intended) {
             batch.state = BatchState::Void;
         }
-        close(shell, job, lease, &run, &journal, &unconfirmed, Some(error.to_string()))
-            .await
-            .map_err(stopped)?;
+        let why = Some(error.to_string());
+        close(shell, job, lease, &run, &journal, &unconfirmed, why).await.map_err(stopped)?;
         let error = if written == 0 {
             error
         } else {
@@ -234,9 +183,23 @@ async fn settle(
         };
         return Err(stopped(error));
     }
-    close(shell, job, lease, &run, &journal, &unconfirmed, None).await.map_err(stopped)?;
-    halt::point("closed").await;
-    Ok(Done { run: Some(run), repaired, unconfirmed: unconfirmed.len() as u64, ..Done::default() })
+    let written = rows(&journal, BatchState::Applied) as u64;
+    // A run of which a spoke's batch may or may not have been written stays open: it is settled before the next one.
+    if !unknown {
+        let why: Vec<String> = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+        let why = (!why.is_empty()).then(|| why.join("; "));
+        close(shell, job, lease, &run, &journal, &unconfirmed, why).await.map_err(stopped)?;
+        halt::point("closed").await;
+    }
+    Ok(Done {
+        run: Some(run),
+        repaired,
+        written: written.saturating_sub(unconfirmed.len() as u64),
+        unconfirmed: unconfirmed.into_iter().map(|((side, key), why)| (side, key, why)).collect(),
+        failed,
+        unknown,
+        ..Done::default()
+    })
 }
 
 async fn close(
@@ -245,22 +208,31 @@ async fn close(
     lease: &Lease,
     run: &str,
     journal: &[Batch],
-    unconfirmed: &BTreeSet<(SideName, Key)>,
+    unconfirmed: &BTreeMap<(String, Key), String>,
     error: Option<String>,
 ) -> Result<()> {
     shell.store.void_intended(lease, run, "not sent").await?;
-    let body = job.planned.plan.body();
-    let counts = serde_json::to_value(&body.result.counts)
-        .map_err(|error| Error::internal("counts have no JSON form").with_source(error))?;
+    let unconfirmed = unconfirmed.keys().cloned().collect();
     let outcome = Outcome {
         state: state_of(journal),
-        base: confirmed(job.base.to_vec(), journal, unconfirmed),
+        bases: confirmed(job.bases.to_vec(), journal, &unconfirmed),
         columns: job.base_columns.clone(),
-        counts,
+        counts: counts(job.planned)?,
         error,
         finished: shell.reach.clock.now(),
     };
     halt::point("closing").await;
     shell.store.finish(lease, run, &outcome).await?;
     Ok(())
+}
+
+/// Returns the planned rows by member and kind, for the history.
+fn counts(planned: &Planned) -> Result<serde_json::Value> {
+    let mut counts: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    for member in &planned.members {
+        for change in planned.plan.body().result.writes(&member.name) {
+            *counts.entry(&member.name).or_default().entry(kind(change.kind)).or_default() += 1;
+        }
+    }
+    json(&counts)
 }

@@ -62,9 +62,8 @@ impl JsonSchema for RowArg {
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({"anyOf": [
-            {"type": "object", "description": "{header: cell}"},
-            {"type": "array", "description": "cells in the header's order", "items": {"anyOf": [
-                {"type": "string"}, {"type": "number"}, {"type": "boolean"}, {"type": "null"}, {"type": "object"}]}}
+            {"type": "object"},
+            {"type": "array", "items": super::cell::any_cell()}
         ]})
     }
 }
@@ -75,15 +74,15 @@ impl JsonSchema for RowArg {
 pub(crate) struct Args {
     /// Id or URL.
     spreadsheet_id: String,
-    /// Default the first sheet.
+    /// Default the first.
     sheet: Option<String>,
-    /// Cells as in updateCells; what is left out stays blank.
+    /// {header: cell} or [cells]; cells as in updateCells.
     rows: Vec<RowArg>,
-    /// Any text that names this append: the same call with the same key is carried out once (remembered 7 days).
+    /// Any text; remembered 7 days.
     idempotency_key: Option<String>,
-    /// Row of the header, from 1; default the first row that is not blank.
+    /// From 1; default the first row not blank.
     header_row: Option<u32>,
-    /// Check only, write nothing.
+    /// Check only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -160,9 +159,8 @@ fn digest(sheet: &Sheet, rows: &[Vec<CellWrite>]) -> String {
 impl Tool for AppendRows {
     const NAME: &'static str = "appendRows";
     const TITLE: &'static str = "Append rows";
-    const DESCRIPTION: &'static str = "Adds rows after the last row with data, in the columns of the header. Give \
-idempotencyKey when the call may be repeated: twice with one key is once. Values are typed as in updateCells. To add \
-only rows that are not there yet, or more than 2,000, use syncDataset.";
+    const DESCRIPTION: &'static str = "Adds rows below the last one, under the sheet's header. With idempotencyKey a repeated call adds nothing. \
+For only the rows that are not there yet, or over 2,000: syncDataset.";
     type Args = Args;
     type Output = Output;
 
@@ -171,7 +169,7 @@ only rows that are not there yet, or more than 2,000, use syncDataset.";
             .read_only(false)
             .destructive(false)
             .idempotent(false)
-            .open_world(false)
+            .open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {

@@ -137,14 +137,13 @@ impl JsonSchema for CellArg {
         "CellArg".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"anyOf": [
-            {"type": "string"}, {"type": "number"}, {"type": "boolean"}, {"type": "null"},
-            {"type": "object", "description": "one of formula, date, time, dateTime",
-             "properties": {"formula": {"type": "string"}, "date": {"type": "string"},
-                            "time": {"type": "string"}, "dateTime": {"type": "string"}},
-             "additionalProperties": false}
-        ]})
+        any_cell()
     }
+}
+
+/// Returns the schema of a cell as an argument; what objects may say is told in words, once.
+pub(crate) fn any_cell() -> Schema {
+    json_schema!({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}, {"type": "null"}, {"type": "object"}]})
 }
 
 /// Reads a cell of a sheet by its own type: a number is a date only if it is formatted as one.

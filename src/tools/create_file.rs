@@ -21,7 +21,7 @@ pub(crate) struct CreateFile;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SheetArg {
     title: String,
-    /// First rows, header first.
+    /// Rows, header first.
     #[serde(default)]
     values: Vec<Vec<CellArg>>,
 }
@@ -33,16 +33,16 @@ pub(crate) struct Args {
     #[serde(rename = "type")]
     ty: TypeName,
     name: String,
-    /// Id or URL of the folder to make it in.
+    /// Id or URL; where to make it.
     folder_id: Option<String>,
-    /// For a spreadsheet; default one empty sheet.
+    /// Default one empty sheet.
     #[serde(default)]
     sheets: Vec<SheetArg>,
-    /// For a file: its text.
+    /// Of a file.
     content: Option<String>,
-    /// For a file; default text/plain.
+    /// Of a file; default text/plain.
     mime_type: Option<String>,
-    /// Check only, write nothing.
+    /// Check only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -121,9 +121,8 @@ fn look_first(error: GoogleError, name: &str) -> Error {
 impl Tool for CreateFile {
     const NAME: &'static str = "createFile";
     const TITLE: &'static str = "Create a file";
-    const DESCRIPTION: &'static str = "Creates a spreadsheet (with sheets and first rows), a folder, or a text file. \
-Creates a new one at each call, also when the name is taken: use findFiles first if it may exist. For many rows \
-create the empty sheet and use syncDataset.";
+    const DESCRIPTION: &'static str = "Creates a spreadsheet (with sheets and first rows), folder or text file; a new one at each call, even if the name \
+is taken (findFiles). For many rows create it empty, then syncDataset.";
     type Args = Args;
     type Output = Output;
 
@@ -132,7 +131,7 @@ create the empty sheet and use syncDataset.";
             .read_only(false)
             .destructive(false)
             .idempotent(false)
-            .open_world(false)
+            .open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {

@@ -12,29 +12,48 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::cell::CellOut;
 use crate::{
     error::{Error, Result},
-    replica::Source,
+    replica::{
+        OnError, Source,
+        file::{FileSource, format::Format},
+    },
     sync::definition::ColumnDef,
 };
 
-/// One side: exactly one of file, spreadsheetId and records.
+/// One side: exactly one of file, spreadsheetId, connection and records.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SideArg {
-    /// Path of a CSV or TSV file in the allowed folder.
+    /// Path of a file; with connection, in that folder.
     file: Option<String>,
-    /// Of the file, e.g. windows-1252; default UTF-8.
+    /// Of the file; default UTF-8.
     encoding: Option<String>,
-    /// Id or URL; with sheet.
+    /// Of the file: csv ("csv;" names the delimiter), tsv, json, jsonl, xlsx, parquet; default found out.
+    format: Option<String>,
+    /// JSON pointer of the rows in a JSON file.
+    pointer: Option<String>,
+    /// Id or URL.
     spreadsheet_id: Option<String>,
-    /// Sheet title; default the first sheet.
+    /// Default the first.
     sheet: Option<String>,
-    /// Row of the header, from 1; default the first row that is not blank.
+    /// From 1; default the first row not blank.
     header_row: Option<u32>,
-    /// Rows given here, as {column: value} (left only).
-    #[schemars(with = "Option<Vec<BTreeMap<String, CellOut>>>")]
+    /// Of lockstep.toml, with table, query, resource or file.
+    connection: Option<String>,
+    /// Or view: [schema.]name.
+    table: Option<String>,
+    /// A SELECT instead of table; read only.
+    query: Option<String>,
+    /// Of an API, with connection.
+    resource: Option<String>,
+    /// Column that grows with every change: only newer rows are read.
+    cursor: Option<String>,
+    /// Rows the database refuses: rollback (default) of the batch, or skip.
+    #[schemars(with = "Option<String>")]
+    on_error: Option<OnError>,
+    /// Rows as {column: value}; left only.
+    #[schemars(with = "Option<Vec<AnyObject>>")]
     records: Option<Vec<serde_json::Map<String, Value>>>,
 }
 
@@ -69,24 +88,19 @@ impl From<TypeArg> for ColumnType {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ColumnArg {
-    /// Name in reports.
     name: String,
-    /// Header on the left; default name.
+    /// Its header; default name.
     left: Option<String>,
-    /// Header on the right; default name.
     right: Option<String>,
-    /// Default: inferred over both sides.
+    /// Default inferred.
     #[serde(rename = "type")]
     ty: Option<TypeArg>,
-    /// Texts that mean blank, e.g. "NA".
     #[serde(default)]
     nulls: Vec<String>,
-    /// Default: the dataset's.
     direction: Option<DirectionArg>,
-    /// Default: policy.strategy.
     #[schemars(with = "Option<String>")]
     strategy: Option<Strategy>,
-    /// Combines both sides' changes: sum, max, min, union, concat, set or fill.
+    /// sum, max, min, union, concat, set or fill.
     #[schemars(with = "Option<String>")]
     merge: Option<Combine>,
 }
@@ -113,30 +127,29 @@ impl From<DirectionArg> for Direction {
 
 /// An object that the engine reads, and says what is wrong with it.
 #[derive(JsonSchema)]
-struct AnyObject {}
+pub(super) struct AnyObject {}
 
-/// How disputes are decided. Without it both sides keep theirs and the conflict is reported.
+/// How conflicts are decided; by default reported, both sides keep theirs.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct PolicyArg {
-    /// latestWins, leftPriority, rightPriority, priorityBased, fieldByField, ruleBased, automaticMerge or manualReview
-    /// (default).
+    /// latestWins, leftPriority, rightPriority, priorityBased, fieldByField, ruleBased, automaticMerge; default manualReview.
     #[schemars(with = "Option<String>")]
     strategy: Strategy,
-    /// A deletion against a change: hold (default), editWins, deleteWins, left, right or later.
+    /// Delete against change: hold (default), editWins, deleteWins, left, right or later.
     #[schemars(with = "Option<String>")]
     clash: Clash,
-    /// What waits with an undecided cell: row (default) or cell.
+    /// What a conflict holds: row (default) or cell.
     #[schemars(with = "Option<String>")]
     granularity: Granularity,
-    /// One-way, for changes that the target made by itself: overwrite (default), report or keep.
+    /// The target's own changes, one-way: overwrite (default), report or keep.
     #[schemars(with = "Option<String>")]
     drift: Drift,
-    /// The column that says when a row was changed.
+    /// Column with a row's time of change.
     modified_at: Option<String>,
-    /// Of sources by name; left and right are the sides.
+    /// Number by side.
     priorities: BTreeMap<String, i64>,
-    /// For ruleBased: [{type, fields, when, action, …}].
+    /// [{type, fields, when, action, …}].
     #[schemars(with = "Vec<AnyObject>")]
     rules: Vec<Rule>,
 }
@@ -187,32 +200,109 @@ impl SideArg {
     /// # Errors
     /// Not exactly one kind of replica, or an argument that belongs to another kind.
     pub(crate) fn source(self, side: &str) -> Result<Source> {
-        let given = [self.file.is_some(), self.spreadsheet_id.is_some(), self.records.is_some()];
+        let given = [
+            self.file.is_some(),
+            self.spreadsheet_id.is_some(),
+            self.connection.is_some() && self.file.is_none(),
+            self.records.is_some(),
+        ];
         let count = given.iter().filter(|given| **given).count();
         if count != 1 {
             return Err(Error::invalid(format!(
-                "argument {side}: {count} of file, spreadsheetId and records are given, one is needed"
+                "argument {side}: {count} of file, spreadsheetId, connection and records are given, one is needed"
             ))
-            .next("give {\"file\": \"data.csv\"} or {\"spreadsheetId\": …, \"sheet\": …} or {\"records\": [{…}]}"));
+            .next("give {\"file\": \"data.csv\"} or {\"spreadsheetId\": …, \"sheet\": …} or {\"connection\": …, \"table\": …} or {\"records\": [{…}]}"));
         }
-        if self.spreadsheet_id.is_none() && (self.sheet.is_some() || self.header_row.is_some()) {
-            return Err(Error::invalid(format!(
-                "argument {side}: sheet and headerRow go with spreadsheetId"
-            ))
-            .next("leave them out"));
+        self.check_beside(side)?;
+        if let Some(format) = &self.format {
+            Format::named(format).map_err(|error| error.context(format!("argument {side}")))?;
         }
-        if self.file.is_none() && self.encoding.is_some() {
-            return Err(Error::invalid(format!("argument {side}: encoding goes with file"))
-                .next("leave it out"));
+        if self.connection.is_some() && self.file.is_none() {
+            return self.table(side);
         }
         Ok(match (self.file, self.spreadsheet_id, self.records) {
-            (Some(path), _, _) => Source::File { path, encoding: self.encoding },
+            (Some(path), _, _) => Source::File(FileSource {
+                path,
+                encoding: self.encoding,
+                connection: self.connection,
+                format: self.format,
+                sheet: self.sheet,
+                header_row: self.header_row,
+                pointer: self.pointer,
+            }),
             (_, Some(spreadsheet), _) => {
                 // One name for one spreadsheet, whichever way it was given; what is no id is refused when it is read.
                 let spreadsheet = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);
                 Source::Sheet { spreadsheet, sheet: self.sheet, header_row: self.header_row }
             }
             (_, _, records) => Source::Records { records: records.unwrap_or_default() },
+        })
+    }
+
+    /// Refuses arguments that stand beside a kind of side that they do not belong to.
+    fn check_beside(&self, side: &str) -> Result<()> {
+        let beside = [
+            (
+                self.spreadsheet_id.is_none()
+                    && self.file.is_none()
+                    && (self.sheet.is_some() || self.header_row.is_some()),
+                "sheet and headerRow go with spreadsheetId, or with an XLSX file",
+            ),
+            (
+                self.file.is_none()
+                    && (self.encoding.is_some() || self.format.is_some() || self.pointer.is_some()),
+                "encoding, format and pointer go with file",
+            ),
+            (
+                (self.connection.is_none() || self.file.is_some())
+                    && (self.table.is_some()
+                        || self.query.is_some()
+                        || self.cursor.is_some()
+                        || self.resource.is_some()),
+                "table, query, cursor and resource go with the connection of a database or an API",
+            ),
+            (
+                (self.connection.is_none() || self.file.is_some()) && self.on_error.is_some(),
+                "onError goes with the connection of a database",
+            ),
+        ];
+        match beside.iter().find(|(wrong, _)| *wrong) {
+            None => Ok(()),
+            Some((_, why)) => {
+                Err(Error::invalid(format!("argument {side}: {why}")).next("leave them out"))
+            }
+        }
+    }
+
+    fn table(self, side: &str) -> Result<Source> {
+        if let Some(resource) = self.resource {
+            let table = self.table.is_some() || self.query.is_some() || self.cursor.is_some();
+            if table || self.on_error.is_some() {
+                return Err(Error::invalid(format!(
+                    "argument {side}: resource is of an API; table, query, cursor and onError are of a database"
+                ))
+                .next("give {\"connection\": …, \"resource\": …}"));
+            }
+            return Ok(Source::Api { connection: self.connection.unwrap_or_default(), resource });
+        }
+        if self.table.is_some() == self.query.is_some() {
+            return Err(Error::invalid(format!(
+                "argument {side}: a connection needs one of table, query and resource"
+            ))
+            .next("give {\"connection\": …, \"table\": \"schema.table\"}"));
+        }
+        if self.query.is_some() && self.on_error.is_some() {
+            return Err(Error::invalid(format!(
+                "argument {side}: onError goes with table; a query can only be read"
+            ))
+            .next("leave it out"));
+        }
+        Ok(Source::Table {
+            connection: self.connection.unwrap_or_default(),
+            table: self.table,
+            query: self.query,
+            cursor: self.cursor,
+            on_error: self.on_error.unwrap_or_default(),
         })
     }
 }

@@ -34,9 +34,9 @@ pub(crate) struct DescribeSpreadsheet;
 pub(crate) struct Args {
     /// Id or URL.
     spreadsheet_id: String,
-    /// Only this sheet; default all, columns of the first 20.
+    /// Default all, columns of the first 20.
     sheet: Option<String>,
-    /// Row of the header, from 1; default the first row that is not blank.
+    /// From 1; default the first row not blank.
     header_row: Option<u32>,
 }
 
@@ -95,13 +95,13 @@ pub(crate) struct Output {
 impl Tool for DescribeSpreadsheet {
     const NAME: &'static str = "describeSpreadsheet";
     const TITLE: &'static str = "Describe a spreadsheet";
-    const DESCRIPTION: &'static str = "Lists a spreadsheet's sheets with size, header, inferred column types and key \
-candidates, without its rows. Call it before syncDataset or updateCells on a sheet you do not know.";
+    const DESCRIPTION: &'static str = "Lists sheets with size, header, column types and key candidates, not rows. Call it before writing to a sheet you do \
+not know.";
     type Args = Args;
     type Output = Output;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false)
+        ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {

@@ -39,10 +39,8 @@ pub(crate) enum Op {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Condition {
-    /// Header name.
     pub(crate) column: String,
     pub(crate) op: Op,
-    /// What to compare with.
     pub(crate) value: Option<CellArg>,
 }
 

@@ -51,15 +51,15 @@ pub(crate) struct Args {
     name: Option<String>,
     /// How a word of the name begins.
     contains: Option<String>,
-    /// Default: any.
+    /// Default any.
     #[serde(rename = "type")]
     ty: Option<TypeName>,
-    /// Only in this folder (id or URL).
+    /// Id or URL.
     folder_id: Option<String>,
     /// Default 20.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
-    /// nextCursor of the page before.
+    /// The nextCursor before.
     cursor: Option<String>,
 }
 
@@ -90,12 +90,12 @@ pub(crate) struct Output {
 impl Tool for FindFiles {
     const NAME: &'static str = "findFiles";
     const TITLE: &'static str = "Find files";
-    const DESCRIPTION: &'static str = "Finds spreadsheets, folders and files by name, type and folder. Use it to get an id; a pasted URL needs no search.";
+    const DESCRIPTION: &'static str = "Finds spreadsheets, folders and files by name, to get an id. A pasted URL needs no search.";
     type Args = Args;
     type Output = Output;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false)
+        ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {

@@ -51,22 +51,21 @@ pub(crate) enum Shape {
 pub(crate) struct Args {
     /// Id or URL.
     spreadsheet_id: String,
-    /// Default the first sheet.
+    /// Default the first.
     sheet: Option<String>,
-    /// records (default): rows under a header, blank cells left out. rows: arrays of the raw grid, columns named A, B, C.
+    /// records (default): under the header, blanks left out. rows: arrays of the raw grid, columns A, B, C.
     #[serde(default, rename = "as")]
     shape: Shape,
-    /// Only these columns.
     columns: Option<Vec<String>>,
-    /// Only rows that meet all conditions.
+    /// Rows must meet all.
     #[serde(default)]
     filter: Vec<Condition>,
-    /// Rows a page; default 200, at most 2000, fewer if cells are long.
+    /// Default 200; fewer if cells are long.
     #[schemars(range(min = 1, max = 2000))]
     limit: Option<u32>,
-    /// nextCursor of the page before, or the row number to start at.
+    /// The nextCursor before, or a row number to start at.
     cursor: Option<String>,
-    /// Row of the header, from 1; default the first row that is not blank.
+    /// From 1; default the first row not blank.
     header_row: Option<u32>,
 }
 
@@ -154,14 +153,13 @@ impl Layout {
 impl Tool for ReadSheet {
     const NAME: &'static str = "readSheet";
     const TITLE: &'static str = "Read a sheet";
-    const DESCRIPTION: &'static str = "Reads one bounded page of a sheet, with absolute row numbers. Select columns and \
-filter rows here instead of reading everything. Numbers and booleans are typed, dates are ISO text. Not for copying a \
-whole sheet elsewhere: syncDataset does that without the rows passing through you.";
+    const DESCRIPTION: &'static str = "Reads a bounded page of a sheet with row numbers; select columns and filter here. Dates are ISO text. Not for copying \
+a sheet elsewhere: syncDataset does, without rows passing through you.";
     type Args = Args;
     type Output = Output;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false)
+        ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {

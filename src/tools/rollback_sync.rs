@@ -6,7 +6,10 @@ use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Context, Tool, sync_dataset::ModeArg};
+use super::{
+    Context, Tool,
+    mode::{Asked, ModeArg},
+};
 use crate::{
     error::{Error, Result},
     sync::{
@@ -24,14 +27,14 @@ pub(crate) struct RollbackSync;
 pub(crate) struct Args {
     /// From a report or syncHistory.
     run_id: String,
-    /// Only these keys, as reports show them; default all.
+    /// Only these, as reports show them; default all.
     keys: Option<Vec<String>>,
-    /// Default plan: show, write nothing.
+    /// Default plan.
     #[serde(default)]
     mode: ModeArg,
-    /// Apply exactly that plan, refused if anything changed since.
+    /// Apply exactly that plan.
     plan_id: Option<String>,
-    /// How many changes to show, at most 200; default 20.
+    /// Changes shown; default 20.
     #[schemars(range(max = 200))]
     sample: Option<u32>,
     /// Same as mode plan.
@@ -42,29 +45,19 @@ pub(crate) struct Args {
 impl Tool for RollbackSync {
     const NAME: &'static str = "rollbackSync";
     const TITLE: &'static str = "Take a sync back";
-    const DESCRIPTION: &'static str = "Takes a run of syncDataset (or of rollbackSync) back: every row it wrote gets its \
-earlier values, rows it added go, rows it deleted return. What people changed since stays, and is listed in conflicts. \
-First call without mode for the plan, then mode \"apply\" with its planId.";
+    const DESCRIPTION: &'static str = "Undoes a run: rows it wrote get their earlier values, added ones go, deleted ones return. What people changed since \
+stays (conflicts). First without mode for a plan, then mode \"apply\" with its planId.";
+    const ASKS: bool = true;
     type Args = Args;
     type Output = Report;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(false)
+        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Report> {
-        let sample = args.sample.unwrap_or(20);
-        if sample > 200 {
-            return Err(Error::invalid(format!("argument sample: {sample} is more than 200"))
-                .next("ask for at most 200 changes"));
-        }
-        let apply = args.mode == ModeArg::Apply && !args.dry_run;
-        if args.plan_id.is_some() && !apply {
-            return Err(Error::invalid(
-                "argument planId: a plan is named, but mode is not \"apply\"",
-            )
-            .next("add mode: \"apply\" to apply the plan, or leave planId out to make a new one"));
-        }
+        let plan_id = args.plan_id.as_deref();
+        let Asked { apply, sample } = Asked::of(args.mode, args.dry_run, plan_id, args.sample)?;
         let keys = args.keys.map(|keys| keys.into_iter().collect::<BTreeSet<_>>());
         if keys.as_ref().is_some_and(BTreeSet::is_empty) {
             return Err(Error::invalid("argument keys: there are none")
@@ -72,9 +65,8 @@ First call without mode for the plan, then mode \"apply\" with its planId.";
         }
         let undo = Undo { run: args.run_id, keys };
         let shell = context.shell(Self::NAME);
-        let sample = usize::try_from(sample).unwrap_or(20);
         if apply {
-            rollback::apply(&shell, &undo, args.plan_id.as_deref(), sample).await
+            rollback::apply(&shell, &undo, plan_id, sample).await
         } else {
             rollback::plan(&shell, &undo, sample).await
         }

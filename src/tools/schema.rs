@@ -2,20 +2,62 @@
 //!
 //! Strict clients refuse a bare `true`, type arrays (`["string","null"]`) and
 //! references, and every character of the list is paid for by the model. So
-//! schemas are inlined, optional means "not required", and titles go.
+//! schemas are inlined, optional means "not required", a default is said in
+//! words or not at all, and titles go. What a result looks like is shown without
+//! words: its names say it, and the server's instructions say that cells are data.
 
 use rmcp::model::JsonObject;
-use schemars::{JsonSchema, generate::SchemaSettings};
-use serde_json::Value;
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use serde_json::{Value, json};
 
 /// Returns the schema that arguments of type `T` must match.
 pub(crate) fn of<T: JsonSchema>() -> JsonObject {
     generate::<T>(SchemaSettings::draft2020_12().for_deserialize())
 }
 
+/// Returns the schema of arguments beside which a code may confirm the call.
+pub(crate) fn asking<T: JsonSchema>() -> JsonObject {
+    let mut schema = of::<T>();
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        let confirm = json!({"type": "string", "description": "Code from confirmationNeeded."});
+        properties.insert(super::CONFIRM.into(), confirm);
+    }
+    schema
+}
+
 /// Returns the schema that results of type `T` match.
 pub(crate) fn of_output<T: JsonSchema>() -> JsonObject {
-    generate::<T>(SchemaSettings::draft2020_12().for_serialize())
+    let mut schema = generate::<T>(SchemaSettings::draft2020_12().for_serialize());
+    schema.values_mut().for_each(silence);
+    schema
+}
+
+/// Removes every description: for an argument that has the shape of one that was described before.
+pub(crate) fn like_the_first(schema: &mut Schema) {
+    if let Some(object) = schema.as_object_mut() {
+        let own = object.remove("description");
+        object.values_mut().for_each(silence);
+        if let Some(own) = own {
+            object.insert("description".into(), own);
+        }
+    }
+}
+
+/// Removes the descriptions, and what nested objects require, all the way down.
+fn silence(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if object.get("description").is_some_and(Value::is_string) {
+                object.remove("description");
+            }
+            if object.contains_key("type") && object.get("required").is_some_and(Value::is_array) {
+                object.remove("required");
+            }
+            object.values_mut().for_each(silence);
+        }
+        Value::Array(items) => items.iter_mut().for_each(silence),
+        _ => {}
+    }
 }
 
 fn generate<T: JsonSchema>(settings: SchemaSettings) -> JsonObject {
@@ -37,6 +79,18 @@ fn generate<T: JsonSchema>(settings: SchemaSettings) -> JsonObject {
 fn tidy(schema: &mut Value) {
     let Value::Object(object) = schema else { return };
     object.remove("title");
+    object.remove("default");
+    if object.get("minimum") == Some(&json!(0)) {
+        object.remove("minimum");
+    }
+    if let Some(names) = names(object) {
+        object.remove("oneOf");
+        object.insert("type".into(), "string".into());
+        object.insert("enum".into(), names);
+    }
+    if let Some(Value::Array(choices)) = object.get_mut("enum") {
+        choices.retain(|choice| !choice.is_null());
+    }
     if let Some(Value::Array(types)) = object.get("type") {
         let kept: Vec<Value> = types.iter().filter(|t| *t != "null").cloned().collect();
         if let [only] = kept.as_slice() {
@@ -58,9 +112,6 @@ fn tidy(schema: &mut Value) {
             }
         }
     }
-    if object.get("default").is_some_and(Value::is_null) {
-        object.remove("default");
-    }
     for name in ["properties", "$defs"] {
         if let Some(Value::Object(children)) = object.get_mut(name) {
             children.values_mut().for_each(tidy);
@@ -69,6 +120,8 @@ fn tidy(schema: &mut Value) {
     for name in ["items", "additionalProperties"] {
         if let Some(child) = object.get_mut(name) {
             tidy(child);
+            // What the items are is said where the list is.
+            child.as_object_mut().map(|child| child.remove("description"));
         }
     }
     for name in ["anyOf", "oneOf", "allOf", "prefixItems"] {
@@ -76,4 +129,14 @@ fn tidy(schema: &mut Value) {
             children.iter_mut().for_each(tidy);
         }
     }
+}
+
+/// Returns the names of a choice between described constants, as schemars writes documented enums.
+fn names(object: &JsonObject) -> Option<Value> {
+    let choices = object.get("oneOf")?.as_array()?;
+    choices
+        .iter()
+        .map(|choice| choice.get("const").cloned())
+        .collect::<Option<Vec<_>>>()
+        .map(Value::Array)
 }

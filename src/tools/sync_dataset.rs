@@ -1,19 +1,25 @@
 //! `syncDataset`: makes one replica agree with another, by plan and apply.
 
-use lockstep_engine::{dataset::Safety, safety::HaltReason};
+use lockstep_engine::{
+    dataset::{Direction, Safety},
+    safety::HaltReason,
+};
 use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     Context, Tool,
-    dataset::{ColumnArg, DirectionArg, PolicyArg, SideArg},
+    dataset::{AnyObject, ColumnArg, DirectionArg, PolicyArg, SideArg},
+    mode::{Asked, ModeArg},
+    schema::like_the_first,
+    spoke::{self, SpokeArg},
 };
 use crate::{
     error::{Error, Result, did_you_mean},
     replica::{Source, apply::Guard},
     sync::{
-        definition::{Definition, Disappeared},
+        definition::{Definition, Disappeared, Members},
         report::Report,
         run, saved,
     },
@@ -32,20 +38,12 @@ pub(crate) enum DeletesArg {
     Ignore,
 }
 
-/// Plan only, or apply.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum ModeArg {
-    #[default]
-    Plan,
-    Apply,
-}
-
 /// How rows that others move during the write are found.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum GuardArg {
     #[default]
+    Auto,
     ReadBack,
     Anchor,
 }
@@ -54,48 +52,55 @@ pub(crate) enum GuardArg {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Args {
-    /// The dataset is saved under it; a saved one needs nothing else.
+    /// Saves the dataset; a saved one needs only it.
     pub(super) name: Option<String>,
-    /// The source, or one of two equals.
+    /// The source: one of file, spreadsheetId, records.
     left: Option<SideArg>,
-    /// The target; it is made to agree with left.
+    /// The target; shaped as left.
+    #[schemars(transform = like_the_first)]
     right: Option<SideArg>,
-    /// Names of the columns that identify a row.
+    /// Instead of left and right, with spokes: like left.
+    #[schemars(with = "Option<AnyObject>")]
+    hub: Option<SideArg>,
+    /// [{name, like left, direction: in, out or both (default), columns: [{name, header}] (default: those it has),
+    /// deletes, markColumn, markValue}].
+    #[schemars(with = "Option<Vec<AnyObject>>")]
+    spokes: Option<Vec<SpokeArg>>,
+    /// Columns that identify a row.
     #[serde(default)]
     key: Vec<String>,
-    /// Default: every column of left, under the same header on the right. Other columns are left alone.
+    /// Default all of left, by header; others are left alone.
     columns: Option<Vec<ColumnArg>>,
-    /// Default leftToRight; both: changes of either side flow, from what both last agreed on.
+    /// Default leftToRight.
     direction: Option<DirectionArg>,
     policy: Option<PolicyArg>,
-    /// Texts that mean blank in every column, e.g. "NA".
+    /// Texts that mean blank, e.g. "NA".
     #[serde(default)]
     nulls: Vec<String>,
-    /// Rows whose partner is gone (one-way: only on the right): mark (default) sets markColumn, delete removes them,
-    /// ignore leaves them.
+    /// For rows whose partner is gone: mark (default) sets markColumn.
     #[serde(default)]
     deletes: DeletesArg,
     /// Default "status".
     mark_column: Option<String>,
     /// Default "inactive".
     mark_value: Option<String>,
-    /// readBack (default): checked and repaired at once; anchor: rows are tagged first, at most 500, 3 more calls.
+    /// Against rows moved meanwhile: auto (default), anchor (surest), readBack (1 call less; repairs).
     guard: Option<GuardArg>,
-    /// Default plan: show, write nothing.
+    /// Default plan.
     #[serde(default)]
     mode: ModeArg,
-    /// From a plan with the same arguments: apply exactly that plan, refused if anything changed since.
+    /// Apply exactly that plan; refused if anything changed since.
     plan_id: Option<String>,
-    /// Names of safety halts to pass, as listed in halted.
+    /// Names of halts to pass, from halted.
     #[serde(default, rename = "override")]
     overrides: Vec<String>,
-    /// Halt above this share of deletes or marks; default 25.
+    /// Halts above; default 25.
     #[schemars(range(max = 100))]
     max_delete_percent: Option<u8>,
-    /// Halt above this share of updates; default none.
+    /// Halts above; default none.
     #[schemars(range(max = 100))]
     max_change_percent: Option<u8>,
-    /// How many changes to show, at most 200; default 20.
+    /// Changes shown; default 20.
     #[schemars(range(max = 200))]
     sample: Option<u32>,
     /// Same as mode plan.
@@ -109,48 +114,43 @@ impl Args {
     /// # Errors
     /// Arguments that contradict each other, or are not enough.
     pub(crate) fn definition(self) -> Result<Definition> {
-        let (Some(left), Some(right)) = (self.left, self.right) else {
-            return Err(Error::invalid("arguments left and right: both are needed")
-                .next("give both sides, or only the name of a saved dataset"));
-        };
-        let (left, right) = (left.source("left")?, right.source("right")?);
+        let deletes = self.deletes.disappeared(self.mark_column, self.mark_value)?;
         let direction = self.direction.unwrap_or_default();
-        if direction == DirectionArg::RightToLeft {
-            return Err(Error::invalid(
-                "argument direction: a dataset flows leftToRight or both ways",
-            )
-            .next(
-                "call the source left and the target right; single columns may flow rightToLeft",
-            ));
-        }
-        for (name, source, written) in [
-            ("left", &left, direction != DirectionArg::LeftToRight),
-            ("right", &right, direction != DirectionArg::RightToLeft),
-        ] {
-            if written && matches!(source, Source::Records { .. }) {
-                return Err(Error::invalid(format!("argument {name}: records can only be read"))
-                    .next("name a spreadsheetId or a file to write to"));
+        let members = match (self.left, self.right, self.hub, self.spokes) {
+            (Some(left), Some(right), None, None) => pair(left, right, direction)?,
+            (None, None, Some(hub), Some(spokes)) if self.direction.is_none() => {
+                let hub = hub.source("hub")?;
+                let spokes = spoke::definitions(spokes, &hub, &deletes)?;
+                Members::Hub { hub, spokes }
             }
-        }
-        let deletes = match self.deletes {
-            DeletesArg::Mark => Disappeared::Mark {
-                column: self.mark_column.unwrap_or_else(|| "status".into()),
-                value: self.mark_value.unwrap_or_else(|| "inactive".into()),
-            },
-            other => {
-                if self.mark_column.is_some() || self.mark_value.is_some() {
-                    return Err(Error::invalid(
-                        "markColumn and markValue go with deletes: \"mark\"",
-                    )
-                    .next("leave them out, or set deletes to \"mark\""));
-                }
-                if matches!(other, DeletesArg::Delete) {
-                    Disappeared::Delete
-                } else {
-                    Disappeared::Ignore
-                }
+            (None, None, Some(_), Some(_)) => {
+                return Err(Error::invalid("argument direction: each spoke has its own")
+                    .next("give direction (in, out or both) in spokes"));
+            }
+            _ => {
+                return Err(Error::invalid(
+                    "arguments left and right, or hub and spokes: both are needed",
+                )
+                .next(
+                    "give both sides, or a hub and its spokes, or only the name of a saved dataset",
+                ));
             }
         };
+        let writes_hub = match &members {
+            Members::Hub { spokes, .. } => {
+                spokes.iter().any(|spoke| spoke.direction != Direction::LeftToRight)
+            }
+            Members::Pair { .. } => false,
+        };
+        if let Members::Hub { hub: Source::Records { .. }, .. } = &members
+            && writes_hub
+        {
+            return Err(Error::invalid("argument hub: records can only be read")
+                .next("name a place to write to, or let every spoke's direction be \"out\""));
+        }
+        // What a hub and its spokes are kept in step by goes both ways; each spoke has its direction.
+        let is_hub = matches!(members, Members::Hub { .. });
+        let direction = if is_hub { DirectionArg::Both } else { direction };
         let columns = self.columns.unwrap_or_default();
         let mut policy = self.policy.unwrap_or_default().policy(direction, &columns);
         policy.safety.max_change_percent = self.max_change_percent;
@@ -158,12 +158,11 @@ impl Args {
             self.max_delete_percent.unwrap_or(Safety::default().max_delete_percent);
         let name = match self.name {
             Some(name) => name,
-            None => Definition::default_name(&left, &right, &self.key)?,
+            None => Definition::default_name(&members, &self.key)?,
         };
         Ok(Definition {
             name,
-            left,
-            right,
+            members,
             key: self.key,
             columns: (!columns.is_empty())
                 .then(|| columns.into_iter().map(ColumnArg::definition).collect()),
@@ -171,10 +170,55 @@ impl Args {
             deletes,
             policy,
             guard: match self.guard.unwrap_or_default() {
+                GuardArg::Auto => Guard::Auto,
                 GuardArg::ReadBack => Guard::ReadBack,
                 GuardArg::Anchor => Guard::Anchor,
             },
             overrides: self.overrides,
+        })
+    }
+}
+
+/// Returns the two sides.
+fn pair(left: SideArg, right: SideArg, direction: DirectionArg) -> Result<Members> {
+    let (left, right) = (left.source("left")?, right.source("right")?);
+    if direction == DirectionArg::RightToLeft {
+        return Err(Error::invalid("argument direction: a dataset flows leftToRight or both ways")
+            .next(
+                "call the source left and the target right; single columns may flow rightToLeft",
+            ));
+    }
+    let two_way = direction != DirectionArg::LeftToRight;
+    for (name, source, written) in [("left", &left, two_way), ("right", &right, true)] {
+        if written && matches!(source, Source::Records { .. }) {
+            return Err(Error::invalid(format!("argument {name}: records can only be read"))
+                .next("name a spreadsheetId or a file to write to"));
+        }
+    }
+    Ok(Members::Pair { left, right })
+}
+
+impl DeletesArg {
+    /// Returns what happens to rows that are gone elsewhere.
+    ///
+    /// # Errors
+    /// A mark where nothing is marked.
+    pub(super) fn disappeared(
+        self,
+        column: Option<String>,
+        value: Option<String>,
+    ) -> Result<Disappeared> {
+        if !matches!(self, Self::Mark) && (column.is_some() || value.is_some()) {
+            return Err(Error::invalid("markColumn and markValue go with deletes: \"mark\"")
+                .next("leave them out, or set deletes to \"mark\""));
+        }
+        Ok(match self {
+            Self::Mark => Disappeared::Mark {
+                column: column.unwrap_or_else(|| "status".into()),
+                value: value.unwrap_or_else(|| "inactive".into()),
+            },
+            Self::Delete => Disappeared::Delete,
+            Self::Ignore => Disappeared::Ignore,
         })
     }
 }
@@ -185,7 +229,8 @@ impl Args {
 /// What is wrong with it, with its path.
 pub(crate) fn declared(name: &str, value: serde_json::Value) -> Result<Definition> {
     let serde_json::Value::Object(arguments) = value else {
-        return Err(Error::invalid("it is no table").next("give left, right and key"));
+        return Err(Error::invalid("it is no table")
+            .next("give left, right and key, or hub, spokes and key"));
     };
     let mut args: Args = super::parse(arguments)?;
     args.name = Some(name.to_owned());
@@ -208,36 +253,24 @@ fn check_overrides(overrides: &[String]) -> Result<()> {
 impl Tool for SyncDataset {
     const NAME: &'static str = "syncDataset";
     const TITLE: &'static str = "Sync a dataset";
-    const DESCRIPTION: &'static str = "Makes two sides agree, by key: sheets, CSV/TSV files, records; one-way or both ways \
-(direction). Compares server-side; no rows pass through you. First call without \
-mode: returns a plan (counts, a sample, planId) and writes nothing. Then call again with the same arguments, \
-mode \"apply\" and that planId. Safe to repeat: what already agrees is not written. For a handful of cells use \
-updateCells, for new rows alone appendRows.";
+    const DESCRIPTION: &'static str = "Makes two sides, or a hub and spokes, agree by key, one-way or both ways: sheets, files, databases, APIs, records. No rows pass through you. First \
+without mode: a plan (counts, sample, planId), nothing written. Then the same arguments with mode \"apply\" and planId. \
+Safe to repeat. For a few cells use updateCells.";
+    const ASKS: bool = true;
     type Args = Args;
     type Output = Report;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(false)
+        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Report> {
-        let apply = args.mode == ModeArg::Apply && !args.dry_run;
-        let sample = args.sample.unwrap_or(20);
-        if sample > 200 {
-            return Err(Error::invalid(format!("argument sample: {sample} is more than 200"))
-                .next("ask for at most 200 changes"));
-        }
         let plan_id = args.plan_id.clone();
-        if plan_id.is_some() && !apply {
-            return Err(Error::invalid(
-                "argument planId: a plan is named, but mode is not \"apply\"",
-            )
-            .next("add mode: \"apply\" to apply the plan, or leave planId out to make a new one"));
-        }
+        let Asked { apply, sample } =
+            Asked::of(args.mode, args.dry_run, plan_id.as_deref(), args.sample)?;
         check_overrides(&args.overrides)?;
         let definition = definition(context, args).await?;
         let shell = context.shell(Self::NAME);
-        let sample = usize::try_from(sample).unwrap_or(20);
         if apply {
             run::apply(&shell, &definition, plan_id.as_deref(), sample).await
         } else {
@@ -248,7 +281,9 @@ updateCells, for new rows alone appendRows.";
 
 /// Returns the dataset that the arguments define, or the saved one that they name.
 async fn definition(context: &Context, args: Args) -> Result<Definition> {
-    let named = args.name.clone().filter(|_| args.left.is_none() && args.right.is_none());
+    let sides = args.left.is_some() || args.right.is_some();
+    let sides = sides || args.hub.is_some() || args.spokes.is_some();
+    let named = args.name.clone().filter(|_| !sides);
     let Some(name) = named else { return args.definition() };
     if !args.key.is_empty()
         || args.columns.is_some()
@@ -258,7 +293,7 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         return Err(Error::invalid(
             "a saved dataset is named, and parts of a definition are given beside it",
         )
-        .next("give only name (with mode, planId, override, sample), or left, right and all of the rest"));
+        .next("give only name (with mode, planId, override, sample), or the sides and all of the rest"));
     }
     let overrides = args.overrides;
     let mut definition = match context.declared.get(&name) {

@@ -17,24 +17,23 @@ pub(crate) struct SyncHistory;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Args {
-    /// Only this dataset's runs.
+    /// Only its runs.
     dataset: Option<String>,
     /// The changes of this run.
     run_id: Option<String>,
-    /// With dataset: what happened to this record, one value for each key column.
+    /// With dataset: one value per key column.
     key: Option<Vec<String>>,
-    /// Default 20, at most 200.
+    /// Default 20.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
-    /// From the page before.
+    /// The cursor before.
     cursor: Option<String>,
 }
 
 impl Tool for SyncHistory {
     const NAME: &'static str = "syncHistory";
     const TITLE: &'static str = "History of syncs";
-    const DESCRIPTION: &'static str = "Lists runs (newest first); with runId what that run changed, cell by cell; with \
-dataset and key the life of one record over all runs.";
+    const DESCRIPTION: &'static str = "Lists runs, newest first; with runId its changes by cell; with dataset and key one record's life.";
     type Args = Args;
     type Output = History;
 

@@ -31,15 +31,15 @@ pub(crate) struct UpdateCells;
 pub(crate) struct Args {
     /// Id or URL.
     spreadsheet_id: String,
-    /// Default the first sheet.
+    /// Default the first.
     sheet: Option<String>,
-    /// A1: the first cell ("B2") or the exact range ("B2:D5").
+    /// First cell ("B2") or exact range ("B2:D5").
     range: String,
-    /// Rows of cells. null leaves a cell as it is, "" clears it.
+    /// Rows of cells: null leaves as is, "" clears, {"formula": "=…"}, {"date"|"time"|"dateTime": ISO text}.
     values: Vec<Vec<CellArg>>,
-    /// What must be there now, in the same shape; null = do not care, "" = blank. Else nothing is written.
+    /// What must be there now, else nothing is written: null = anything, "" = blank.
     if_unchanged: Option<Vec<Vec<CellArg>>>,
-    /// Check only, write nothing.
+    /// Check only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -260,15 +260,13 @@ fn hit(row: u64, rect: Rect, before: &[Vec<Value>]) -> Error {
 impl Tool for UpdateCells {
     const NAME: &'static str = "updateCells";
     const TITLE: &'static str = "Update cells";
-    const DESCRIPTION: &'static str = "Writes typed values at a range of a sheet and returns what was there. Text stays \
-text (\"007\", \"=x\"); a formula only as {\"formula\": \"=...\"}. Pass ifUnchanged with the values you read, so that a \
-change by someone else in between is not overwritten. For rows found by key, or many cells, use syncDataset; for new \
-rows use appendRows.";
+    const DESCRIPTION: &'static str = "Writes typed cells at a range, returns what was there. Text stays text (\"007\", \"=x\"). Pass ifUnchanged with what you \
+read, so that nobody's edit in between is lost. For rows found by key, or many cells: syncDataset; new rows: appendRows.";
     type Args = Args;
     type Output = Output;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(false)
+        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {

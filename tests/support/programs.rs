@@ -1,22 +1,11 @@
 //! The programs of other people: found where `tests/tools.sh` put them, else skipped or missed.
 
+use super::require::require;
 use std::{
     env,
     path::{Path, PathBuf},
     process::Command,
 };
-
-/// Returns whether `what` is installed at `path`: if not, prints why the test is skipped, or fails where
-/// `LOCKSTEP_REQUIRE_ALL` is set (as `tests/run` does).
-fn require(what: &str, path: &Path) -> bool {
-    if path.exists() {
-        return true;
-    }
-    let missing = format!("{what} is not at {}; `tests/run` installs it", path.display());
-    assert!(env::var_os("LOCKSTEP_REQUIRE_ALL").is_none(), "{missing}");
-    println!("skipped: {missing}");
-    false
-}
 
 fn place(variable: &str, default: &str) -> PathBuf {
     env::var_os(variable).map_or_else(
@@ -35,6 +24,39 @@ pub(crate) fn python(script: &str) -> Option<Command> {
     // No byte code beside the scripts: the source tree stays as it was.
     command.arg("-B").arg(super::script(script)).env("PYTHONUNBUFFERED", "1");
     Some(command)
+}
+
+/// Returns the path of a file that an installed Python package ships, or `None` to skip.
+pub(crate) fn python_data(package: &str, file: &str) -> Option<PathBuf> {
+    let python = place("LOCKSTEP_PYTHON", "python/bin/python");
+    let libraries = python.parent()?.parent()?.join("lib");
+    let path = std::fs::read_dir(&libraries)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|version| version.path().join("site-packages").join(package).join(file))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| libraries.join(package).join(file));
+    require(&format!("the data of the Python package {package}"), &path).then_some(path)
+}
+
+/// Returns a command for the protocol's conformance suite, or `None` to skip.
+pub(crate) fn conformance() -> Option<Command> {
+    let node = place("LOCKSTEP_NODE", "node/node_modules/node/bin/node");
+    let suite = node_modules().join("@modelcontextprotocol/conformance/dist/index.js");
+    let complete = require("Node 22", &node) && require("the conformance suite", &suite);
+    complete.then(|| {
+        let mut command = Command::new(node);
+        command.arg(suite).arg("server");
+        command
+    })
+}
+
+/// Returns the program with the suite's fixtures, or `None` to skip.
+pub(crate) fn fixtures() -> Option<PathBuf> {
+    let program = Path::new(super::BINARY).parent()?.join("examples/conformance");
+    require("`cargo build --example conformance --features conformance`", &program)
+        .then_some(program)
 }
 
 fn node_modules() -> PathBuf {

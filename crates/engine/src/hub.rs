@@ -89,7 +89,7 @@ pub struct HubDecision {
     pub take: Box<str>,
 }
 
-/// What follows for one spoke.
+/// What follows for one spoke, or for another member of a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SpokeResult {

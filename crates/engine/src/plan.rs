@@ -1,12 +1,17 @@
 //! What a run will do, complete and immutable.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::PerSide;
+use crate::conflict::{Conflict, Loser, Withheld};
 use crate::findings::Finding;
-use crate::reconcile::Reconciled;
+use crate::hub::{HUB, HubConflict, HubReconciled, SpokeResult};
+use crate::key::Key;
+use crate::reconcile::{Change, Reconciled};
 use crate::safety::Halt;
 use crate::schema::Schema;
+use crate::side::SideName;
 
 /// What a plan was computed from; it may be applied only while all of it still holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,14 +19,98 @@ use crate::schema::Schema;
 pub struct Basis {
     /// The dataset's name.
     pub dataset: String,
-    /// The version of its definition.
-    pub dataset_version: u64,
-    /// The version of base; `None` before the first run.
-    pub base_version: Option<u64>,
-    /// A hash of what was read of each side.
-    pub content: PerSide<String>,
+    /// Names what was asked for: a hash of its definition, or the run that is taken back.
+    pub definition: String,
+    /// The version of each member's base; none before the first run.
+    pub bases: BTreeMap<String, u64>,
+    /// A hash of what was read of each member; none of one that could not be read.
+    pub content: BTreeMap<String, String>,
     /// The schema that rows are aligned with.
     pub schema: Schema,
+}
+
+/// What follows for the members of a dataset: a pair's `left` and `right`, or `hub` and the spokes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decided {
+    /// The members; the first is the hub, or the left, and has no base of its own.
+    pub members: Vec<SpokeResult>,
+    /// What waits for a person, by key.
+    pub conflicts: Vec<Disagreement>,
+    /// What was decided against, by key.
+    pub losers: Vec<Loser>,
+    /// What was held back for want of knowledge, by key.
+    pub withheld: Vec<Withheld>,
+}
+
+/// A conflict of a pair, or of a hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Disagreement {
+    /// Left and right disagree.
+    Pair(Box<Conflict>),
+    /// Any of hub and spokes disagree.
+    Hub(HubConflict),
+}
+
+impl Disagreement {
+    /// Returns the key.
+    pub fn key(&self) -> &Key {
+        match self {
+            Disagreement::Pair(conflict) => &conflict.key,
+            Disagreement::Hub(conflict) => &conflict.key,
+        }
+    }
+}
+
+impl Decided {
+    /// Returns the writes to a member.
+    pub fn writes(&self, member: &str) -> &[Change] {
+        let found = self.members.iter().find(|one| &*one.name == member);
+        found.map(|one| one.changes.as_slice()).unwrap_or_default()
+    }
+
+    /// Returns whether no member has to be written.
+    pub fn is_quiet(&self) -> bool {
+        self.members.iter().all(|member| member.changes.is_empty())
+    }
+
+    /// Returns whether no base has anything to learn.
+    pub fn learns_nothing(&self) -> bool {
+        self.members.iter().all(|member| member.base.is_empty())
+    }
+}
+
+impl From<Reconciled> for Decided {
+    fn from(result: Reconciled) -> Decided {
+        let Reconciled { left, right, base, conflicts, losers, drift, withheld, counts: _ } =
+            result;
+        let member = |side: SideName, changes| SpokeResult {
+            name: side.as_str().into(),
+            changes,
+            drift: drift.iter().filter(|note| note.side == side).cloned().collect(),
+            base: Vec::new(),
+        };
+        let right = SpokeResult { base, ..member(SideName::Right, right) };
+        Decided {
+            members: vec![member(SideName::Left, left), right],
+            conflicts: conflicts.into_iter().map(|one| Disagreement::Pair(Box::new(one))).collect(),
+            losers,
+            withheld,
+        }
+    }
+}
+
+impl From<HubReconciled> for Decided {
+    fn from(result: HubReconciled) -> Decided {
+        let hub = SpokeResult { name: HUB.into(), changes: result.hub, ..SpokeResult::default() };
+        Decided {
+            members: std::iter::once(hub).chain(result.spokes).collect(),
+            conflicts: result.conflicts.into_iter().map(Disagreement::Hub).collect(),
+            losers: result.losers,
+            withheld: result.withheld,
+        }
+    }
 }
 
 /// Everything but the name of a plan.
@@ -30,8 +119,8 @@ pub struct Basis {
 pub struct Body {
     /// What it was computed from.
     pub basis: Basis,
-    /// The writes, the moves of base, the conflicts and the counts.
-    pub result: Reconciled,
+    /// The writes, the moves of base and the conflicts.
+    pub result: Decided,
     /// Observations about the data that was read.
     pub findings: Vec<Finding>,
     /// Reasons not to apply it without the operator's word.
@@ -83,7 +172,7 @@ impl Plan {
         if found == self.id { Ok(self.body) } else { Err(Tampered { named: self.id, found }) }
     }
 
-    /// Returns whether neither side would be written.
+    /// Returns whether no member would be written.
     pub fn is_quiet(&self) -> bool {
         self.body.result.is_quiet()
     }
@@ -119,15 +208,15 @@ mod tests {
         Body {
             basis: Basis {
                 dataset: "prices".into(),
-                dataset_version: 3,
-                base_version: None,
-                content: PerSide { left: "l".into(), right: "r".into() },
+                definition: "d".into(),
+                bases: BTreeMap::new(),
+                content: [("left".to_owned(), "l".to_owned())].into(),
                 schema: Schema::new(
                     vec![Column::new("id", ColumnType::Text), Column::new("n", ColumnType::Number)],
                     vec![0],
                 ),
             },
-            result: Reconciled { right: vec![change], ..Reconciled::default() },
+            result: Reconciled { right: vec![change], ..Reconciled::default() }.into(),
             findings: vec![],
             halts: vec![],
         }
@@ -139,10 +228,10 @@ mod tests {
         assert_eq!(plan.id().len(), 64);
         assert_eq!(Plan::new(body()).id(), plan.id());
         let mut other = body();
-        other.basis.base_version = Some(1);
+        other.basis.bases.insert("right".into(), 1);
         assert_ne!(Plan::new(other).id(), plan.id());
         let mut other = body();
-        other.result.right[0].cells = vec![];
+        other.result.members[1].changes[0].cells = vec![];
         assert_ne!(Plan::new(other).id(), plan.id());
     }
 

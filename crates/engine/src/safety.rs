@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{PerSide, Policy, SideName};
-use crate::reconcile::{ChangeKind, Reconciled};
+use crate::dataset::{PerSide, Policy, Safety, SideName};
+use crate::reconcile::{Change, ChangeKind, Reconciled};
 use crate::schema::ColumnType;
 
 /// Why a plan is not applied without the operator's word.
@@ -56,8 +56,8 @@ impl HaltReason {
 pub struct Halt {
     /// Why; its name is what an override gives.
     pub reason: HaltReason,
-    /// The side it is about.
-    pub side: SideName,
+    /// The side, or the hub or spoke, it is about.
+    pub side: Box<str>,
     /// What was found and what to do, for people.
     pub message: String,
 }
@@ -95,82 +95,102 @@ pub struct Seen {
     pub sides: PerSide<SideSeen>,
 }
 
-/// Returns every reason not to apply what was decided.
+/// Returns every reason not to apply what was decided about a pair.
 pub fn check(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<Halt> {
+    let side = |side: SideName| {
+        let elsewhere = seen.sides.get(side.other()).rows;
+        let known = match policy.direction.source() {
+            _ if seen.base_rows > 0 => seen.base_rows,
+            Some(source) if source == side => elsewhere,
+            _ => 0,
+        };
+        check_member(
+            side.as_str(),
+            result.writes(side),
+            seen.sides.get(side),
+            known,
+            &policy.safety,
+        )
+    };
+    SideName::BOTH.into_iter().flat_map(side).collect()
+}
+
+/// Returns every reason not to apply what was decided about one side, hub or spoke; it is known to have had `known` rows.
+pub fn check_member(
+    name: &str,
+    writes: &[Change],
+    here: &SideSeen,
+    known: usize,
+    safety: &Safety,
+) -> Vec<Halt> {
+    let who = match name {
+        "left" | "right" => format!("{name} side"),
+        other => other.to_owned(),
+    };
     let mut halts = Vec::new();
-    for side in SideName::BOTH {
-        let here = seen.sides.get(side);
-        let mut halt = |reason: HaltReason, message: String| {
-            halts.push(Halt {
-                reason,
-                side,
-                message: format!("{message} (override: {})", reason.as_str()),
-            });
-        };
-        let rows_elsewhere = seen.sides.get(side.other()).rows;
-        let source_of_rows = policy.direction.source() == Some(side) && rows_elsewhere > 0;
-        if here.rows == 0 && (seen.base_rows > 0 || source_of_rows) {
-            let before = if seen.base_rows > 0 { seen.base_rows } else { rows_elsewhere };
+    let mut halt = |reason: HaltReason, message: String| {
+        let message = format!("{message} (override: {})", reason.as_str());
+        halts.push(Halt { reason, side: name.into(), message });
+    };
+    if here.rows == 0 && known > 0 {
+        halt(
+            HaltReason::Emptied,
+            format!(
+                "the {who} has no rows where {known} are known; check that the right place was read"
+            ),
+        );
+    }
+    let count =
+        |kinds: &[ChangeKind]| writes.iter().filter(|change| kinds.contains(&change.kind)).count();
+    let deletes = count(&[ChangeKind::Delete, ChangeKind::Mark]);
+    let bound = safety.max_delete_percent;
+    if exceeds(deletes, here.rows, bound) {
+        halt(
+            HaltReason::TooManyDeletes,
+            format!(
+                "{deletes} of {} rows of the {who} would be deleted or marked, more than {bound} %",
+                here.rows
+            ),
+        );
+    }
+    if let Some(bound) = safety.max_change_percent {
+        let updates = count(&[ChangeKind::Update, ChangeKind::Reactivate]);
+        if exceeds(updates, here.rows, bound) {
             halt(
-                HaltReason::Emptied,
+                HaltReason::TooManyChanges,
                 format!(
-                    "the {side} side has no rows where {before} are known; check that the right place was read"
-                ),
-            );
-        }
-        let count = |kinds: &[ChangeKind]| {
-            result.writes(side).iter().filter(|change| kinds.contains(&change.kind)).count()
-        };
-        let deletes = count(&[ChangeKind::Delete, ChangeKind::Mark]);
-        let bound = policy.safety.max_delete_percent;
-        if exceeds(deletes, here.rows, bound) {
-            halt(
-                HaltReason::TooManyDeletes,
-                format!(
-                    "{deletes} of {} rows of the {side} side would be deleted or marked, more than {bound} %",
+                    "{updates} of {} rows of the {who} would be changed, more than {bound} %",
                     here.rows
                 ),
             );
         }
-        if let Some(bound) = policy.safety.max_change_percent {
-            let updates = count(&[ChangeKind::Update, ChangeKind::Reactivate]);
-            if exceeds(updates, here.rows, bound) {
-                halt(
-                    HaltReason::TooManyChanges,
-                    format!(
-                        "{updates} of {} rows of the {side} side would be changed, more than {bound} %",
-                        here.rows
-                    ),
-                );
-            }
-        }
-        for column in &here.missing {
-            halt(
-                HaltReason::ColumnMissing,
-                format!(
-                    "the {side} side has no column '{column}' any more; put it back, or map the dataset anew"
-                ),
-            );
-        }
-        for Retyped { column, declared, found } in &here.retyped {
-            halt(
-                HaltReason::TypeChanged,
-                format!(
-                    "column '{column}' of the {side} side holds {found} values, and the dataset says {declared}"
-                ),
-            );
-        }
-        let bound = policy.safety.max_duplicate_percent;
-        if exceeds(here.set_aside, here.rows, bound) {
-            halt(
-                HaltReason::DuplicateKeys,
-                format!(
-                    "{} of {} rows of the {side} side have a duplicate or blank key, more than {bound} %; \
-                     check the key columns",
-                    here.set_aside, here.rows
-                ),
-            );
-        }
+    }
+    for column in &here.missing {
+        halt(
+            HaltReason::ColumnMissing,
+            format!(
+                "the {who} has no column '{column}' any more; put it back, or map the dataset anew"
+            ),
+        );
+    }
+    for Retyped { column, declared, found } in &here.retyped {
+        halt(
+            HaltReason::TypeChanged,
+            format!(
+                "column '{column}' of the {who} holds {found} values, and the dataset says {declared}"
+            ),
+        );
+    }
+    let bound = safety.max_duplicate_percent;
+    if exceeds(here.set_aside, here.rows, bound) {
+        halt(
+            HaltReason::DuplicateKeys,
+            format!(
+                "{} of {} rows of the {who} have a duplicate or blank key, more than {bound} %; \
+                 check the key columns",
+                here.set_aside, here.rows
+            ),
+        );
     }
     halts
 }
@@ -188,9 +208,8 @@ pub fn remaining<'a>(halts: &'a [Halt], overrides: &[String]) -> Vec<&'a Halt> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{Direction, Safety};
+    use crate::dataset::Direction;
     use crate::key::Key;
-    use crate::reconcile::Change;
 
     fn seen(base: usize, left: usize, right: usize) -> Seen {
         let side = |rows| SideSeen { rows, ..SideSeen::default() };
@@ -210,7 +229,9 @@ mod tests {
     }
 
     fn reasons(result: &Reconciled, seen: &Seen, policy: &Policy) -> Vec<(HaltReason, SideName)> {
-        check(result, seen, policy).into_iter().map(|halt| (halt.reason, halt.side)).collect()
+        let side = |name: &str| SideName::BOTH.into_iter().find(|side| side.as_str() == name);
+        let one = |halt: Halt| (halt.reason, side(&halt.side).unwrap());
+        check(result, seen, policy).into_iter().map(one).collect()
     }
 
     #[test]
@@ -267,13 +288,13 @@ mod tests {
             found: ColumnType::Text,
         }];
         let halts = check(&Reconciled::default(), &seen, &Policy::default());
-        let codes: Vec<_> = halts.iter().map(|halt| (halt.reason, halt.side)).collect();
+        let codes: Vec<_> = halts.iter().map(|halt| (halt.reason, &*halt.side)).collect();
         assert_eq!(
             codes,
             [
-                (HaltReason::ColumnMissing, SideName::Left),
-                (HaltReason::TypeChanged, SideName::Right),
-                (HaltReason::DuplicateKeys, SideName::Right)
+                (HaltReason::ColumnMissing, "left"),
+                (HaltReason::TypeChanged, "right"),
+                (HaltReason::DuplicateKeys, "right")
             ]
         );
         assert_eq!(

@@ -305,6 +305,8 @@ pub struct MetadataQuery {
     pub key: Option<String>,
     /// The value.
     pub value: Option<String>,
+    /// What it is attached to, exactly.
+    pub place: Option<MetadataPlace>,
 }
 
 #[cfg(test)]

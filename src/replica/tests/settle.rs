@@ -1,13 +1,14 @@
 //! Batches of runs that died: what became of them is settled by proof, never by guessing.
 
 use lockstep_engine::{dataset::SideName, reconcile::Change};
-use lockstep_google::{Input, MetadataPlace, Request, RowWrite};
+use lockstep_google::{MetadataPlace, Request};
 use serde_json::json;
 
 use super::world::{Draft, World};
 use crate::replica::{
     Source,
     apply::{Guard, Place, Settled, prepare, send, settle},
+    file::FileSource,
     scan::{Role, scan},
 };
 
@@ -81,10 +82,10 @@ async fn a_claim_whose_answer_is_lost_is_settled_all_the_same() {
 }
 
 #[tokio::test]
-async fn an_anchored_batch_that_died_leaves_no_tags_for_late_values() {
+async fn an_anchored_batch_that_died_leaves_no_tags_and_its_late_twin_fails() {
     let world = World::new(3).await;
     let draft = update(&world).await;
-    let mut prepared = world.prepare(&draft, "run", Guard::Anchor).await.unwrap();
+    let mut prepared = world.prepare(&draft, "run", Guard::Auto).await.unwrap();
     let place = prepared.place(0);
     let Place::Sheet { tags: Some(tags), .. } = &place else { panic!("{place:?}") };
     let tag = Request::CreateMetadata {
@@ -95,10 +96,10 @@ async fn an_anchored_batch_that_died_leaves_no_tags_for_late_values() {
     };
     world.google.batch_update(&world.id, &[tag], &[]).await.unwrap();
     assert_eq!(settled(&world, &place).await, Settled::Void);
-    let late = RowWrite { metadata_id: 77, cells: vec![None, Some(Input::Text("late".into()))] };
-    let written = world.google.write_rows_by_metadata(&world.id, &[late]).await.unwrap();
-    assert_eq!(written, []);
+    world.assert_untagged().await;
+    let before = world.rows().await;
     assert!(world.send(&draft, &mut prepared, 0).await.is_err());
+    assert_eq!(world.rows().await, before);
     world.assert_untagged().await;
 }
 
@@ -107,7 +108,7 @@ async fn a_file_is_as_before_as_after_or_someone_elses() {
     let world = World::new(1).await;
     let path = world.folder.path().join("t.csv");
     std::fs::write(&path, "id,name,note,n\nk1,k1.name,,1\n").unwrap();
-    let source = Source::File { path: "t.csv".into(), encoding: None };
+    let source = Source::File(FileSource { path: "t.csv".into(), ..FileSource::default() });
     let role = Role::Both { side: SideName::Left, typed: true };
     let scanned = scan(&world.reach(), &source, role, None).await.unwrap();
     let mut draft = Draft { scan: scanned, changes: Vec::new() };
@@ -124,12 +125,13 @@ async fn a_file_is_as_before_as_after_or_someone_elses() {
     std::fs::write(&aside, "half").unwrap();
     assert_eq!(settled(&world, &place).await, Settled::Void);
     assert!(!aside.exists());
-    send(&reach, &mut prepared, 0, &writes).await.unwrap();
+    let notes = world.notes().await;
+    send(&reach, &mut prepared, 0, &writes, &notes).await.unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "id,name,note,n\nk1,k1.second,,1\n");
     assert_eq!(settled(&world, &place).await, Settled::Applied);
     std::fs::write(&path, "id,name,note,n\nk1,k1.theirs,,1\n").unwrap();
     assert_eq!(settled(&world, &place).await, Settled::Changed);
-    let again = send(&reach, &mut prepared, 0, &writes).await;
+    let again = send(&reach, &mut prepared, 0, &writes, &notes).await;
     assert!(again.unwrap_err().to_string().starts_with("changed"));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "id,name,note,n\nk1,k1.theirs,,1\n");
     std::fs::remove_file(&path).unwrap();

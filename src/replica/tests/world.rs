@@ -21,13 +21,14 @@ use crate::{
     progress::Progress,
     replica::{
         Source,
-        apply::{Guard, Prepared, Sent, Writes, prepare, send},
+        apply::{Guard, Notes, Prepared, Sent, Writes, prepare, send},
         connections::Connections,
-        files::Files,
+        file::folder::Files,
         reach::Reach,
         scan::{Role, Scan, scan},
         sheet_picture::Picture,
     },
+    store::Store,
 };
 
 /// The columns: the key, two texts and a number.
@@ -93,6 +94,12 @@ impl World {
             clock: Clock::System,
             progress: Progress::silent(),
         }
+    }
+
+    /// Returns where it is kept what a batch is aimed at.
+    pub(super) async fn notes(&self) -> Notes {
+        let store = Store::open(&self.folder.path().join("lockstep.db")).await.unwrap();
+        Notes { store, run: "run".into(), seq: 0 }
     }
 
     pub(super) async fn write(&self, row: u32, column: u32, rows: Vec<Vec<CellWrite>>) {
@@ -171,7 +178,7 @@ impl World {
     ) -> Result<Sent> {
         let changes: Vec<&Change> = draft.changes.iter().collect();
         let writes = self.writes(draft, &changes);
-        send(&self.reach(), prepared, batch, &writes).await
+        send(&self.reach(), prepared, batch, &writes, &self.notes().await).await
     }
 
     /// Prepares, lets the race in, and sends everything.

@@ -12,7 +12,7 @@ async fn learn(
 ) -> Option<u64> {
     let mut new = run(id, &lease.dataset);
     new.columns = columns.to_vec();
-    store.begin(lease, &new, &[], &moves).await.unwrap();
+    store.begin(lease, &new, &[], &own(&moves)).await.unwrap();
     let outcome = Outcome { columns: columns.to_vec(), ..outcome(RunState::Applied, moves) };
     store.finish(lease, id, &outcome).await.unwrap()
 }

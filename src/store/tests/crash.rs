@@ -17,8 +17,9 @@ async fn child() {
     let lease = hold(&store, "d", &format!("child {start}"), at(start)).await;
     for open in store.open_runs("d").await.unwrap() {
         store.mark_batch(&lease, &open.id, 1, BatchState::Applied, None).await.unwrap();
-        let moves = store.intended_base(&open.id).await.unwrap();
-        store.finish(&lease, &open.id, &outcome(RunState::Applied, moves)).await.unwrap();
+        let bases = store.intended_base(&open.id).await.unwrap();
+        let done = Outcome { bases, ..outcome(RunState::Applied, vec![]) };
+        store.finish(&lease, &open.id, &done).await.unwrap();
     }
     std::fs::write(path.with_extension(format!("ready{start}")), "").unwrap();
     loop {
@@ -66,7 +67,7 @@ async fn a_process_killed_at_any_moment_leaves_whole_transactions() {
         if let Some(open) = open.first() {
             assert_eq!(open.id, format!("r{version}"));
             assert_eq!(store.batches(&open.id).await.unwrap()[0].actions.len(), 2);
-            assert_eq!(store.intended_base(&open.id).await.unwrap().len(), 2);
+            assert_eq!(store.intended_base(&open.id).await.unwrap()[0].changes.len(), 2);
         }
         assert!(version >= reached, "what was stored is gone");
         reached = version;

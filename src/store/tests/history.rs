@@ -51,7 +51,7 @@ async fn the_changes_of_a_run_come_in_pages() {
         let wanted = ChangeRecord {
             run: "r1".into(),
             at: at(0),
-            side: SideName::Right,
+            side: "right".into(),
             action: actions[number].clone(),
             columns: names(&["id", "n"]),
             sensitive: vec![1],
@@ -135,7 +135,7 @@ async fn retention_drops_what_is_old_and_nothing_that_is_needed() {
         let id = format!("r{number}");
         let work = vec![action("k", (number > 0).then_some(number - 1), Some(number))];
         let moves = vec![put("k", (number > 0).then_some(number - 1), Some(number))];
-        store.begin(&lease, &run(&id, "d"), &[batch(1, work)], &moves).await.unwrap();
+        store.begin(&lease, &run(&id, "d"), &[batch(1, work)], &own(&moves)).await.unwrap();
         store.mark_batch(&lease, &id, 1, BatchState::Applied, None).await.unwrap();
         let done = Outcome { finished: at(finished * day), ..outcome(RunState::Applied, moves) };
         store.finish(&lease, &id, &done).await.unwrap();

@@ -8,17 +8,17 @@ async fn intent_is_there_as_it_was_given() {
     let (_folder, store) = fresh().await;
     let lease = hold(&store, "d", "me", at(0)).await;
     let mut second = batch(2, vec![action("b", Some(1), Some(2)), action("a", Some(1), None)]);
-    second.side = SideName::Left;
+    second.side = "left".into();
     let first = batch(1, vec![action("c", None, Some(3))]);
     let moves = vec![put("a", Some(1), None), put("b", Some(1), Some(2))];
     let mut new = run("r1", "d");
     new.sensitive = vec![1];
-    store.begin(&lease, &new, &[second.clone(), first.clone()], &moves).await.unwrap();
+    store.begin(&lease, &new, &[second.clone(), first.clone()], &own(&moves)).await.unwrap();
 
     // From another handle, as another process sees it.
     let other = Store::open(store.path()).await.unwrap();
     assert_eq!(other.batches("r1").await.unwrap(), [first, second]);
-    assert_eq!(other.intended_base("r1").await.unwrap(), moves);
+    assert_eq!(other.intended_base("r1").await.unwrap(), own(&moves));
     assert_eq!(other.open_datasets().await.unwrap(), ["d"]);
     let open = other.open_runs("d").await.unwrap();
     let wanted = Run {
@@ -33,7 +33,6 @@ async fn intent_is_there_as_it_was_given() {
         started: at(0),
         finished: None,
         fence: 1,
-        base_version: None,
         columns: new.columns.clone(),
         sensitive: vec![1],
         counts: serde_json::Value::Null,
@@ -64,7 +63,12 @@ async fn rows_that_do_not_fit_the_columns_are_refused_before_anything_is_stored(
     short.after = Some([Value::from("k")].into());
     let moved = BaseChange { key: Key::of("k"), before: None, after: short.after.clone() };
     assert!(store.begin(&lease, &run("r1", "d"), &[batch(1, vec![short])], &[]).await.is_err());
-    assert!(store.begin(&lease, &run("r1", "d"), &[], std::slice::from_ref(&moved)).await.is_err());
+    assert!(
+        store
+            .begin(&lease, &run("r1", "d"), &[], &own(std::slice::from_ref(&moved)))
+            .await
+            .is_err()
+    );
     assert_eq!(store.open_runs("d").await.unwrap(), []);
     store.begin(&lease, &run("r1", "d"), &[], &[]).await.unwrap();
     let error = store.finish(&lease, "r1", &outcome(RunState::Applied, vec![moved])).await;
@@ -128,7 +132,7 @@ async fn closing_a_run_moves_everything_at_once() {
         batch(3, vec![action("e", None, Some(5))]),
     ];
     let moves = vec![put("a", Some(1), None), put("c", None, Some(3)), put("e", None, Some(5))];
-    store.begin(&lease, &run("r2", "d"), &batches, &moves).await.unwrap();
+    store.begin(&lease, &run("r2", "d"), &batches, &own(&moves)).await.unwrap();
     store.mark_batch(&lease, "r2", 1, BatchState::Applied, None).await.unwrap();
     store.mark_batch(&lease, "r2", 2, BatchState::Applied, None).await.unwrap();
     store.mark_batch(&lease, "r2", 3, BatchState::Failed, Some("refused")).await.unwrap();
@@ -145,7 +149,7 @@ async fn closing_a_run_moves_everything_at_once() {
     let run2 = store.run("r2").await.unwrap().unwrap();
     assert_eq!((run2.state, run2.finished), (RunState::Partial, Some(at(5))));
     assert_eq!((run2.error, run2.counts), (what.error, what.counts));
-    assert_eq!(run2.base_version, Some(2));
+    assert_eq!(store.base_made_by("d", "r2").await.unwrap(), Some(2));
     assert_eq!(store.intended_base("r2").await.unwrap(), []);
     assert_eq!(store.open_datasets().await.unwrap(), Vec::<String>::new());
     // Two lines of the first run, two of the second: what was refused was not done.
@@ -171,7 +175,7 @@ async fn a_failure_anywhere_in_closing_leaves_the_run_open_and_whole() {
     complete(&store, &lease, &run("r1", "d"), vec![action("a", None, Some(1))]).await;
     let actions = vec![action("a", Some(1), None), action("b", None, Some(2))];
     let moves = vec![put("a", Some(1), None), put("b", None, Some(2))];
-    store.begin(&lease, &run("r2", "d"), &[batch(1, actions)], &moves).await.unwrap();
+    store.begin(&lease, &run("r2", "d"), &[batch(1, actions)], &own(&moves)).await.unwrap();
     store.mark_batch(&lease, "r2", 1, BatchState::Applied, None).await.unwrap();
     let state = async || {
         let base = store.base("d").await.unwrap();
@@ -218,7 +222,7 @@ async fn what_agreed_already_is_learned_without_a_batch() {
     let (_folder, store) = fresh().await;
     let lease = hold(&store, "d", "me", at(0)).await;
     let moves = vec![put("a", None, Some(1))];
-    store.begin(&lease, &run("r1", "d"), &[], &moves).await.unwrap();
+    store.begin(&lease, &run("r1", "d"), &[], &own(&moves)).await.unwrap();
     assert_eq!(
         store.finish(&lease, "r1", &outcome(RunState::Applied, moves)).await.unwrap(),
         Some(1)
@@ -242,7 +246,7 @@ async fn a_call_that_is_dropped_is_done_or_not_begun() {
         let n = i64::try_from(round).unwrap();
         let moves = vec![put("a", (n > 0).then_some(n - 1), Some(n))];
         let actions = vec![action("a", (n > 0).then_some(n - 1), Some(n))];
-        store.begin(&lease, &run(&id, "d"), &[batch(1, actions)], &moves).await.unwrap();
+        store.begin(&lease, &run(&id, "d"), &[batch(1, actions)], &own(&moves)).await.unwrap();
         store.mark_batch(&lease, &id, 1, BatchState::Applied, None).await.unwrap();
         let done = outcome(RunState::Applied, moves);
         let closing = {

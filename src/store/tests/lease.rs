@@ -64,7 +64,7 @@ async fn whoever_lost_the_lease_can_store_nothing() {
     let two = Store::open(one.path()).await.unwrap();
     let old = hold(&one, "d", "a", at(0)).await;
     let work = [batch(1, vec![action("k", None, Some(1))])];
-    one.begin(&old, &run("r1", "d"), &work, &[put("k", None, Some(1))]).await.unwrap();
+    one.begin(&old, &run("r1", "d"), &work, &own(&[put("k", None, Some(1))])).await.unwrap();
 
     let new = hold(&two, "d", "b", at(61)).await;
     let done = outcome(RunState::Applied, vec![put("k", None, Some(1))]);

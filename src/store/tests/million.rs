@@ -39,7 +39,7 @@ async fn a_base_of_a_million_rows() {
         |what: &str, since: Instant| println!("{what}: {:.2} s", since.elapsed().as_secs_f64());
 
     let since = Instant::now();
-    store.begin(&lease, &new, &[], &moves).await.unwrap();
+    store.begin(&lease, &new, &[], &own(&moves)).await.unwrap();
     timed("begin, 1,000,000 rows of 10 columns to learn", since);
     let since = Instant::now();
     let done = Outcome { columns: columns.clone(), ..outcome(RunState::Applied, moves) };
@@ -60,7 +60,7 @@ async fn a_base_of_a_million_rows() {
     for (id, count) in [("r2", 1_000), ("r3", 9_100)] {
         let moves: Vec<BaseChange> = (0..count).map(|n| change(n * 97)).collect();
         new.id = id.into();
-        store.begin(&lease, &new, &[], &moves).await.unwrap();
+        store.begin(&lease, &new, &[], &own(&moves)).await.unwrap();
         let since = Instant::now();
         let done = Outcome { columns: columns.clone(), ..outcome(RunState::Applied, moves) };
         store.finish(&lease, id, &done).await.unwrap();

@@ -15,7 +15,6 @@ mod plans;
 mod quota;
 
 use jiff::{SignedDuration, Timestamp};
-use lockstep_engine::dataset::SideName;
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{BaseChange, ChangeKind};
 use lockstep_engine::value::{Row, Value};
@@ -79,7 +78,7 @@ fn action(key: &str, before: Option<i64>, after: Option<i64>) -> Action {
 
 fn batch(seq: u32, actions: Vec<Action>) -> Batch {
     let place = json!({ "marker": seq });
-    Batch { seq, side: SideName::Right, place, actions, state: BatchState::Intended, note: None }
+    Batch { seq, side: "right".into(), place, actions, state: BatchState::Intended, note: None }
 }
 
 fn run(id: &str, dataset: &str) -> NewRun {
@@ -96,10 +95,15 @@ fn run(id: &str, dataset: &str) -> NewRun {
     }
 }
 
+/// The moves of the one base of a pair.
+fn own(changes: &[BaseChange]) -> [Moves; 1] {
+    [Moves { spoke: String::new(), changes: changes.to_vec() }]
+}
+
 fn outcome(state: RunState, base: Vec<BaseChange>) -> Outcome {
     Outcome {
         state,
-        base,
+        bases: own(&base).into(),
         columns: names(&["id", "n"]),
         counts: json!({ "insert": 1 }),
         error: None,
@@ -117,7 +121,7 @@ async fn complete(store: &Store, lease: &Lease, run: &NewRun, actions: Vec<Actio
             after: one.after.clone(),
         })
         .collect();
-    store.begin(lease, run, &[batch(1, actions)], &moves).await.unwrap();
+    store.begin(lease, run, &[batch(1, actions)], &own(&moves)).await.unwrap();
     store.mark_batch(lease, &run.id, 1, BatchState::Applied, None).await.unwrap();
     let outcome = Outcome { columns: run.columns.clone(), ..outcome(RunState::Applied, moves) };
     store.finish(lease, &run.id, &outcome).await.unwrap()

@@ -1,4 +1,5 @@
-use lockstep_engine::dataset::PerSide;
+use std::collections::BTreeMap;
+
 use lockstep_engine::plan::{Basis, Body, Plan};
 use lockstep_engine::reconcile::{Change, Reconciled};
 use lockstep_engine::schema::{Column, ColumnType, Schema};
@@ -20,12 +21,12 @@ pub(super) fn plan(dataset: &str, key: &str) -> Plan {
     Plan::new(Body {
         basis: Basis {
             dataset: dataset.into(),
-            dataset_version: 1,
-            base_version: None,
-            content: PerSide { left: "l".into(), right: "r".into() },
+            definition: "v1".into(),
+            bases: BTreeMap::new(),
+            content: [("left".to_owned(), "l".to_owned())].into(),
             schema: Schema::new(columns, vec![0]),
         },
-        result: Reconciled { right: vec![change], ..Reconciled::default() },
+        result: Reconciled { right: vec![change], ..Reconciled::default() }.into(),
         findings: vec![],
         halts: vec![],
     })

@@ -101,6 +101,18 @@ fn every_kind_has_google_s_shape() {
             json!({"deleteDeveloperMetadata": {"dataFilter":
                 {"developerMetadataLookup": {"metadataKey": "k"}}}}),
         ),
+        (
+            Request::DeleteMetadata(MetadataQuery {
+                id: Some(7),
+                place: Some(MetadataPlace::Column { sheet: 1, index: 2 }),
+                ..MetadataQuery::default()
+            }),
+            json!({"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": {
+                "metadataId": 7,
+                "metadataLocation": {"dimensionRange": {"sheetId": 1, "dimension": "COLUMNS",
+                    "startIndex": 2, "endIndex": 3}},
+                "locationMatchingStrategy": "EXACT_LOCATION"}}}}),
+        ),
     ];
     for (request, expected) in cases {
         request.check().unwrap();

@@ -46,6 +46,8 @@ impl Google {
                     metadata_id: query.id,
                     metadata_key: query.key.clone(),
                     metadata_value: query.value.clone(),
+                    metadata_location: query.place.map(location),
+                    location_matching_strategy: query.place.map(|_| "EXACT_LOCATION".to_owned()),
                     ..api::DeveloperMetadataLookup::default()
                 }),
                 ..api::DataFilter::default()
@@ -81,6 +83,27 @@ impl From<api::DeveloperMetadata> for Metadata {
             place: found.location.map_or(MetadataPlace::Spreadsheet, place),
         }
     }
+}
+
+fn location(place: MetadataPlace) -> api::DeveloperMetadataLocation {
+    let line = |sheet: i32, dimension: &str, index: u32| api::DimensionRange {
+        sheet_id: Some(sheet),
+        dimension: Some(dimension.to_owned()),
+        start_index: i32::try_from(index).ok(),
+        end_index: i32::try_from(index.saturating_add(1)).ok(),
+    };
+    let mut location = api::DeveloperMetadataLocation::default();
+    match place {
+        MetadataPlace::Spreadsheet => location.spreadsheet = Some(true),
+        MetadataPlace::Sheet { sheet } => location.sheet_id = Some(sheet),
+        MetadataPlace::Row { sheet, index } => {
+            location.dimension_range = Some(line(sheet, "ROWS", index));
+        }
+        MetadataPlace::Column { sheet, index } => {
+            location.dimension_range = Some(line(sheet, "COLUMNS", index));
+        }
+    }
+    location
 }
 
 fn place(location: api::DeveloperMetadataLocation) -> MetadataPlace {

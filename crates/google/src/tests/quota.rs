@@ -1,6 +1,7 @@
 //! Many datasets at once under the service's quota: over real HTTP, against the workspace that
 //! counts by the windows of its own clock and answers the recorded 429.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lockstep_workspace::{Faults, Options, Workspace};
@@ -38,21 +39,43 @@ async fn world(seconds: u32, limits: Limits) -> Google {
     Google::new(Config { quota, ..Config::local(&url) }).unwrap()
 }
 
+/// When reads and writes were answered.
+#[derive(Default)]
+struct Answered {
+    reads: Mutex<Vec<Instant>>,
+    writes: Mutex<Vec<Instant>>,
+}
+
+impl Answered {
+    fn note(times: &Mutex<Vec<Instant>>) {
+        times.lock().unwrap().push(Instant::now());
+    }
+
+    /// Returns how many of a kind were answered before a moment.
+    fn before(times: &Mutex<Vec<Instant>>, end: Instant) -> u32 {
+        let times = times.lock().unwrap();
+        u32::try_from(times.iter().filter(|time| **time < end).count()).unwrap()
+    }
+}
+
 /// Keeps a dataset in step: it writes a row a round, and reads all of them.
-async fn dataset(google: Google) -> crate::Result<()> {
+async fn dataset(google: Google, answered: Arc<Answered>) -> crate::Result<()> {
     let new = NewSpreadsheet { title: "Dataset".into(), ..NewSpreadsheet::default() };
     let book = google.create_spreadsheet(&new).await?;
+    Answered::note(&answered.writes);
     let sheet = book.sheets[0].id;
     let column = [format!("'{}'!A:A", book.sheets[0].title)];
     let mut expected = Vec::new();
     for round in 1..=ROUNDS {
         let found = google.values(&book.id, &column, Render::Unformatted).await?;
+        Answered::note(&answered.reads);
         assert_eq!(found[0].rows, expected);
         if round < ROUNDS {
             let rows = vec![vec![CellWrite::number(round.into())]];
             let fields = CellFields::Values;
             let write = Request::UpdateCells { sheet, row: round - 1, column: 0, rows, fields };
             google.batch_update(&book.id, &[write], &[]).await?;
+            Answered::note(&answered.writes);
             expected.push(vec![CellValue::Number(round.into())]);
         }
     }
@@ -60,26 +83,33 @@ async fn dataset(google: Google) -> crate::Result<()> {
 }
 
 /// Keeps all datasets in step at once, and returns the share of the allowed rate that was reached.
+///
+/// The first window's calls go out at once, and each later window's when it begins: the rate is what went in the windows
+/// after the first, of what the limit allows in them. A machine that is late by less than a third of a window is not
+/// taken for a slow scheduler; one that gives away a tenth of the places, or of the time, is.
 async fn rate(google: &Google, seconds: u32, background: u32) -> f64 {
     let start = Instant::now();
+    let answered = Arc::new(Answered::default());
     let runs: Vec<_> = (0..DATASETS)
         .map(|run| if run < background { google.background() } else { google.scoped() })
-        .map(|google| tokio::spawn(dataset(google)))
+        .map(|google| tokio::spawn(dataset(google, Arc::clone(&answered))))
         .collect();
     for run in runs {
         run.await.unwrap().unwrap();
     }
     let elapsed = start.elapsed().as_secs_f64();
     let calls = google.calls();
-    let wanted = u64::from(DATASETS * ROUNDS);
-    assert_eq!((calls.reads + calls.writes - calls.retries), wanted * 2);
-    // The first window's calls go out at once; the rate is that of all the others.
-    let reached = f64::from(DATASETS * ROUNDS - LIMIT) / elapsed;
-    let share = reached / (f64::from(LIMIT) / f64::from(seconds));
+    let wanted = DATASETS * ROUNDS;
+    assert_eq!((calls.reads + calls.writes - calls.retries), u64::from(wanted) * 2);
+    let later = wanted / LIMIT - 1;
+    let end = start + Duration::from_secs(seconds.into()).mul_f64(f64::from(later) + 0.33);
+    let gone = [&answered.reads, &answered.writes].map(|times| Answered::before(times, end));
+    let share = f64::from(gone[0].min(gone[1]) - LIMIT) / f64::from(later * LIMIT);
     println!(
         "{DATASETS} datasets at once ({background} in the background), {wanted} reads and {wanted} \
-         writes under {LIMIT} + {LIMIT} in {seconds} s: {elapsed:.1} s, {:.1} % of the allowed \
-         rate, 0 runs failed, {} answers were 429, {:.0} s waited in all",
+         writes under {LIMIT} + {LIMIT} in {seconds} s: all done in {elapsed:.1} s, {:.1} % of what is \
+         allowed in the {later} windows after the first, 0 runs failed, {} answers were 429, {:.0} s \
+         waited in all",
         share * 100.0,
         calls.retries,
         calls.waited.as_secs_f64()

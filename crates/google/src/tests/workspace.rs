@@ -298,6 +298,14 @@ async fn the_same_batch_twice_is_applied_once() {
     let query = |key: &str| MetadataQuery { key: Some(key.into()), ..MetadataQuery::default() };
     let anchors = google.search_metadata(&book.id, &query("anchor")).await.unwrap();
     assert_eq!(anchors[0].place, MetadataPlace::Row { sheet, index: 5 });
+    for (index, found) in [(5, 1), (4, 0)] {
+        let place = Some(MetadataPlace::Row { sheet, index });
+        let query = MetadataQuery { place, ..query("anchor") };
+        assert_eq!(google.search_metadata(&book.id, &query).await.unwrap().len(), found);
+        let gone = google.batch_update(&book.id, &[Request::DeleteMetadata(query)], &[]).await;
+        let gone = gone.unwrap().replies;
+        assert!(matches!(&gone[0], Reply::MetadataDeleted(gone) if gone.len() == found));
+    }
     let clean = [Request::DeleteMetadata(query("lockstep"))];
     let reply = google.batch_update(&book.id, &clean, &[]).await.unwrap();
     assert!(matches!(&reply.replies[0], Reply::MetadataDeleted(gone) if gone.len() == 1));

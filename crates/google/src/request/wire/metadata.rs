@@ -51,6 +51,10 @@ pub(super) struct Lookup<'a> {
     pub(super) metadata_key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) metadata_value: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) metadata_location: Option<Location>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) location_matching_strategy: Option<&'static str>,
 }
 
 impl<'a> From<&'a MetadataQuery> for Lookup<'a> {
@@ -59,6 +63,8 @@ impl<'a> From<&'a MetadataQuery> for Lookup<'a> {
             metadata_id: query.id,
             metadata_key: query.key.as_deref(),
             metadata_value: query.value.as_deref(),
+            metadata_location: query.place.map(Location::from),
+            location_matching_strategy: query.place.map(|_| "EXACT_LOCATION"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The one folder that file replicas live in.
+//! A folder that file replicas live in.
 //!
 //! Every path is opened relative to a directory handle (cap-std), so neither
 //! `..` nor a symbolic link leads out of the operator's folder.
@@ -10,11 +10,24 @@ use std::{
 };
 
 use cap_std::{ambient_authority, fs::Dir};
+use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::error::{Error, Kind, Result, did_you_mean};
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 2 * 1024 * 1024 * 1024;
+
+/// What the operator says of a folder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FolderConfig {
+    /// The folder; nothing outside it can be reached.
+    pub path: PathBuf,
+    /// Whether its files may be written.
+    #[serde(default)]
+    pub writable: bool,
+}
 
 /// A folder whose files may be read, and written where the operator said so.
 #[derive(Clone, Debug)]
@@ -22,6 +35,17 @@ pub struct Files {
     dir: Arc<Dir>,
     root: PathBuf,
     writable: bool,
+    /// The operator's name of it, if it is not the default one.
+    connection: Option<Arc<str>>,
+}
+
+/// What a file system tells of a file without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Meta {
+    /// Bytes.
+    pub(super) size: u64,
+    /// The time of the last change, to the nanosecond where the file system keeps it.
+    pub(super) modified: Option<Timestamp>,
 }
 
 impl Files {
@@ -33,7 +57,17 @@ impl Files {
         let canonical = std::fs::canonicalize(root).map_err(|error| refused(root, &error))?;
         let dir = Dir::open_ambient_dir(&canonical, ambient_authority())
             .map_err(|error| refused(root, &error))?;
-        Ok(Self { dir: Arc::new(dir), root: canonical, writable })
+        Ok(Self { dir: Arc::new(dir), root: canonical, writable, connection: None })
+    }
+
+    /// Opens the folder of a connection.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub(crate) fn connect(name: &str, config: &FolderConfig) -> Result<Self> {
+        let opened = Self::open(&config.path, config.writable)
+            .map_err(|error| error.context(format!("connections.{name} of the configuration")))?;
+        Ok(Self { connection: Some(name.into()), ..opened })
     }
 
     /// Returns the folder.
@@ -52,7 +86,7 @@ impl Files {
         let metadata = file.metadata().map_err(|error| self.explain(path, &error))?;
         if metadata.is_dir() {
             return Err(Error::invalid(format!("\"{path}\" is a folder, not a file"))
-                .next("name a CSV or TSV file"));
+                .next("name a file in it"));
         }
         if metadata.len() > MAX_FILE {
             return Err(Error::new(
@@ -64,6 +98,18 @@ impl Files {
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
         file.read_to_end(&mut bytes).map_err(|error| self.explain(path, &error))?;
         Ok(bytes)
+    }
+
+    /// Returns what is known of a file without reading it.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub(super) fn meta(&self, path: &str) -> Result<Meta> {
+        let relative = self.relative(path)?;
+        let found = self.dir.metadata(relative).map_err(|error| self.explain(path, &error))?;
+        let modified = found.modified().ok();
+        let modified = modified.and_then(|time| Timestamp::try_from(time.into_std()).ok());
+        Ok(Meta { size: found.len(), modified })
     }
 
     /// Returns whether a file is there.
@@ -84,7 +130,10 @@ impl Files {
                 Kind::PermissionDenied,
                 format!("files under {} may be read, not written", self.root.display()),
             )
-            .next("the operator can allow it: start with --allow-write, or set writable = true under [files] in lockstep.toml"));
+            .next(match &self.connection {
+                Some(name) => format!("the operator can allow it: writable = true under [connections.{name}] in lockstep.toml"),
+                None => "the operator can allow it: start with --allow-write, or set writable = true under [files] in lockstep.toml".to_owned(),
+            }));
         }
         self.relative(path).map(|_| ())
     }

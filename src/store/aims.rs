@@ -1,0 +1,52 @@
+//! What the batch of a run that is under way is aimed at; opaque here.
+
+use super::base::work;
+use super::segment::{Packed, pack, unpack};
+use super::{Conn, Store};
+use crate::error::Result;
+
+impl Store {
+    /// Keeps what a batch is aimed at; what was kept for the run before is replaced.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(crate) async fn keep_aim(&self, run: &str, seq: u32, body: Vec<u8>) -> Result<()> {
+        let Packed { digest, data } = work(move || pack(&body)).await?;
+        let mut tx = self.write().await?;
+        sqlx::query(
+            "INSERT INTO aims (run, seq, digest, data) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (run) DO UPDATE
+             SET seq = excluded.seq, digest = excluded.digest, data = excluded.data",
+        )
+        .bind(run)
+        .bind(i64::from(seq))
+        .bind(digest)
+        .bind(data)
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Returns what a batch of an open run is aimed at, if it is the one that was under way.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    pub(crate) async fn aim(&self, run: &str, seq: u32) -> Result<Option<Vec<u8>>> {
+        let found: Option<(Vec<u8>, Vec<u8>)> =
+            sqlx::query_as("SELECT digest, data FROM aims WHERE run = $1 AND seq = $2")
+                .bind(run)
+                .bind(i64::from(seq))
+                .fetch_optional(&self.reads)
+                .await?;
+        match found {
+            None => Ok(None),
+            Some((digest, data)) => work(move || unpack(&Packed { digest, data })).await.map(Some),
+        }
+    }
+}
+
+/// Drops what a run was aimed at.
+pub(super) async fn drop_aim(conn: &mut Conn, run: &str) -> Result<()> {
+    sqlx::query("DELETE FROM aims WHERE run = $1").bind(run).execute(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! From two sides to a plan: agree on columns and types, reconcile, check.
+
+use std::collections::HashMap;
+
+use lockstep_engine::{
+    dataset::{PerSide, SideName},
+    findings::Finding,
+    key::Key,
+    plan::{Basis, Body, Decided, Plan},
+    reconcile::{Change, ChangeKind, Reconciler},
+    safety::{self, Halt, Seen, SideSeen},
+    schema::Schema,
+    snapshot::{Mapping, Snapshot, SnapshotBuilder, View},
+    terms::Terms,
+    times::Times,
+    views::feed_views,
+};
+
+use super::{
+    columns::{check_headers, check_key, columns, schema, widened},
+    definition::Definition,
+    known::Known,
+    policy::{Settled, settle},
+    prepare::{Member, Planned},
+    retyped::retyped,
+};
+use crate::{
+    error::{Error, Result},
+    replica::scan::Scan,
+};
+
+/// Compares two sides as they were read, and makes the plan.
+///
+/// # Errors
+/// Columns that do not fit the sides, and a policy that does not fit the columns.
+pub(super) fn compare(
+    definition: &Definition,
+    members: Vec<Member>,
+    known: &Known,
+    times: &Times,
+) -> Result<Planned> {
+    let mut scans = members.into_iter().map(|member| member.scan);
+    let (Some(left), Some(right)) = (scans.next(), scans.next()) else {
+        return Err(Error::internal("a pair has two sides"));
+    };
+    let mut sides = PerSide { left, right };
+    for side in SideName::BOTH {
+        check_headers(&sides.get(side).snapshot, side.as_str())?;
+    }
+    let learned = known.base(SideName::Right.as_str());
+    let columns = columns(definition, &sides, &known.mapped())?;
+    check_key(definition, &columns, &sides)?;
+    let (schema, reasons) = schema(definition, &columns, &sides, known.schema.as_ref());
+    let settled = settle(definition, &columns, schema, &sides);
+
+    let (missing, optional) = absent(&sides, &settled, known);
+    for side in SideName::BOTH {
+        let headers = settled.headers.get(side).iter().flatten();
+        let scan = sides.get_mut(side);
+        scan.snapshot = widened(&scan.snapshot, headers);
+    }
+    let mut terms = Terms::new(&settled.schema, &settled.policy)
+        .map_err(|error| Error::invalid(error.to_string()).next("correct the arguments"))?;
+    for side in SideName::BOTH {
+        for column in missing.get(side) {
+            // A column that is gone has no opinion: it must not look like a column of blanks.
+            terms = terms.lacking(side, *column);
+        }
+    }
+    let left = view(&sides.left.snapshot, &settled, SideName::Left)?;
+    let right = view(&sides.right.snapshot, &settled, SideName::Right)?;
+    let empty = nothing(&settled.schema);
+    let agreed = match (definition.has_base(), learned.version) {
+        (false, _) => None,
+        (true, None) => Some(&empty),
+        (true, Some(_)) => Some(&learned.snapshot),
+    };
+    let base = agreed.map(|snapshot| base_view(snapshot, &settled.schema)).transpose()?;
+    let mut reconciler = Reconciler::new(&terms, times);
+    if definition.has_base() {
+        reconciler = reconciler.tombstones(&learned.tombstones);
+    }
+    let found = feed_views(&mut reconciler, base.as_ref(), &left, &right);
+    let result = reconciler.finish();
+
+    let aside = PerSide { left: set_aside(&found.left), right: set_aside(&found.right) };
+    let name = |column: &usize| Some(settled.schema.columns.get(*column)?.name.clone());
+    let seen = |side: SideName, view: &View<'_>| SideSeen {
+        rows: view.len(),
+        set_aside: *aside.get(side),
+        missing: missing.get(side).iter().filter_map(name).collect(),
+        retyped: known.schema.as_ref().map(|_| retyped(view)).unwrap_or_default(),
+    };
+    let seen = Seen {
+        base_rows: learned.snapshot.len(),
+        sides: PerSide { left: seen(SideName::Left, &left), right: seen(SideName::Right, &right) },
+    };
+    let halts = safety::check(&result, &seen, &settled.policy);
+    let changed = result.right.iter().filter(|change| change.row.is_some()).count();
+    let unchanged = right.len().saturating_sub(aside.right).saturating_sub(changed);
+    let mut order =
+        PerSide { left: order(&result.left, &[&right]), right: order(&result.right, &[&left]) };
+    let mut keys = PerSide { left: found.left, right: found.right };
+    let mut headers = settled.headers;
+    let mut marks = settled.marks;
+    let mut optional = optional;
+    let mut members = Vec::new();
+    for (side, scan) in [(SideName::Left, sides.left), (SideName::Right, sides.right)] {
+        let own = scan.snapshot.findings().iter().cloned();
+        let aside = *aside.get(side);
+        members.push(Member {
+            findings: own.chain(std::mem::take(keys.get_mut(side))).collect(),
+            headers: std::mem::take(headers.get_mut(side)),
+            optional: std::mem::take(optional.get_mut(side)),
+            mark: marks.get_mut(side).take(),
+            order: std::mem::take(order.get_mut(side)),
+            set_aside: u64::try_from(aside).unwrap_or(u64::MAX),
+            unchanged: match side {
+                SideName::Left => 0,
+                SideName::Right => u64::try_from(unchanged).unwrap_or(u64::MAX),
+            },
+            ..Member::new(side.as_str(), scan)
+        });
+    }
+    let plan = plan(definition, known, settled.schema, result.into(), halts, &members)?;
+    Ok(Planned { plan, members, reasons })
+}
+
+/// Makes the plan of what was decided.
+///
+/// # Errors
+/// A definition without a JSON form, which is a defect.
+pub(super) fn plan(
+    definition: &Definition,
+    known: &Known,
+    schema: Schema,
+    result: Decided,
+    halts: Vec<Halt>,
+    members: &[Member],
+) -> Result<Plan> {
+    let read = members.iter().filter(|member| member.down.is_none());
+    let content = read.map(|member| (member.name.clone(), member.scan.snapshot.content_hash()));
+    Ok(Plan::new(Body {
+        basis: Basis {
+            dataset: definition.name.clone(),
+            definition: definition.fingerprint()?,
+            bases: known.versions(),
+            content: content.collect(),
+            schema,
+        },
+        result,
+        findings: members.iter().flat_map(|member| member.findings.iter().cloned()).collect(),
+        halts,
+    }))
+}
+
+/// Returns the columns that each side should have and lost, and those that it gets when they are needed.
+fn absent(
+    sides: &PerSide<Scan>,
+    settled: &Settled,
+    known: &Known,
+) -> (PerSide<Vec<usize>>, PerSide<Vec<usize>>) {
+    let learned = known.mapped();
+    let mut missing: PerSide<Vec<usize>> = PerSide::default();
+    let mut optional: PerSide<Vec<usize>> = PerSide::default();
+    for side in SideName::BOTH {
+        let there = sides.get(side).snapshot.headers();
+        let columns = settled.schema.columns.iter().zip(settled.headers.get(side)).enumerate();
+        for (index, (column, header)) in columns {
+            let Some(header) = header.as_ref().filter(|header| !there.contains(header)) else {
+                continue;
+            };
+            let mark = settled.marks.get(side).as_ref();
+            if mark.is_some_and(|mark| mark.column == column.name) {
+                optional.get_mut(side).push(index);
+            } else if learned.contains(&column.name) && !there.is_empty() && !there.contains(header)
+            {
+                missing.get_mut(side).push(index);
+            }
+        }
+    }
+    (missing, optional)
+}
+
+fn view<'a>(snapshot: &'a Snapshot, settled: &'a Settled, side: SideName) -> Result<View<'a>> {
+    view_of(snapshot, &settled.schema, settled.headers.get(side), side.as_str())
+}
+
+/// Sees a snapshot through the columns of a schema.
+///
+/// # Errors
+/// A key column that is not there.
+pub(super) fn view_of<'a>(
+    snapshot: &'a Snapshot,
+    schema: &'a Schema,
+    headers: &[Option<String>],
+    name: &str,
+) -> Result<View<'a>> {
+    let columns = schema.columns.iter().zip(headers);
+    let mapping: Vec<Mapping> = columns
+        .filter_map(|(column, header)| Some(Mapping::new(&column.name, header.as_ref()?)))
+        .collect();
+    snapshot.view(schema, &mapping).map_err(|error| {
+        Error::invalid(error.to_string()).context(name.to_owned()).next("correct columns and key")
+    })
+}
+
+/// Sees base through the columns of a schema.
+///
+/// # Errors
+/// A key that is not the one that base was learned with.
+pub(super) fn base_view<'a>(snapshot: &'a Snapshot, schema: &'a Schema) -> Result<View<'a>> {
+    snapshot.view_by_name(schema).map_err(|error| {
+        Error::invalid(format!("what both sides last agreed on does not fit: {error}"))
+            .next("the key of a dataset cannot change: give the dataset another name")
+    })
+}
+
+/// Returns a snapshot without rows that has every column of the schema.
+pub(super) fn nothing(schema: &Schema) -> Snapshot {
+    SnapshotBuilder::new(schema.columns.iter().map(|column| column.name.clone())).finish()
+}
+
+/// Returns how many rows a side has that cannot be told apart.
+pub(super) fn set_aside(findings: &[Finding]) -> usize {
+    let rows = findings.iter().map(|finding| match finding {
+        Finding::DuplicateKey { rows, .. } => rows.len(),
+        Finding::BlankKey { .. } => 1,
+        _ => 0,
+    });
+    rows.sum()
+}
+
+/// Returns the positions of the changes with the new rows in the order of the sources, after all others.
+pub(super) fn order(changes: &[Change], sources: &[&View<'_>]) -> Vec<usize> {
+    let mut inserted: HashMap<&Key, usize> = changes
+        .iter()
+        .filter(|change| change.kind == ChangeKind::Insert)
+        .map(|change| (&change.key, usize::MAX))
+        .collect();
+    if !inserted.is_empty() {
+        let rows = sources.iter().flat_map(|source| (0..source.len()).map(|row| source.key(row)));
+        for (row, key) in rows.enumerate() {
+            if let Some(place) = inserted.get_mut(&key).filter(|place| **place == usize::MAX) {
+                *place = row;
+            }
+        }
+    }
+    let mut order: Vec<usize> = (0..changes.len()).collect();
+    order.sort_by_key(|position| {
+        changes.get(*position).and_then(|change| inserted.get(&change.key).copied())
+    });
+    order
+}
