@@ -32,7 +32,7 @@ fn update(before: [i64; 3], after: [i64; 3]) -> Change {
 }
 
 /// What base becomes, by what it had and was to have, what was written and what was not.
-fn half(base: [Cells; 2], made: &[Change], missing: &[Change]) -> Option<Cells> {
+fn half(base: [Cells; 2], made: &[&Change], missing: &[&Change]) -> Option<Cells> {
     let [before, after] = base.map(full);
     let key = Key::of("k");
     let moves = vec![BaseChange { key, before: before.clone(), after }];
@@ -49,7 +49,7 @@ fn half(base: [Cells; 2], made: &[Change], missing: &[Change]) -> Option<Cells> 
 fn base_learns_what_was_confirmed() {
     let base = [Some([10, 1, 1]), Some([15, 1, 1])];
     let (left, right) = (update([12, 1, 1], [15, 1, 1]), update([13, 1, 1], [15, 1, 1]));
-    let both = [left.clone(), right.clone()];
+    let both = [&left, &right];
     assert_eq!(half(base, &[], &[]), Some(base[1]), "nothing had to be written");
     assert_eq!(half(base, &both, &[]), Some(base[1]));
     assert_eq!(half(base, &[], &both), None);
@@ -60,10 +60,10 @@ fn the_written_side_of_two_that_were_to_agree_counts_as_the_one_that_changed() {
     let base = [Some([10, 1, 1]), Some([15, 2, 3])];
     let left = update([12, 2, 1], [15, 2, 3]);
     let right = update([13, 1, 3], [15, 2, 3]);
-    assert_eq!(half(base, &[left.clone()], &[right.clone()]), Some(Some([13, 1, 3])));
-    assert_eq!(half(base, &[right], &[left]), Some(Some([12, 2, 1])));
+    assert_eq!(half(base, &[&left], &[&right]), Some(Some([13, 1, 3])));
+    assert_eq!(half(base, &[&right], &[&left]), Some(Some([12, 2, 1])));
     let (a, b) = (update([1, 2, 9], [1, 2, 3]), update([1, 5, 3], [1, 2, 3]));
-    let half_of = |base| half([Some(base), Some([1, 2, 3])], &[a.clone()], &[b.clone()]);
+    let half_of = |base| half([Some(base), Some([1, 2, 3])], &[&a], &[&b]);
     assert_eq!(half_of([1, 5, 9]), Some(Some([1, 5, 3])));
     assert_eq!(half_of([1, 5, 3]), None, "base has it already");
 }
@@ -73,13 +73,13 @@ fn a_cell_that_was_to_go_back_on_both_sides_stays_on_both() {
     let base = [Some([15, 2, 3]), Some([10, 7, 8])];
     let left = update([15, 2, 3], [12, 7, 3]);
     let right = update([15, 2, 3], [13, 2, 8]);
-    assert_eq!(half(base, &[left.clone()], &[right.clone()]), Some(Some([12, 7, 3])));
-    assert_eq!(half(base, &[right.clone()], &[left.clone()]), Some(Some([13, 2, 8])));
+    assert_eq!(half(base, &[&left], &[&right]), Some(Some([12, 7, 3])));
+    assert_eq!(half(base, &[&right], &[&left]), Some(Some([13, 2, 8])));
     // The run had made base know the row: what nobody wrote is agreed on still.
     let base = [Some([15, 2, 3]), None];
-    assert_eq!(half(base, &[right], &[left]), Some(Some([13, 2, 0])));
+    assert_eq!(half(base, &[&right], &[&left]), Some(Some([13, 2, 0])));
     let (left, right) = (update([5, 2, 3], [4, 2, 3]), update([5, 2, 3], [6, 2, 3]));
-    assert_eq!(half([Some([5, 2, 3]), None], &[left], &[right]), Some(Some([4, 2, 3])));
+    assert_eq!(half([Some([5, 2, 3]), None], &[&left], &[&right]), Some(Some([4, 2, 3])));
 }
 
 #[test]
@@ -89,11 +89,11 @@ fn a_row_that_did_not_come_is_not_known_and_one_that_went_is_forgotten() {
     let corrected = update([1, 5, 3], [1, 0, 3]);
     let back = update([1, 0, 3], [1, 5, 3]);
     let learns = [None, Some([1, 0, 3])];
-    assert_eq!(half(learns, &[corrected.clone()], &[insert.clone()]), None);
-    assert_eq!(half(learns, &[insert], &[corrected]), Some(Some([1, 5, 3])));
+    assert_eq!(half(learns, &[&corrected], &[&insert]), None);
+    assert_eq!(half(learns, &[&insert], &[&corrected]), Some(Some([1, 5, 3])));
     let forgets = [Some([1, 0, 3]), None];
-    assert_eq!(half(forgets, &[delete.clone()], &[back.clone()]), Some(None));
-    assert_eq!(half(forgets, &[back], &[delete]), None);
+    assert_eq!(half(forgets, &[&delete], &[&back]), Some(None));
+    assert_eq!(half(forgets, &[&back], &[&delete]), None);
 }
 
 #[test]
@@ -101,9 +101,9 @@ fn a_row_that_is_still_marked_is_not_known_again() {
     let returns =
         |cells: &[usize]| change(ChangeKind::Reactivate, Some([9, 0, 7]), Some([1, 0, 3]), cells);
     let corrected = update([1, 5, 3], [1, 0, 3]);
-    assert_eq!(half([None, Some([1, 0, 3])], &[corrected.clone()], &[returns(&[1, 3])]), None);
+    assert_eq!(half([None, Some([1, 0, 3])], &[&corrected], &[&returns(&[1, 3])]), None);
     // Both rows counted, and the mark was data.
-    let moved = half([None, Some([1, 0, 3])], &[corrected], &[returns(&[1, 2, 3])]);
+    let moved = half([None, Some([1, 0, 3])], &[&corrected], &[&returns(&[1, 2, 3])]);
     assert_eq!(moved, Some(Some([9, 0, 7])));
 }
 
