@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use lockstep_engine::conflict::Lost;
-use lockstep_engine::dataset::{ColumnPolicy, DeletePolicy, Direction, Drift, Policy};
+use lockstep_engine::dataset::{
+    Clash, ColumnPolicy, DeletePolicy, Deletes, Direction, Drift, Policy, SideName,
+};
 use lockstep_engine::hub::HubReconciled;
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::ChangeKind;
@@ -73,12 +75,60 @@ fn a_marked_row_that_comes_back_is_reactivated() {
 #[test]
 fn a_row_that_a_spoke_keeps_for_itself_does_not_say_that_the_hubs_is_deleted() {
     for drift in [Drift::Overwrite, Drift::Report, Drift::Keep] {
-        for own in [[3, 7], [1, 7], [3, 1], [2, 7]] {
+        for own in [Some([3, 7]), Some([1, 7]), Some([3, 1]), Some([2, 7]), None] {
             let spokes: [(Direction, Cells, Cells); 2] =
-                [(WRITTEN, Some([3, 7]), Some(own)), (WRITTEN, None, None)];
+                [(WRITTEN, Some([3, 7]), own), (WRITTEN, None, None)];
             let result = hub(Some([2, 7]), &spokes, &marking(drift), None);
             assert_eq!(given(&result, 1), [2.into(), 7.into()], "{drift:?} {own:?}");
         }
+    }
+}
+
+/// A spoke that speaks and lost the row agrees with the mark.
+#[test]
+fn a_row_that_its_spoke_deleted_and_the_hub_marked_is_gone() {
+    let result = hub(Some([2, 7]), &[(BOTH, Some([3, 7]), None)], &marking(Drift::Overwrite), None);
+    assert!(result.is_quiet() && result.conflicts.is_empty(), "{result:?}");
+    assert_eq!(result.spokes[0].base[0].after, None);
+}
+
+/// Two sides, of which the right alone may say what is in `b` and has a column of its own to mark rows in: the edit of
+/// the left wins over a deletion, and what base then says of `b` does not make the next plan write.
+#[test]
+fn what_the_edited_row_keeps_in_a_column_of_the_other_side_is_drift() {
+    let blank = Value::Null;
+    // What base and left say in `b`, the marked row of the right if there is one, and what base learns.
+    let cases: [(Value, Value, Option<Value>, Value); 5] = [
+        (6.into(), 6.into(), None, blank.clone()),
+        (6.into(), 8.into(), None, 6.into()),
+        (6.into(), 6.into(), Some(9.into()), blank.clone()),
+        (6.into(), 8.into(), Some(9.into()), 6.into()),
+        (6.into(), blank, Some(9.into()), 6.into()),
+    ];
+    for (base, left, marked, learned) in cases {
+        let own = ColumnPolicy { direction: Some(READ), ..ColumnPolicy::default() };
+        let only = ColumnPolicy { only: Some(SideName::Right), ..ColumnPolicy::default() };
+        let deletes = DeletePolicy::new(Deletes::Delete, mark("status", "inactive"));
+        let columns = BTreeMap::from([("b".to_owned(), own), ("status".to_owned(), only)]);
+        let (clash, drift) = (Clash::EditWins, Drift::Report);
+        let policy = Policy { deletes, drift, clash, columns, ..Policy::default() };
+        let terms = Terms::new(&schema(2), &policy).unwrap();
+        let mut world = World::default();
+        world.base.set(Key::of("k"), Some(row("k", &[5.into(), base])));
+        world.left.set(Key::of("k"), Some(row("k", &[7.into(), left.clone()])));
+        let marked = marked.map(|b| {
+            let mut row = row("k", &[1.into(), b]);
+            row[3] = "inactive".into();
+            row
+        });
+        world.right.set(Key::of("k"), marked);
+        let result = world.reconcile(&terms, &Times::default());
+        assert_eq!(result.drift.len(), 1, "{result:?}");
+        assert_eq!(result.base[0].after.as_ref().unwrap()[2], learned, "{result:?}");
+        world.apply(&result);
+        assert_eq!(world.left.get(&Key::of("k")).unwrap()[2], left);
+        let second = world.reconcile(&terms, &Times::default());
+        assert!(second.is_quiet() && second.base.is_empty(), "{result:?}\n{second:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lockstep_engine::dataset::{
-    Clash, ColumnPolicy, DeletePolicy, Deletes, Granularity, Policy, SideName, Strategy,
+    Clash, ColumnPolicy, Combine, DeletePolicy, Deletes, Granularity, Policy, SideName, Strategy,
 };
 use lockstep_engine::hub::{HubReconciled, Spoke, reconcile_hub};
 use lockstep_engine::key::Key;
@@ -163,6 +163,22 @@ fn a_row_that_comes_back_keeps_what_nobody_changed() {
     let lost: Vec<String> =
         losers.iter().map(|loser| format!("{} {:?}", loser.from, loser.lost)).collect();
     assert_eq!(lost.len(), 2, "the hub's deletion, and what s0 said of a: {lost:?}");
+}
+
+#[test]
+fn a_sum_without_a_hub_starts_from_what_all_spokes_knew() {
+    let sum = ColumnPolicy { merge: Some(Combine::Sum), ..ColumnPolicy::default() };
+    let policy = Policy {
+        columns: BTreeMap::from([("a".to_owned(), sum)]),
+        ..ignoring(Clash::EditWins, Deletes::Delete)
+    };
+    let was = || numbers([10, 1, 1]);
+    let town = Town::new(policy, None).spoke(was(), numbers([12, 1, 1]), None).spoke(
+        was(),
+        numbers([13, 1, 1]),
+        None,
+    );
+    assert_eq!(town.hub(), numbers([15, 1, 1]));
 }
 
 #[test]
