@@ -14,9 +14,10 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use crate::{
     clock::Clock,
     config::{Backend, Config, data_dir},
+    consent::Consent,
     error::{Error, Result},
     progress::Progress,
-    replica::{connections::Connections, files::Files, ledger::StoreLedger},
+    replica::{connections::Connections, file::folder::Files, ledger::StoreLedger},
     store::Store,
     sync::{definition::Definition, holder::Holder},
     tools::{Context, sync_dataset},
@@ -65,6 +66,8 @@ impl App {
             declared: Arc::new(declared(config)?),
             clock: Clock::System,
             progress: Progress::silent(),
+            consent: Consent::given(),
+            subject: None,
         };
         Ok(Self { context, workspace })
     }

@@ -10,6 +10,10 @@ use std::{
 
 use serde::Deserialize;
 
+mod http;
+
+pub use http::{AuthConfig, HttpConfig, ScopesConfig, TokenConfig};
+
 use crate::{
     error::{Error, Result},
     replica::connections::ConnectionConfig,
@@ -42,6 +46,10 @@ pub struct Config {
     pub store: StoreConfig,
     /// Databases and APIs by name.
     pub connections: BTreeMap<String, ConnectionConfig>,
+    /// How `lockstep serve --http` is reached.
+    pub http: HttpConfig,
+    /// Who may call over HTTP.
+    pub auth: Option<AuthConfig>,
     /// Datasets by name, each as the arguments of syncDataset.
     pub datasets: BTreeMap<String, serde_json::Value>,
 }

@@ -30,6 +30,8 @@ pub enum Kind {
     Ambiguous,
     /// The input is larger than a limit.
     TooLarge,
+    /// A person has to agree first.
+    ConfirmationNeeded,
     /// The caller cancelled.
     Cancelled,
     /// A defect or an answer that Lockstep does not understand.
@@ -51,6 +53,7 @@ impl Kind {
             Self::Unavailable => "unavailable",
             Self::Ambiguous => "ambiguous",
             Self::TooLarge => "tooLarge",
+            Self::ConfirmationNeeded => "confirmationNeeded",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
@@ -128,6 +131,13 @@ impl Error {
     #[must_use]
     pub fn context(mut self, context: impl Into<String>) -> Self {
         self.context.push(context.into());
+        self
+    }
+
+    /// Says how long a caller should wait before the same call.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
         self
     }
 

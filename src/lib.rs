@@ -3,11 +3,12 @@
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
 //! `main > cli > app > server > tools > sync > replica > {google, store} > engine`.
-//! [`error`], [`clock`], [`progress`] and `halt` (for tests) are leaves that everything may use.
+//! [`error`], [`clock`], [`consent`], [`principal`], [`progress`] and `halt` (for tests) are leaves that everything may
+//! use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
 //! - [`cli`]: the commands. [`app`]: puts the parts together. [`config`]: settings.
-//! - [`server`]: MCP over stdio. [`tools`]: the MCP tools.
+//! - [`server`]: MCP over stdio and HTTP. [`tools`]: the MCP tools.
 //! - [`sync`]: the imperative shell of a sync run.
 //! - [`store`]: what both sides last agreed on, plans, journal, leases and audit, in SQLite.
 //! - [`replica`]: one copy of a dataset: a sheet, a file, inline records.
@@ -18,8 +19,10 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod consent;
 pub mod error;
 mod halt;
+pub mod principal;
 pub mod progress;
 pub mod replica;
 pub mod server;

@@ -37,11 +37,17 @@ pub(crate) fn assert_valid(schema: &serde_json::Map<String, Value>, value: &Valu
 impl House {
     /// Starts with an empty workspace and an empty, writable folder.
     pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// Starts with settings of the test's own.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let (folder, data) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let mut config = Config::default();
         config.workspace.data = Some(data.path().to_owned());
         config.files.root = folder.path().to_owned();
         config.files.writable = true;
+        change(&mut config);
         let app = App::start(&config).await.unwrap();
         Self { folder, data, app }
     }

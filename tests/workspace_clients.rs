@@ -4,7 +4,7 @@ use std::{path::Path, process::Command, time::Duration};
 
 use tempfile::TempDir;
 
-use crate::support::{BINARY, bounded, programs, workspace::Workspace};
+use crate::support::{BINARY, bounded, programs, workspace};
 
 /// How long one script may take; the clients bound every single request themselves.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 fn check(client: Option<Command>, rest: impl Fn(&Path) -> Vec<String>) {
     let Some(mut client) = client else { return };
     let data = TempDir::new().unwrap();
-    let workspace = Workspace::start(data.path());
+    let workspace = workspace::start(data.path());
     client.arg(&workspace.url).args(rest(data.path()));
     print!("{}", bounded::succeed(client, LIMIT));
 }

@@ -23,6 +23,8 @@ mod diff;
 mod forget;
 mod merge;
 mod serve;
+mod sql;
+mod token;
 mod workspace;
 
 /// Keeps datasets in step between Google Sheets and files, for AI assistants (MCP) and for scripts.
@@ -54,8 +56,8 @@ struct Operator {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves MCP on stdin and stdout.
-    Serve,
+    /// Serves MCP on stdin and stdout, or over HTTP.
+    Serve(serve::Args),
     /// Calls one tool, as a client would, and prints its result.
     Call(call::Args),
     /// Runs the main job on real data: a first sync, a plan, an apply, and a run that has nothing to do.
@@ -72,6 +74,11 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Erases one record's data from the store, in every run and base.
     Forget(forget::Args),
+    /// Prepares a database that lockstep.toml names.
+    #[command(subcommand)]
+    Sql(sql::Command),
+    /// Makes a token for callers over HTTP, and prints what the configuration keeps of it.
+    Token(token::Args),
     /// Serves the embedded Google workspace alone (Sheets v4 and Drive v3, with a web page).
     Workspace(workspace::Args),
 }
@@ -119,7 +126,7 @@ pub fn run() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
-        Command::Serve => serve::run(&cli.operator).await,
+        Command::Serve(args) => serve::run(&cli.operator, args).await,
         Command::Call(args) => call::run(&cli.operator, args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Diff(args) => Ok(diff::run(&args)),
@@ -128,6 +135,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Backup(args) => backup::run(&cli.operator, args).await,
         Command::Restore(args) => backup::restore(&cli.operator, args).await,
         Command::Forget(args) => forget::run(&cli.operator, args).await,
+        Command::Sql(command) => sql::run(&cli.operator, command).await,
+        Command::Token(args) => token::run(&args),
         Command::Workspace(args) => workspace::run(&cli.operator, args).await,
     }
 }

@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use super::sheet_aim::Notes;
 use super::{
-    file_apply::{self, FilePlan},
+    file::apply::{self as file_apply, FilePlan},
+    http::{self, ApiPlan},
     reach::Reach,
     scan::Target,
     sheet_aim::Kept,
     sheet_mend,
     sheet_plan::SheetPlan,
     sheet_rounds, sheet_settle,
+    sql::{self, plan::SqlPlan},
 };
 use crate::error::{Error, Result};
 
@@ -85,6 +87,8 @@ pub(crate) struct Prepared(Plan);
 enum Plan {
     Sheet(Box<SheetPlan>),
     File(FilePlan),
+    Sql(Box<SqlPlan>),
+    Api(Box<ApiPlan>),
 }
 
 impl Prepared {
@@ -93,6 +97,8 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.batches.len(),
             Plan::File(_) => 1,
+            Plan::Sql(plan) => plan.batches.len(),
+            Plan::Api(plan) => plan.batches.len(),
         }
     }
 
@@ -101,6 +107,8 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
             Plan::File(plan) => &plan.changes,
+            Plan::Sql(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
+            Plan::Api(plan) => plan.batches.get(batch).map(Vec::as_slice).unwrap_or_default(),
         }
     }
 
@@ -109,6 +117,8 @@ impl Prepared {
         match &self.0 {
             Plan::Sheet(plan) => plan.place(batch),
             Plan::File(plan) => plan.place(),
+            Plan::Sql(plan) => plan.place(batch),
+            Plan::Api(plan) => plan.place(batch),
         }
     }
 }
@@ -133,12 +143,37 @@ pub(crate) enum Place {
     },
     /// A file that is replaced.
     File {
+        /// The operator's name of the folder, if it is not the default one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<String>,
         /// The path under the folder.
         path: String,
         /// BLAKE3 of the content before, in hex; `None` for a file that was not there.
         before: Option<String>,
         /// BLAKE3 of the content after, in hex.
         after: String,
+    },
+    /// A batch to a table of a database.
+    Sql {
+        /// The connection's name.
+        connection: String,
+        /// The schema of the table, if it has one.
+        schema: Option<String>,
+        /// The table.
+        table: String,
+        /// The id of the batch's marker, where there are markers.
+        marker: Option<String>,
+    },
+    /// Items of an API, which keeps no marker: the items themselves tell.
+    Api {
+        /// The connection's name.
+        connection: String,
+        /// The resource.
+        resource: String,
+        /// The items' ids as JSON, in the order of the batch's changes; none for items that are new.
+        ids: Vec<Option<String>>,
+        /// The idempotency key that those of the batch's requests are made from.
+        idempotency: String,
     },
 }
 
@@ -184,7 +219,7 @@ pub(crate) enum Settled {
     ///
     /// Of an anchored batch single rows may hold their values already; none will follow. Comparing afresh tells.
     Void,
-    /// The file is neither as it was before nor as it was to be: someone wrote it since.
+    /// What is there proves nothing: someone wrote the file since, or the replica keeps no markers.
     Changed,
 }
 
@@ -212,9 +247,14 @@ pub(crate) async fn prepare(
                 .await
                 .map(|plan| Prepared(Plan::Sheet(Box::new(plan))))
         }
+        Target::Api(table) => ApiPlan::new(&reach.connections, table, writes, run, side)
+            .map(|plan| Prepared(Plan::Api(Box::new(plan)))),
         Target::File(table) => {
-            FilePlan::new(&reach.files, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
+            FilePlan::new(reach, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
         }
+        Target::Sql(table) => SqlPlan::new(reach, table, writes, run, side)
+            .await
+            .map(|plan| Prepared(Plan::Sql(Box::new(plan)))),
     }
 }
 
@@ -237,7 +277,9 @@ pub(crate) async fn send(
         Plan::Sheet(plan) => {
             sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes, notes).await
         }
-        Plan::File(plan) => plan.send(&reach.files).map(|()| Sent::default()),
+        Plan::File(plan) => plan.send().map(|()| Sent::default()),
+        Plan::Sql(plan) => plan.send(batch, writes).await,
+        Plan::Api(plan) => http::send(plan, batch, writes, &reach.progress).await,
     }
 }
 
@@ -259,8 +301,15 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
             )
             .await
         }
-        Place::File { path, before, after } => {
-            file_apply::settle(&reach.files, path, before.as_deref(), after)
+        Place::File { connection, path, before, after } => {
+            let files = reach.folder(connection.as_deref())?;
+            file_apply::settle(&files, path, before.as_deref(), after)
+        }
+        Place::Sql { connection, schema, table, marker } => {
+            sql::plan::settle(reach, connection, schema.as_deref(), table, marker.as_deref()).await
+        }
+        Place::Api { connection, resource, .. } => {
+            http::settle(&reach.connections, connection, resource)
         }
     }
 }

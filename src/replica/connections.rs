@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 
-use super::{http::Api, sql::Database};
+use super::{
+    file::folder::{Files, FolderConfig},
+    http::Api,
+    sql::Database,
+};
 use crate::error::{Error, Kind, Result, did_you_mean};
 
 /// What the operator says of one connection.
@@ -19,6 +23,8 @@ pub enum ConnectionConfig {
     Sqlite(super::sql::SqlConfig),
     /// A JSON API over HTTP.
     Http(Box<super::http::HttpConfig>),
+    /// A folder of files.
+    Folder(FolderConfig),
 }
 
 /// One connection, ready to be used; nothing is opened before its first use.
@@ -26,6 +32,7 @@ pub enum ConnectionConfig {
 enum Connection {
     Sql(Database),
     Http(Api),
+    Folder(FolderConfig),
 }
 
 /// The connections by name.
@@ -50,6 +57,7 @@ impl Connections {
                     Database::new(name, super::sql::Engine::Sqlite, config).map(Connection::Sql)
                 }
                 ConnectionConfig::Http(config) => Api::new(name, config).map(Connection::Http),
+                ConnectionConfig::Folder(config) => Ok(Connection::Folder(config.clone())),
             };
             let place = || format!("connections.{name} of the configuration");
             Ok((name.clone(), connection.map_err(|error| error.context(place()))?))
@@ -65,6 +73,7 @@ impl Connections {
         match self.find(name)? {
             Connection::Sql(database) => Ok(database),
             Connection::Http(_) => Err(other(name, "an HTTP API", "resource")),
+            Connection::Folder(_) => Err(other(name, "a folder", "file")),
         }
     }
 
@@ -76,7 +85,26 @@ impl Connections {
         match self.find(name)? {
             Connection::Http(api) => Ok(api),
             Connection::Sql(_) => Err(other(name, "a database", "table or query")),
+            Connection::Folder(_) => Err(other(name, "a folder", "file")),
         }
+    }
+
+    /// Returns a folder.
+    ///
+    /// # Errors
+    /// A name that is unknown (near ones are offered) or no folder's, or a folder that cannot be opened.
+    pub(crate) fn folder(&self, name: &str) -> Result<Files> {
+        match self.find(name)? {
+            Connection::Folder(config) => Files::open(&config.path, config.writable)
+                .map_err(|error| error.context(format!("connections.{name} of the configuration"))),
+            Connection::Sql(_) => Err(other(name, "a database", "table or query")),
+            Connection::Http(_) => Err(other(name, "an HTTP API", "resource")),
+        }
+    }
+
+    /// Returns the names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     fn find(&self, name: &str) -> Result<&Connection> {

@@ -8,8 +8,7 @@ use serde_json::Value;
 
 pub(crate) mod apply;
 pub mod connections;
-mod file_apply;
-pub mod files;
+pub mod file;
 pub(crate) mod header;
 pub mod http;
 pub mod ledger;
@@ -39,13 +38,8 @@ pub mod sql;
 /// Where a replica is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Source {
-    /// A CSV or TSV file under the allowed folder.
-    File {
-        /// The path, relative to the folder.
-        path: String,
-        /// The encoding's name; UTF-8, or what the byte order mark says, if not named.
-        encoding: Option<String>,
-    },
+    /// A file in an allowed folder.
+    File(file::FileSource),
     /// A table on a sheet.
     Sheet {
         /// The spreadsheet's id or URL.
@@ -71,6 +65,13 @@ pub(crate) enum Source {
         /// What happens when the database refuses a row.
         #[serde(default)]
         on_error: OnError,
+    },
+    /// Items of an API that the operator named.
+    Api {
+        /// The connection's name.
+        connection: String,
+        /// The resource, as the operator described it.
+        resource: String,
     },
     /// Rows that came with the call.
     Records {

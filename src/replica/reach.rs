@@ -2,8 +2,8 @@
 
 use lockstep_google::Google;
 
-use super::{connections::Connections, files::Files};
-use crate::{clock::Clock, progress::Progress};
+use super::{connections::Connections, file::folder::Files};
+use crate::{clock::Clock, error::Result, progress::Progress};
 
 /// Everything an adapter may use.
 #[derive(Clone, Debug)]
@@ -18,4 +18,17 @@ pub(crate) struct Reach {
     pub(crate) clock: Clock,
     /// Where progress goes and cancellation comes from.
     pub(crate) progress: Progress,
+}
+
+impl Reach {
+    /// Returns the folder of this name among the connections, or the default one.
+    ///
+    /// # Errors
+    /// A name that is unknown or no folder's, or a folder that cannot be opened.
+    pub(crate) fn folder(&self, connection: Option<&str>) -> Result<Files> {
+        match connection {
+            None => Ok(self.files.clone()),
+            Some(name) => self.connections.folder(name),
+        }
+    }
 }

@@ -4,14 +4,23 @@ use std::collections::{HashMap, HashSet};
 
 use lockstep_engine::{
     cell::Cell,
-    csv::{CsvOptions, sniff_delimiter},
     dataset::SideName,
     schema::ColumnType,
-    snapshot::{self, Snapshot, SnapshotBuilder},
+    snapshot::{Snapshot, SnapshotBuilder},
 };
 use serde_json::Value;
 
-use super::{Source, files::Files, reach::Reach, sheet_table::SheetTable};
+use super::{
+    Source,
+    file::FileTable,
+    http::{self, ApiTable},
+    reach::Reach,
+    sheet_table::SheetTable,
+    sql::{
+        self,
+        scan::{Ask, SqlTable},
+    },
+};
 use crate::error::{Error, Kind, Result};
 
 /// A replica as it was read.
@@ -33,6 +42,17 @@ pub(crate) struct Scan {
     ///
     /// `None` where nothing can prove it: the next scan reads everything.
     pub(crate) stamp: Option<Value>,
+    /// What a replica with a schema of its own says of its columns; its types are then certain.
+    pub(crate) catalogue: Option<Catalogue>,
+}
+
+/// What the schema of a replica says of its columns, beside their types.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalogue {
+    /// Columns of moments: a date-time without an offset is in UTC there, by name.
+    pub(crate) instants: HashSet<String>,
+    /// Columns that cannot be read, and why, by name.
+    pub(crate) refused: HashMap<String, String>,
 }
 
 /// How much of a replica was read.
@@ -57,6 +77,7 @@ impl Scan {
             formulas: HashSet::new(),
             extent: Extent::Whole,
             stamp: None,
+            catalogue: None,
         }
     }
 
@@ -73,23 +94,12 @@ pub(crate) enum Target {
     ReadOnly,
     /// A table on a sheet.
     Sheet(Box<SheetTable>),
-    /// A delimited file.
+    /// A file.
     File(FileTable),
-}
-
-/// A delimited file as it was read; what is kept when it is written.
-#[derive(Clone, Debug)]
-pub(crate) struct FileTable {
-    /// The path under the folder.
-    pub(crate) path: String,
-    /// The delimiter.
-    pub(crate) delimiter: u8,
-    /// Whether lines end with CR LF.
-    pub(crate) crlf: bool,
-    /// Whether the file begins with a byte order mark.
-    pub(crate) bom: bool,
-    /// BLAKE3 of the bytes that were read; `None` for a file that is not there yet.
-    pub(crate) hash: Option<blake3::Hash>,
+    /// A table of a database.
+    Sql(Box<SqlTable>),
+    /// Items of an API.
+    Api(Box<ApiTable>),
 }
 
 /// What a replica of a dataset is for.
@@ -123,17 +133,27 @@ pub(crate) async fn scan(
     reach: &Reach,
     source: &Source,
     role: Role,
-    _since: Option<&Value>,
+    since: Option<&Value>,
 ) -> Result<Scan> {
     match source {
-        Source::File { path, encoding } => file(&reach.files, path, encoding.as_deref(), role),
+        Source::File(source) => super::file::scan(reach, source, role, since),
         Source::Records { .. } if role.writes() => Err(Error::invalid("records can only be read")
             .next("name a spreadsheetId or a file to write to")),
         Source::Records { records } => self::records(records),
-        Source::Table { connection, .. } => reach
-            .connections
-            .database(connection)
-            .and_then(|_| Err(Error::internal("databases cannot be read yet"))),
+        Source::Table { connection, table, query, cursor, on_error } => {
+            let ask = Ask {
+                connection,
+                table: table.as_deref(),
+                query: query.as_deref(),
+                cursor: cursor.as_deref(),
+                on_error: *on_error,
+            };
+            sql::scan::scan(reach, ask, role, since).await
+        }
+        Source::Api { connection, resource } => match reach.connections.api(connection) {
+            Ok(api) => http::scan(api, resource, role, since, &reach.progress).await,
+            Err(error) => Err(error),
+        },
         Source::Sheet { spreadsheet, sheet, header_row } => {
             super::sheet_table::scan(
                 &reach.google,
@@ -145,50 +165,6 @@ pub(crate) async fn scan(
             .await
         }
     }
-}
-
-fn file(files: &Files, path: &str, encoding: Option<&str>, role: Role) -> Result<Scan> {
-    if role.writes() {
-        files.check_writable(path)?;
-        if !files.exists(path)? {
-            let delimiter = if path.to_lowercase().ends_with(".tsv") { b'\t' } else { b',' };
-            let table =
-                FileTable { path: path.into(), delimiter, crlf: false, bom: false, hash: None };
-            return Ok(Scan::whole(
-                SnapshotBuilder::new(Vec::<String>::new()).finish(),
-                Target::File(table),
-            ));
-        }
-    }
-    let bytes = files.read(path)?;
-    let options = CsvOptions { encoding: encoding.map(str::to_owned), ..CsvOptions::default() };
-    let snapshot =
-        snapshot::csv::read(&bytes, &options).map_err(|error| csv_error(path, &error))?;
-    let head = bytes.get(..bytes.len().min(64 * 1024)).unwrap_or_default();
-    let utf16 = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
-    let other = encoding.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8"));
-    if (utf16 || other) && role.writes() {
-        return Err(Error::invalid(format!(
-            "\"{path}\" is not UTF-8: it can be read, not written"
-        ))
-        .next("save it as UTF-8, or name another file"));
-    }
-    let bom = head.starts_with(b"\xef\xbb\xbf");
-    let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let table = FileTable {
-        path: path.into(),
-        delimiter: sniff_delimiter(if bom { head.get(3..).unwrap_or_default() } else { head }),
-        crlf: first_line.ends_with(b"\r"),
-        bom,
-        hash: Some(blake3::hash(&bytes)),
-    };
-    Ok(Scan::whole(snapshot, Target::File(table)))
-}
-
-fn csv_error(path: &str, error: &lockstep_engine::csv::CsvError) -> Error {
-    Error::invalid(error.to_string())
-        .context(format!("\"{path}\""))
-        .next("correct the file; nothing was written")
 }
 
 /// The most rows that may come with a call.

@@ -78,18 +78,34 @@ impl Frames {
         if line.iter().all(u8::is_ascii_whitespace) {
             return None;
         }
-        match serde_json::from_slice::<Value>(&line) {
-            Ok(message) => {
-                if let Some((code, reason)) = objection(&message) {
-                    return Some(Frame::Answer(error(id, code, reason)));
-                }
+        Some(match judge(&line, id) {
+            Ok(_) => {
                 line.push(b'\n');
-                Some(Frame::Line(line))
+                Frame::Line(line)
             }
-            Err(reason) => {
-                Some(Frame::Answer(error(id, -32700, format!("the request is not JSON: {reason}"))))
-            }
-        }
+            Err(answer) => Frame::Answer(answer),
+        })
+    }
+}
+
+/// Returns the frame of a message that came by itself, whatever whitespace is in it.
+pub(crate) fn whole(message: &[u8]) -> Frame {
+    let mut id = IdScanner::default();
+    id.feed(message);
+    match judge(message, id.id()) {
+        Ok(value) => Frame::Line(format!("{value}\n").into_bytes()),
+        Err(answer) => Frame::Answer(answer),
+    }
+}
+
+/// Returns the message if it can be served, else the answer to send in place of service.
+fn judge(message: &[u8], id: Value) -> Result<Value, Value> {
+    let value = serde_json::from_slice::<Value>(message).map_err(|reason| {
+        error(id.clone(), -32700, format!("the request is not JSON: {reason}"))
+    })?;
+    match objection(&value) {
+        Some((code, reason)) => Err(error(id, code, reason)),
+        None => Ok(value),
     }
 }
 

@@ -82,7 +82,47 @@ pub(super) fn columns(
             .next("map each column once"));
         }
     }
+    check_catalogues(definition, &columns, sides, known)?;
     Ok(columns)
+}
+
+/// Checks the columns against what a side with a schema of its own says of them.
+fn check_catalogues(
+    definition: &Definition,
+    columns: &[ColumnDef],
+    sides: &PerSide<Scan>,
+    known: &[String],
+) -> Result<()> {
+    for side in SideName::BOTH {
+        let scan = sides.get(side);
+        let Some(catalogue) = &scan.catalogue else { continue };
+        let mapped = |name: &String| columns.iter().any(|column| column.header(side) == *name);
+        let all = definition.columns.is_none();
+        let mut refused: Vec<_> =
+            catalogue.refused.iter().filter(|(name, _)| all || mapped(name)).collect();
+        refused.sort_unstable();
+        if let Some((name, why)) = refused.first() {
+            return Err(Error::invalid(format!(
+                "the {side} side's column \"{name}\" cannot be kept in step: {why}"
+            ))
+            .next("map other columns: name them in columns and leave this one out"));
+        }
+        let headers = || scan.snapshot.headers().iter().map(String::as_str);
+        for column in columns.iter().filter(|column| !known.contains(&column.name)) {
+            let header = column.header(side);
+            if !headers().any(|name| name == header) {
+                let near = did_you_mean(header, headers());
+                return Err(Error::not_found(format!(
+                    "the {side} side has no column \"{header}\".{near}"
+                ))
+                .next(format!(
+                    "name the columns to keep in step with columns; the {side} side has {}",
+                    list(headers())
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Checks that the key columns are there.
@@ -145,9 +185,14 @@ pub(super) fn schema(
             schema.columns.iter().find(|known| known.name == column.name).map(|known| known.ty)
         });
         let replica = |scan: &Scan, side: SideName| scan.types.get(column.header(side)).copied();
+        // A schema of its own is certain of its types; number formats of a sheet and values are not.
+        let certain =
+            |scan: &Scan, side: SideName| scan.catalogue.as_ref().and_then(|_| replica(scan, side));
         let known = column
             .ty
             .or(stored)
+            .or_else(|| certain(source, first))
+            .or_else(|| certain(other, first.other()))
             .or_else(|| replica(source, first))
             .or_else(|| replica(other, first.other()).filter(|_| definition.has_base()));
         let present = |scan: &Scan, side: SideName| {
@@ -160,6 +205,11 @@ pub(super) fn schema(
             typed: known.is_some(),
             sources: vec![present(source, first), present(other, first.other())],
         };
+        let instant = [(source, first), (other, first.other())].iter().any(|(scan, side)| {
+            let catalogue = scan.catalogue.as_ref();
+            catalogue.is_some_and(|known| known.instants.contains(column.header(*side)))
+        });
+        declared.column.offset_minutes = instant.then_some(0);
         declared.column.nulls = [definition.nulls.as_slice(), column.nulls.as_slice()].concat();
         declared
     };

@@ -23,7 +23,7 @@ use super::{
 use crate::replica::apply::Repair;
 
 /// How many findings, and how many repairs, a report lists.
-const MAX_LISTED: usize = 20;
+pub(super) const MAX_LISTED: usize = 20;
 
 /// What a run did beyond its plan.
 #[derive(Debug, Default)]
@@ -230,7 +230,7 @@ fn next(state: State, counts: &Counts, id: &str, findings: bool, done: &Done) ->
     }
     if !done.unconfirmed.is_empty() {
         more.push_str(&format!(
-            " {} rows could not be confirmed, see unconfirmed; the next run compares them afresh.",
+            " {} rows were not written or could not be confirmed: see unconfirmed. The next run compares them afresh.",
             done.unconfirmed.len()
         ));
     }

@@ -4,8 +4,9 @@
 //! what changes (the engine does) or how a replica is written (`replica` does).
 //! [`recover`] finishes what a run that died left open, and [`rollback`] takes a run back.
 
-use crate::{halt, replica::reach::Reach, store::Store};
+use crate::{consent::Consent, halt, replica::reach::Reach, store::Store};
 
+mod ask;
 mod columns;
 pub(crate) mod definition;
 pub(crate) mod describe;
@@ -43,6 +44,8 @@ pub(crate) struct Shell {
     pub(crate) store: Store,
     /// Who asks: the tool, and the client where it is known.
     pub(crate) caller: String,
+    /// Whether somebody agreed to what cannot easily be undone.
+    pub(crate) consent: Consent,
     /// This process, for those who wait for it.
     pub(crate) holder: holder::Holder,
 }

@@ -106,14 +106,18 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     let settled = settle(&shell.reach, &place).await;
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
-        (Ok(Settled::Applied), Place::Sheet { .. }) => Found::Look(Proof::Applied),
+        // A database left out single rows that had changed, which only its dead process knew.
+        (Ok(Settled::Applied), Place::Sheet { .. } | Place::Api { .. }) => {
+            Found::Look(Proof::Applied)
+        }
+        (Ok(Settled::Applied), Place::Sql { .. }) => Found::Look(Proof::Batch),
         (Ok(Settled::Applied), Place::File { .. }) => {
             Found::State(BatchState::Applied, "settled: the file is what was written")
         }
         (Ok(Settled::Void), _) => {
             Found::State(BatchState::Void, "settled: it was not written and never will be")
         }
-        // Somebody wrote the file since: only its rows can tell whether ours had been there before.
+        // Somebody wrote it since, or it keeps no marker: only its rows can tell whether ours arrived.
         (Ok(Settled::Changed), _) => Found::Look(Proof::None),
         // A replica that is gone for good has nothing to lose any more.
         (Err(error), _) if error.kind() == Kind::NotFound => {
@@ -123,7 +127,7 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     })
 }
 
-/// What was looked at to settle a run: each member once, unless something was mended there.
+/// What was looked at to settle a run: each member at most once.
 #[derive(Default)]
 struct Eyes {
     saved: Option<Saved>,
@@ -131,31 +135,32 @@ struct Eyes {
 }
 
 impl Eyes {
-    /// Returns the saved dataset and its schema; `None` where these were never saved, or it has no such member.
-    async fn dataset(
+    /// Returns the saved dataset.
+    async fn saved(&mut self, shell: &Shell, run: &Run) -> Result<Option<&Saved>> {
+        if self.saved.is_none() {
+            self.saved = saved::load(shell, &run.dataset).await?;
+        }
+        Ok(self.saved.as_ref())
+    }
+
+    /// Returns the saved dataset with its schema, and what is on a member now; `None` where the schema was never saved.
+    async fn on(
         &mut self,
         shell: &Shell,
         run: &Run,
         member: &str,
-    ) -> Result<Option<(&Saved, &Schema)>> {
-        if self.saved.is_none() {
-            self.saved = saved::load(shell, &run.dataset).await?;
-        }
-        let known = self.saved.as_ref().filter(|saved| saved.definition.source(member).is_some());
-        Ok(known.and_then(|saved| Some((saved, saved.schema.as_ref()?))))
-    }
-
-    /// Returns what is on a member now.
-    async fn on(&mut self, shell: &Shell, member: &str) -> Result<&Scan> {
-        let nothing = || Error::internal("a member without a replica was looked at");
+    ) -> Result<Option<(&Saved, &Schema, &Scan)>> {
+        self.saved(shell, run).await?;
+        let Some(saved) = &self.saved else { return Ok(None) };
+        let (Some(schema), Some(source)) = (&saved.schema, saved.definition.source(member)) else {
+            return Ok(None);
+        };
         if !self.members.contains_key(member) {
-            let saved = self.saved.as_ref().ok_or_else(nothing)?;
-            let source = saved.definition.source(member).ok_or_else(nothing)?;
             let role = Role::Both { side: SideName::Right, typed: true };
             let now = look_at(shell, member, source, role).await.map_err(|(_, error)| error)?;
             self.members.insert(member.to_owned(), now.scan);
         }
-        self.members.get(member).ok_or_else(nothing)
+        Ok(self.members.get(member).map(|now| (saved, schema, now)))
     }
 }
 
@@ -168,54 +173,52 @@ async fn look(
     eyes: &mut Eyes,
     unconfirmed: &mut Unconfirmed,
 ) -> Result<(BatchState, String)> {
-    let mut mended = Vec::new();
-    let images: Vec<&Action> = batch.actions.iter().collect();
-    let columns = eyes.dataset(shell, run, &batch.side).await?.map(|(saved, types)| {
-        let schema = rest::schema(&run.columns, types, &images);
-        let headers = images::headers(saved, &schema, &batch.side);
-        (schema, headers)
-    });
-    let open = match columns {
+    let mended = mend(shell, run, batch, eyes).await?;
+    let open = match eyes.on(shell, run, &batch.side).await? {
         None => batch.actions.iter().map(|action| action.key.clone()).collect::<BTreeSet<_>>(),
-        Some((schema, headers)) => {
-            if let Some(aim) = shell.store.aim(&run.id, batch.seq).await? {
-                mended = mend(shell, batch, &aim, &schema, &headers).await?;
-                eyes.members.remove(&batch.side);
-            }
-            let now = eyes.on(shell, &batch.side).await?;
+        Some((saved, types, now)) => {
+            let images: Vec<&Action> = batch.actions.iter().collect();
+            let schema = rest::schema(&run.columns, types, &images);
+            let headers = images::headers(saved, &schema, &batch.side);
             let snapshot = widened(&now.snapshot, headers.iter().flatten());
             let view = images::view(&snapshot, &schema, &headers, &batch.side)?;
             images::unconfirmed(&view, &batch.actions, proof)
         }
     };
     let state = match proof {
-        Proof::Applied => (BatchState::Applied, marked(&mended)),
+        Proof::Applied | Proof::Batch => (BatchState::Applied, marked(&mended)),
         Proof::None if open.len() < batch.actions.len() => (
             BatchState::Applied,
-            "settled: somebody wrote the file since, and its rows are there".to_owned(),
+            "settled: its rows are there, as far as nobody wrote them since".to_owned(),
         ),
-        Proof::None => {
-            (BatchState::Failed, "settled: the file is neither as before nor as after".to_owned())
-        }
+        Proof::None => (BatchState::Failed, "settled: none of its rows is there".to_owned()),
     };
     unconfirmed.extend(open.into_iter().map(|key| (batch.side.clone(), key)));
     Ok(state)
 }
 
 /// Mends what an applied batch did to rows that had moved, which its process could not do any more.
-async fn mend(
-    shell: &Shell,
-    batch: &Batch,
-    aim: &[u8],
-    schema: &Schema,
-    headers: &[Option<String>],
-) -> Result<Vec<Repair>> {
+async fn mend(shell: &Shell, run: &Run, batch: &Batch, eyes: &mut Eyes) -> Result<Vec<Repair>> {
+    let Some(aim) = shell.store.aim(&run.id, batch.seq).await? else { return Ok(Vec::new()) };
+    let Some(saved) = eyes.saved(shell, run).await? else { return Ok(Vec::new()) };
+    let Some(types) = &saved.schema else { return Ok(Vec::new()) };
+    let images: Vec<&Action> = batch.actions.iter().collect();
+    let schema = rest::schema(&run.columns, types, &images);
+    let headers = images::headers(saved, &schema, &batch.side);
     let snapshot = Snapshot::default();
-    let writes = Writes { schema, headers, optional: &[], snapshot: &snapshot, changes: &[] };
-    let mended = apply::mend(&shell.reach, &place(batch)?, aim, &writes).await?;
+    let writes = Writes {
+        schema: &schema,
+        headers: &headers,
+        optional: &[],
+        snapshot: &snapshot,
+        changes: &[],
+    };
+    let mended = apply::mend(&shell.reach, &place(batch)?, &aim, &writes).await?;
     for Repair { key, row, what } in &mended {
         tracing::warn!(key, row, what, "a row that an interrupted run had hit by mistake");
     }
+    // What was seen before is not what is there now.
+    eyes.members.remove(&batch.side);
     Ok(mended)
 }
 

@@ -19,6 +19,7 @@ use lockstep_engine::{
 
 use super::{
     Shell,
+    ask::ask,
     columns::widened,
     describe::{Done, report},
     history::find,
@@ -82,6 +83,7 @@ pub(crate) async fn apply(
             return Ok(report(shell, &run.dataset, &planned, State::InStep, sample, &done));
         }
         keep(shell, &run, &planned).await?;
+        ask(shell, &run.dataset, &planned)?;
         let job = Job {
             dataset: &run.dataset,
             guard,

@@ -4,6 +4,7 @@ use lockstep_engine::safety::remaining;
 
 use super::{
     Shell,
+    ask::ask,
     definition::Definition,
     describe::{Done, report},
     plans,
@@ -73,6 +74,7 @@ async fn apply_in_turn(
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
         plans::keep(shell, &planned.plan, &definition.kept()).await?;
+        ask(shell, &definition.name, &planned)?;
         save(shell, definition, Some(&planned)).await?;
         let base = |(member, spoke): (&str, &str)| {
             let found = result.members.iter().find(|one| &*one.name == member)?;

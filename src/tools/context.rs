@@ -7,8 +7,10 @@ use lockstep_google::Google;
 
 use crate::{
     clock::Clock,
+    consent::Consent,
+    error::Result,
     progress::Progress,
-    replica::{connections::Connections, files::Files, reach::Reach},
+    replica::{connections::Connections, file::folder::Files, reach::Reach},
     store::Store,
     sync::{Shell, definition::Definition, holder::Holder, recover::recover_all},
 };
@@ -32,6 +34,10 @@ pub struct Context {
     pub clock: Clock,
     /// Where progress goes and cancellation comes from.
     pub progress: Progress,
+    /// Whether somebody agreed to what cannot easily be undone.
+    pub consent: Consent,
+    /// Who calls, where it is not the person at this machine.
+    pub subject: Option<Arc<str>>,
 }
 
 impl Context {
@@ -39,6 +45,14 @@ impl Context {
     #[must_use]
     pub fn for_call(&self, progress: Progress) -> Self {
         Self { google: self.google.scoped(), progress, ..self.clone() }
+    }
+
+    /// Checks that the store answers.
+    ///
+    /// # Errors
+    /// A store that does not.
+    pub(crate) async fn check(&self) -> Result<()> {
+        self.store.datasets(None, 1).await.map(|_| ())
     }
 
     /// Settles runs that an earlier process left open, and drops images that are older than they have to be kept.
@@ -62,7 +76,11 @@ impl Context {
                 progress: self.progress.clone(),
             },
             store: self.store.clone(),
-            caller: caller.to_owned(),
+            caller: match &self.subject {
+                Some(subject) => format!("{caller} ({subject})"),
+                None => caller.to_owned(),
+            },
+            consent: self.consent.clone(),
             holder: self.holder.clone(),
         }
     }

@@ -51,6 +51,9 @@ pub trait Tool {
     /// The structured result.
     type Output: Serialize + JsonSchema;
 
+    /// Whether the tool may ask for a person's agreement: then it takes `confirm`, see [`Registered::call`].
+    const ASKS: bool = false;
+
     /// Returns what the tool may do, as hints for clients.
     fn annotations() -> ToolAnnotations;
 
@@ -63,6 +66,9 @@ pub trait Tool {
         args: Self::Args,
     ) -> impl Future<Output = Result<Self::Output>> + Send;
 }
+
+/// The argument with which a client that cannot ask a person passes on a code from an earlier answer.
+pub const CONFIRM: &str = "confirm";
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Value>> + Send + 'a>>;
 
@@ -81,6 +87,7 @@ pub struct Registered {
     pub input_schema: Arc<JsonObject>,
     /// The JSON Schema of the structured result.
     pub output_schema: Arc<JsonObject>,
+    asks: bool,
     run: for<'a> fn(&'a Context, JsonObject) -> Answer<'a>,
 }
 
@@ -97,17 +104,33 @@ impl Registered {
             title: T::TITLE,
             description: T::DESCRIPTION,
             annotations: T::annotations(),
-            input_schema: Arc::new(schema::of::<T::Args>()),
+            input_schema: Arc::new(if T::ASKS {
+                schema::asking::<T::Args>()
+            } else {
+                schema::of::<T::Args>()
+            }),
             output_schema: Arc::new(schema::of_output::<T::Output>()),
+            asks: T::ASKS,
             run: run::<T>,
         }
     }
 
+    /// Returns whether the tool may ask for a person's agreement.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.asks
+    }
+
     /// Parses the arguments and runs the tool.
+    ///
+    /// `confirm` is for the server, which has redeemed it when it comes here.
     ///
     /// # Errors
     /// What the tool reports, with the tool's name as context.
-    pub async fn call(&self, context: &Context, arguments: JsonObject) -> Result<Value> {
+    pub async fn call(&self, context: &Context, mut arguments: JsonObject) -> Result<Value> {
+        if self.asks {
+            arguments.remove(CONFIRM);
+        }
         let waiting = context.google.waiting();
         let waits = || waiting.borrow().as_ref().map(ToString::to_string);
         let work = (self.run)(context, arguments);

@@ -15,6 +15,16 @@ pub(crate) fn of<T: JsonSchema>() -> JsonObject {
     generate::<T>(SchemaSettings::draft2020_12().for_deserialize())
 }
 
+/// Returns the schema of arguments beside which a code may confirm the call.
+pub(crate) fn asking<T: JsonSchema>() -> JsonObject {
+    let mut schema = of::<T>();
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        let confirm = json!({"type": "string", "description": "Code from confirmationNeeded."});
+        properties.insert(super::CONFIRM.into(), confirm);
+    }
+    schema
+}
+
 /// Returns the schema that results of type `T` match.
 pub(crate) fn of_output<T: JsonSchema>() -> JsonObject {
     let mut schema = generate::<T>(SchemaSettings::draft2020_12().for_serialize());

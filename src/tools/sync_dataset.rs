@@ -256,6 +256,7 @@ impl Tool for SyncDataset {
     const DESCRIPTION: &'static str = "Makes two sides, or a hub and spokes, agree by key, one-way or both ways: sheets, CSV/TSV files, records. No rows pass through you. First \
 without mode: a plan (counts, sample, planId), nothing written. Then the same arguments with mode \"apply\" and planId. \
 Safe to repeat. For a few cells use updateCells.";
+    const ASKS: bool = true;
     type Args = Args;
     type Output = Report;
 

@@ -8,7 +8,7 @@ use std::{
 
 /// Returns whether `what` is installed at `path`: if not, prints why the test is skipped, or fails where
 /// `LOCKSTEP_REQUIRE_ALL` is set (as `tests/run` does).
-fn require(what: &str, path: &Path) -> bool {
+pub(crate) fn require(what: &str, path: &Path) -> bool {
     if path.exists() {
         return true;
     }
@@ -49,6 +49,25 @@ pub(crate) fn python_data(package: &str, file: &str) -> Option<PathBuf> {
         .find(|path| path.exists())
         .unwrap_or_else(|| libraries.join(package).join(file));
     require(&format!("the data of the Python package {package}"), &path).then_some(path)
+}
+
+/// Returns a command for the protocol's conformance suite, or `None` to skip.
+pub(crate) fn conformance() -> Option<Command> {
+    let node = place("LOCKSTEP_NODE", "node/node_modules/node/bin/node");
+    let suite = node_modules().join("@modelcontextprotocol/conformance/dist/index.js");
+    let complete = require("Node 22", &node) && require("the conformance suite", &suite);
+    complete.then(|| {
+        let mut command = Command::new(node);
+        command.arg(suite).arg("server");
+        command
+    })
+}
+
+/// Returns the program with the suite's fixtures, or `None` to skip.
+pub(crate) fn fixtures() -> Option<PathBuf> {
+    let program = Path::new(super::BINARY).parent()?.join("examples/conformance");
+    require("`cargo build --example conformance --features conformance`", &program)
+        .then_some(program)
 }
 
 fn node_modules() -> PathBuf {

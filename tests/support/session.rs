@@ -83,11 +83,16 @@ impl Session {
 
     /// Shakes hands as a client of revision 2025-11-25, and returns the answer's result.
     pub(crate) fn initialize(&mut self) -> Value {
+        self.initialize_with(&json!({}))
+    }
+
+    /// Shakes hands as a client of revision 2025-11-25 that can do this, and returns the answer's result.
+    pub(crate) fn initialize_with(&mut self, capabilities: &Value) -> Value {
         let result = self.request(
             "initialize",
             json!({
                 "protocolVersion": "2025-11-25",
-                "capabilities": {},
+                "capabilities": capabilities,
                 "clientInfo": {"name": "raw", "version": "1"},
             }),
         );

@@ -112,8 +112,7 @@ impl Google {
             return Err(error);
         }
         if error.kind != Kind::Quota {
-            let delay =
-                error.retry_after.unwrap_or_else(|| backoff.delay(tries.made, fastrand::f64()));
+            let delay = error.retry_after.unwrap_or_else(|| backoff.pause(tries.made));
             self.scope.wait(delay, WaitReason::Retry).await;
         }
         Ok(())
@@ -134,6 +133,11 @@ impl Google {
 }
 
 impl Backoff {
+    /// Returns how long to wait after an attempt (1 for the first): a random share of a bound that doubles up to the cap.
+    pub fn pause(&self, attempt: u32) -> Duration {
+        self.delay(attempt, fastrand::f64())
+    }
+
     /// The delay after an attempt (1 for the first): full jitter, that is a `random` share
     /// (0 to 1) of a bound that doubles up to the cap.
     pub(crate) fn delay(&self, attempt: u32, random: f64) -> Duration {

@@ -8,6 +8,7 @@ use super::world::{Draft, World};
 use crate::replica::{
     Source,
     apply::{Guard, Place, Settled, prepare, send, settle},
+    file::FileSource,
     scan::{Role, scan},
 };
 
@@ -107,7 +108,7 @@ async fn a_file_is_as_before_as_after_or_someone_elses() {
     let world = World::new(1).await;
     let path = world.folder.path().join("t.csv");
     std::fs::write(&path, "id,name,note,n\nk1,k1.name,,1\n").unwrap();
-    let source = Source::File { path: "t.csv".into(), encoding: None };
+    let source = Source::File(FileSource { path: "t.csv".into(), ..FileSource::default() });
     let role = Role::Both { side: SideName::Left, typed: true };
     let scanned = scan(&world.reach(), &source, role, None).await.unwrap();
     let mut draft = Draft { scan: scanned, changes: Vec::new() };

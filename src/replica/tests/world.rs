@@ -23,7 +23,7 @@ use crate::{
         Source,
         apply::{Guard, Notes, Prepared, Sent, Writes, prepare, send},
         connections::Connections,
-        files::Files,
+        file::folder::Files,
         reach::Reach,
         scan::{Role, Scan, scan},
         sheet_picture::Picture,

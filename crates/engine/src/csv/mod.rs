@@ -6,10 +6,12 @@
 mod decode;
 pub(crate) mod reader;
 mod sniff;
+mod spans;
 pub(crate) mod split;
 
 pub use decode::decode;
 pub use sniff::sniff_delimiter;
+pub use spans::{Span, spans};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The one folder that file replicas live in.
+//! A folder that file replicas live in.
 //!
 //! Every path is opened relative to a directory handle (cap-std), so neither
 //! `..` nor a symbolic link leads out of the operator's folder.
@@ -10,11 +10,24 @@ use std::{
 };
 
 use cap_std::{ambient_authority, fs::Dir};
+use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::error::{Error, Kind, Result, did_you_mean};
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 2 * 1024 * 1024 * 1024;
+
+/// What the operator says of a folder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FolderConfig {
+    /// The folder; nothing outside it can be reached.
+    pub path: PathBuf,
+    /// Whether its files may be written.
+    #[serde(default)]
+    pub writable: bool,
+}
 
 /// A folder whose files may be read, and written where the operator said so.
 #[derive(Clone, Debug)]
@@ -22,6 +35,15 @@ pub struct Files {
     dir: Arc<Dir>,
     root: PathBuf,
     writable: bool,
+}
+
+/// What a file system tells of a file without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Meta {
+    /// Bytes.
+    pub(super) size: u64,
+    /// The time of the last change, to the nanosecond where the file system keeps it.
+    pub(super) modified: Option<Timestamp>,
 }
 
 impl Files {
@@ -52,7 +74,7 @@ impl Files {
         let metadata = file.metadata().map_err(|error| self.explain(path, &error))?;
         if metadata.is_dir() {
             return Err(Error::invalid(format!("\"{path}\" is a folder, not a file"))
-                .next("name a CSV or TSV file"));
+                .next("name a file in it"));
         }
         if metadata.len() > MAX_FILE {
             return Err(Error::new(
@@ -64,6 +86,18 @@ impl Files {
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
         file.read_to_end(&mut bytes).map_err(|error| self.explain(path, &error))?;
         Ok(bytes)
+    }
+
+    /// Returns what is known of a file without reading it.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub(super) fn meta(&self, path: &str) -> Result<Meta> {
+        let relative = self.relative(path)?;
+        let found = self.dir.metadata(relative).map_err(|error| self.explain(path, &error))?;
+        let modified = found.modified().ok();
+        let modified = modified.and_then(|time| Timestamp::try_from(time.into_std()).ok());
+        Ok(Meta { size: found.len(), modified })
     }
 
     /// Returns whether a file is there.

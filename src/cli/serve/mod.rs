@@ -1,0 +1,75 @@
+//! `lockstep serve`: the MCP server, on stdio or over HTTP.
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Operator, print, stop_signal};
+use crate::{
+    error::{Error, Kind, Result},
+    server::{Server, http, stdio},
+};
+
+mod settings;
+
+/// How many days the images of closed runs are kept where the configuration does not say.
+const KEEP_DAYS: u16 = 90;
+
+/// The arguments of `lockstep serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Serves over HTTP instead: /mcp, and /sse with /messages for older clients.
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:8463")]
+    http: Option<SocketAddr>,
+}
+
+pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
+    let config = operator.config()?;
+    // Whatever is wrong with the settings is said before anything is opened.
+    let over_http = match args.http {
+        Some(address) => {
+            let listener = bind(address).await?;
+            let address = local(&listener)?;
+            Some((settings::settings(&config, address)?, listener, address))
+        }
+        None => None,
+    };
+    let app = operator.app().await?;
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        stop_signal().await;
+        tracing::info!("stopping: calls in flight are cancelled between batches");
+        signalled.cancel();
+    });
+    // In the background: a replica that cannot be reached must not keep clients waiting.
+    let keep = config.store.keep_days.unwrap_or(KEEP_DAYS);
+    let settling = app.context();
+    let settling = tokio::spawn(async move { settling.tidy(keep).await });
+    let server = Server::new(app.context());
+    let outcome = match over_http {
+        Some((settings, listener, address)) => {
+            print(&format!("MCP is served at http://{address}/mcp (Ctrl-C stops it)"))?;
+            http::serve(server, listener, settings, stop).await
+        }
+        None => stdio::serve(server, stop).await,
+    };
+    settling.abort();
+    app.stop().await;
+    outcome.map_err(|error| Error::internal(format!("serving failed: {error}")))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Error::new(Kind::Unavailable, format!("{address} cannot be bound: {error}"))
+            .next("name a free port with --http 127.0.0.1:0")
+    })
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr> {
+    listener
+        .local_addr()
+        .map_err(|error| Error::internal(format!("the listener has no address: {error}")))
+}

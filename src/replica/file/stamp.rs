@@ -1,0 +1,108 @@
+//! What proves at a later scan that a file is as it was: size, time of change and content hash.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{FileSource, folder::Meta, format::Format};
+
+/// How much older than the stamp the last change must be before its time proves anything.
+///
+/// File systems keep times by ticks of up to 2 s (FAT): a second change within a tick leaves size and time as they are.
+const SETTLED: SignedDuration = SignedDuration::from_secs(2);
+
+/// A file at the moment of a scan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Stamp {
+    /// Hash of how the file was read: another sheet or pointer gives other rows.
+    how: String,
+    /// The format that was found.
+    format: Format,
+    /// Bytes.
+    size: u64,
+    /// The time of the last change, where the file system tells it.
+    modified: Option<Timestamp>,
+    /// BLAKE3 of the content, in hex.
+    hash: String,
+    /// When the scan began.
+    taken: Timestamp,
+}
+
+impl Stamp {
+    pub(super) fn new(
+        source: &FileSource,
+        meta: &Meta,
+        hash: blake3::Hash,
+        format: Format,
+        taken: Timestamp,
+    ) -> Self {
+        Self {
+            how: how(source),
+            format,
+            size: meta.size,
+            modified: meta.modified,
+            hash: hash.to_hex().to_string(),
+            taken,
+        }
+    }
+
+    /// Returns a stamp that was kept, if it is one of this file read this way.
+    pub(super) fn parse(kept: &Value, source: &FileSource) -> Option<Self> {
+        let stamp: Self = serde_json::from_value(kept.clone()).ok()?;
+        (stamp.how == how(source)).then_some(stamp)
+    }
+
+    pub(super) fn to_json(&self) -> Option<Value> {
+        serde_json::to_value(self).ok()
+    }
+
+    /// Returns whether a file that looks like this now has the content that it had then, without reading it.
+    pub(super) fn proves(&self, now: &Meta) -> bool {
+        let settled = |modified: Timestamp| self.taken.duration_since(modified) > SETTLED;
+        self.size == now.size && self.modified == now.modified && self.modified.is_some_and(settled)
+    }
+
+    pub(super) fn hash(&self) -> Option<blake3::Hash> {
+        blake3::Hash::from_hex(&self.hash).ok()
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+}
+
+fn how(source: &FileSource) -> String {
+    let json = serde_json::to_vec(source).unwrap_or_default();
+    blake3::hash(&json).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_time_that_is_older_than_a_tick_proves_anything() {
+        let source = FileSource { path: "a.csv".into(), ..FileSource::default() };
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let meta = |size, modified| Meta { size, modified };
+        let old = meta(7, Some(at("2026-01-01T00:00:00.000000001Z")));
+        let hash = blake3::hash(b"x");
+        let stamp = |taken: &str| Stamp::new(&source, &old, hash, Format::Json, at(taken));
+        let settled = stamp("2026-01-01T00:00:03Z");
+        assert!(settled.proves(&old));
+        assert!(!stamp("2026-01-01T00:00:02Z").proves(&old));
+        for other in [
+            meta(8, old.modified),
+            meta(7, Some(at("2026-01-01T00:00:00.000000002Z"))),
+            meta(7, None),
+        ] {
+            assert!(!settled.proves(&other), "{other:?}");
+        }
+        let kept = settled.to_json().unwrap();
+        assert!(Stamp::parse(&kept, &source).is_some_and(|kept| kept.proves(&old)));
+        let sheet = FileSource { sheet: Some("b".into()), ..source.clone() };
+        assert!(Stamp::parse(&kept, &sheet).is_none());
+        assert!(Stamp::parse(&serde_json::json!({"size": 7}), &source).is_none());
+    }
+}

@@ -1,0 +1,273 @@
+//! Reading a table, a view or a query into a snapshot.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::TryStreamExt;
+use lockstep_engine::snapshot::SnapshotBuilder;
+use serde_json::Value;
+
+use super::{
+    Database,
+    catalog::Table,
+    column::{ColumnInfo, Kind},
+    copy::CopyReader,
+    cursor::{self, Moment, Stamp},
+    failure,
+    name::{TableName, quote},
+    query::Query,
+    session::{Bind, Session},
+};
+use crate::{
+    error::{Error, Result},
+    replica::{
+        OnError,
+        reach::Reach,
+        scan::{Catalogue, Extent, Role, Scan, Target},
+    },
+};
+
+/// What is read of a database.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) connection: &'a str,
+    pub(crate) table: Option<&'a str>,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) cursor: Option<&'a str>,
+    pub(crate) on_error: OnError,
+}
+
+/// A table as it was read; what is needed to write to it.
+#[derive(Clone, Debug)]
+pub(crate) struct SqlTable {
+    pub(super) connection: String,
+    pub(super) table: Table,
+    pub(super) on_error: OnError,
+    /// Whether the rows of the snapshot are the table's own, so that a change's row can be found in it.
+    pub(super) whole: bool,
+}
+
+/// Reads a table, view or query, whole or since an earlier scan.
+///
+/// # Errors
+/// What the operator does not allow, what is not there, columns that cannot be read, and a connection that is lost.
+pub(crate) async fn scan(
+    reach: &Reach,
+    ask: Ask<'_>,
+    role: Role,
+    since: Option<&Value>,
+) -> Result<Scan> {
+    let database = reach.connections.database(ask.connection)?;
+    let scanned = read(reach, database, ask, role, since).await;
+    scanned.map_err(|error| error.context(database.place()))
+}
+
+async fn read(
+    reach: &Reach,
+    database: &Database,
+    ask: Ask<'_>,
+    role: Role,
+    since: Option<&Value>,
+) -> Result<Scan> {
+    if role.writes() {
+        database.check_writable()?;
+        if ask.query.is_some() {
+            return Err(Error::invalid("a query can only be read").next(
+                "name a table to write to, or make the query the left side of a one-way sync",
+            ));
+        }
+    }
+    let name = ask.table.map(TableName::read).transpose()?;
+    match &name {
+        Some(name) => database.check_table(name)?,
+        None => database.check_queries()?,
+    }
+    let mut session = database.pool().await?.read().await?;
+    let read = Reading { reach, database, ask, role, since }.read(&mut session, name).await;
+    session.rollback().await;
+    read
+}
+
+struct Reading<'a> {
+    reach: &'a Reach,
+    database: &'a Database,
+    ask: Ask<'a>,
+    role: Role,
+    since: Option<&'a Value>,
+}
+
+impl Reading<'_> {
+    async fn read(&self, session: &mut Session, name: Option<TableName>) -> Result<Scan> {
+        let engine = session.engine();
+        let (from, columns, table) = match (&name, self.ask.query) {
+            (Some(name), _) => {
+                let table = Table::read(session, name).await?;
+                self.check_roles(&table)?;
+                (table.name.quoted(engine), table.readable(), Some(table))
+            }
+            (None, sql) => {
+                let query = Query::read(session, sql.unwrap_or_default()).await?;
+                (query.table(), query.columns, None)
+            }
+        };
+        let of = self.fingerprint(&columns);
+        let earlier = cursor::earlier(self.since, &of);
+        let moment = Moment::read(session, table.as_ref()).await?;
+        let mut stamp = Stamp { of, cursor: None, moment };
+        let unchanged = match (&stamp.moment, earlier.as_ref().and_then(|e| e.moment.as_ref())) {
+            (Some(now), Some(before)) => now.proves(before),
+            _ => false,
+        };
+        if unchanged {
+            let builder = builder(&columns);
+            stamp.cursor = earlier.and_then(|earlier| earlier.cursor);
+            return self.finish(builder, &columns, table, Extent::Unchanged, &stamp);
+        }
+        let mut condition = None;
+        if let Some(cursor) = self.ask.cursor {
+            let column = cursor::column(&columns, cursor)?;
+            stamp.cursor = cursor::highest(session, &from, column).await?;
+            let last = earlier.and_then(|earlier| earlier.cursor);
+            condition = last.map(|last| cursor::condition(engine, column, &last));
+        }
+        let extent = if condition.is_some() { Extent::Since } else { Extent::Whole };
+        let (filter, bind) = condition.unwrap_or((String::new(), Bind::none()));
+        let selected: Vec<String> =
+            columns.iter().map(|column| column.selected(engine, "")).collect();
+        let mut sql = format!("SELECT {} FROM {from}", selected.join(", "));
+        if !filter.is_empty() {
+            sql.push_str(&format!(" WHERE {filter}"));
+        }
+        // The primary key's order is cheap to have, the same at every scan, and the order of new rows elsewhere.
+        let order: Vec<String> =
+            table.iter().flat_map(Table::order).map(|name| quote(engine, name)).collect();
+        if !order.is_empty() {
+            sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
+        }
+        let builder = self.rows(session, sql, bind, &columns).await?;
+        self.finish(builder, &columns, table, extent, &stamp)
+    }
+
+    /// Refuses to write what cannot be written at all.
+    fn check_roles(&self, table: &Table) -> Result<()> {
+        let refusal = &table.refusal;
+        match (&refusal.insert, &refusal.update, &refusal.delete) {
+            (Some(why), Some(_), Some(_)) if self.role.writes() => Err(Error::new(
+                crate::error::Kind::PermissionDenied,
+                format!("\"{}\" cannot be written: {why}", table.name),
+            )
+            .next("name a table, or make it the left side of a one-way sync")),
+            _ => Ok(()),
+        }
+    }
+
+    fn fingerprint(&self, columns: &[ColumnInfo]) -> String {
+        let columns: Vec<_> = columns.iter().map(|column| (&column.name, &column.kind)).collect();
+        let ask = (self.ask.connection, self.ask.table, self.ask.query, self.ask.cursor);
+        blake3::hash(format!("{ask:?} {columns:?}").as_bytes()).to_hex().to_string()
+    }
+
+    async fn rows(
+        &self,
+        session: &mut Session,
+        sql: String,
+        bind: Bind,
+        columns: &[ColumnInfo],
+    ) -> Result<SnapshotBuilder> {
+        let Session::Postgres(tx) = session else {
+            let mut builder = builder(columns);
+            let wanted: Vec<&ColumnInfo> = columns.iter().collect();
+            let read = session.stream(sql, bind, &wanted, false, &mut builder).await;
+            return read.map(|()| builder).map_err(|error| self.broken(&error));
+        };
+        let mut reader = CopyReader::new(columns);
+        let mut done = 0;
+        let mut stream = tx
+            .copy_out_raw(&format!("COPY ({sql}) TO STDOUT"))
+            .await
+            .map_err(|error| self.broken(&error))?;
+        while let Some(piece) = stream.try_next().await.map_err(|error| self.broken(&error))? {
+            let before = done / STEP;
+            done += reader.take(&piece).map_err(|why| {
+                Error::internal(format!("the database's rows are not understood: {why}"))
+            })?;
+            if done / STEP > before {
+                self.reach.progress.check()?;
+                self.reach.progress.step(done, None, "reading the database");
+            }
+        }
+        Ok(reader.finish())
+    }
+
+    fn broken(&self, error: &sqlx::Error) -> Error {
+        if let sqlx::Error::Decode(why) = error {
+            return Error::invalid(why.to_string())
+                .next("map other columns: name them in columns and leave this one out");
+        }
+        failure::read(error)
+    }
+
+    fn finish(
+        &self,
+        builder: SnapshotBuilder,
+        columns: &[ColumnInfo],
+        table: Option<Table>,
+        extent: Extent,
+        stamp: &Stamp,
+    ) -> Result<Scan> {
+        let named = |wanted: fn(&ColumnInfo) -> bool| -> HashSet<String> {
+            columns
+                .iter()
+                .filter(|column| wanted(column))
+                .map(|column| column.name.clone())
+                .collect()
+        };
+        let types: HashMap<_, _> = columns
+            .iter()
+            .filter_map(|column| Some((column.name.clone(), column.kind.column_type()?)))
+            .collect();
+        let refused: HashMap<String, String> = table
+            .iter()
+            .flat_map(|table| &table.columns)
+            .filter_map(|column| match &column.kind {
+                Kind::Unfit(why) => Some((column.name.clone(), why.clone())),
+                _ => None,
+            })
+            .collect();
+        // What the database computes flows from it alone, like the formulas of a sheet.
+        let formulas = named(|column| column.generated == Some("a generated column"));
+        let instants = named(|column| column.kind == Kind::Instant);
+        let target = match table {
+            Some(table) if self.role.writes() => Target::Sql(Box::new(SqlTable {
+                connection: self.database.name.clone(),
+                table,
+                on_error: self.ask.on_error,
+                whole: extent == Extent::Whole,
+            })),
+            _ => Target::ReadOnly,
+        };
+        let stamp = (stamp.cursor.is_some() || stamp.moment.is_some())
+            .then(|| serde_json::to_value(stamp))
+            .transpose()
+            .map_err(|error| Error::internal("a stamp has no JSON form").with_source(error))?;
+        let catalogue = Some(Catalogue { instants, refused });
+        let whole = Scan::whole(builder.finish(), target);
+        Ok(Scan { types, formulas, extent, stamp, catalogue, ..whole })
+    }
+}
+
+/// How often a long read says how far it is, in rows.
+const STEP: u64 = 20_000;
+
+fn builder(columns: &[ColumnInfo]) -> SnapshotBuilder {
+    SnapshotBuilder::new(columns.iter().map(|column| column.name.clone()))
+}
+
+impl Table {
+    /// Returns the names of the columns that a scan is ordered by.
+    fn order(&self) -> impl Iterator<Item = &str> {
+        self.primary
+            .iter()
+            .filter_map(|at| self.columns.get(*at))
+            .map(|column| column.name.as_str())
+    }
+}

@@ -1,0 +1,182 @@
+//! Tells clients when what they follow changes: `resources/subscribe`, and `subscriptions/listen`.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rmcp::{
+    ErrorData, Peer, RoleServer,
+    model::{JsonObject, ResourceUpdatedNotificationParam, SubscriptionFilter},
+    service::SubscriptionContext,
+};
+use serde_json::Value;
+use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::resources;
+
+/// How many resources one client may follow.
+const MOST: usize = 1000;
+
+/// How many changes a slow follower may be behind.
+const BEHIND: usize = 256;
+
+/// Something that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Changed {
+    /// What a resource says.
+    Resource(String),
+    /// Which resources there are.
+    List,
+}
+
+/// What changes through this server.
+#[derive(Debug)]
+pub(super) struct Changes {
+    sender: Sender<Changed>,
+    known: Mutex<HashSet<String>>,
+}
+
+impl Changes {
+    pub(super) fn new() -> Self {
+        Self { sender: broadcast::channel(BEHIND).0, known: Mutex::default() }
+    }
+
+    /// Takes in what a tool that writes has done.
+    pub(super) fn told(&self, tool: &str, arguments: &JsonObject, result: &Value) {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let mut changed = Vec::new();
+        if let Some(dataset) = text(result.get("dataset")) {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.insert(dataset.clone()) {
+                changed.push(Changed::List);
+            }
+            changed.push(Changed::Resource(resources::dataset_uri(&dataset)));
+        }
+        if let Some(run) = text(result.get("runId")) {
+            changed.push(Changed::Resource(format!("{}{run}", resources::RUNS)));
+            changed.push(Changed::Resource(resources::ALL_RUNS.to_owned()));
+        }
+        let sheet = text(arguments.get("spreadsheetId")).zip(text(result.get("sheet")));
+        if let Some((spreadsheet, sheet)) = sheet.filter(|_| tool != "createFile") {
+            let id = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);
+            changed.push(Changed::Resource(resources::sheet_uri(&id, &sheet)));
+        }
+        for change in changed {
+            // Nobody may be listening.
+            let _ = self.sender.send(change);
+        }
+    }
+}
+
+/// What a client of a session follows.
+#[derive(Debug, Default)]
+pub(super) struct Followed {
+    uris: Arc<Mutex<HashSet<String>>>,
+    /// Ends the teller when the session does.
+    teller: Mutex<Option<DropGuard>>,
+}
+
+impl Followed {
+    /// Follows a resource.
+    pub(super) fn add(&self, uri: String) -> Result<(), ErrorData> {
+        let mut uris = self.uris.lock().unwrap_or_else(PoisonError::into_inner);
+        if uris.len() >= MOST {
+            let why = format!("a session follows at most {MOST} resources; unsubscribe from some");
+            return Err(ErrorData::invalid_params(why, None));
+        }
+        uris.insert(uri);
+        Ok(())
+    }
+
+    /// Follows a resource no longer.
+    pub(super) fn remove(&self, uri: &str) {
+        self.uris.lock().unwrap_or_else(PoisonError::into_inner).remove(uri);
+    }
+
+    /// Starts to tell a session what changes, once.
+    pub(super) fn start(&self, changes: &Changes, peer: Peer<RoleServer>) {
+        let mut teller = self.teller.lock().unwrap_or_else(PoisonError::into_inner);
+        if teller.is_some() {
+            return;
+        }
+        let stop = CancellationToken::new();
+        let (changes, uris) = (changes.sender.subscribe(), Arc::clone(&self.uris));
+        tokio::spawn(tell(changes, uris, peer, stop.clone()));
+        *teller = Some(stop.drop_guard());
+    }
+}
+
+async fn tell(
+    mut changes: Receiver<Changed>,
+    uris: Arc<Mutex<HashSet<String>>>,
+    peer: Peer<RoleServer>,
+    stop: CancellationToken,
+) {
+    let follows = |uri: &str| uris.lock().unwrap_or_else(PoisonError::into_inner).contains(uri);
+    while let Some(change) = next(&mut changes, &stop).await {
+        let told = match change {
+            Changed::List => peer.notify_resource_list_changed().await,
+            Changed::Resource(uri) if follows(&uri) => {
+                peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri)).await
+            }
+            Changed::Resource(_) => Ok(()),
+        };
+        if told.is_err() {
+            return;
+        }
+    }
+}
+
+/// Returns the next change; one that was missed is passed over, as the next read shows it too.
+async fn next(changes: &mut Receiver<Changed>, stop: &CancellationToken) -> Option<Changed> {
+    loop {
+        tokio::select! {
+            change = changes.recv() => match change {
+                Ok(change) => return Some(change),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            },
+            () = stop.cancelled() => return None,
+        }
+    }
+}
+
+/// Returns what of a requested filter is served: the list of resources, and single ones.
+pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
+    let mut accepted = SubscriptionFilter::new();
+    accepted.resources_list_changed = requested.resources_list_changed;
+    accepted.resource_subscriptions = requested
+        .resource_subscriptions
+        .as_ref()
+        .map(|uris| uris.iter().take(MOST).cloned().collect());
+    accepted
+}
+
+/// Serves `subscriptions/listen` until it ends.
+pub(super) async fn listen(
+    changes: &Changes,
+    subscription: SubscriptionContext,
+) -> Result<(), ErrorData> {
+    let mut changes = changes.sender.subscribe();
+    let stop = subscription.request_context().ct.clone();
+    let accepted = subscription.accepted().clone();
+    let uris = accepted.resource_subscriptions.unwrap_or_default();
+    while let Some(change) = next(&mut changes, &stop).await {
+        let sink = subscription.sink();
+        let sent = match change {
+            Changed::List if accepted.resources_list_changed == Some(true) => {
+                sink.notify_resource_list_changed().await
+            }
+            Changed::Resource(uri) if uris.contains(&uri) => {
+                sink.notify_resource_updated(uri).await
+            }
+            _ => Ok(()),
+        };
+        if sent.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
