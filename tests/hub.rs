@@ -289,7 +289,6 @@ async fn rows_that_are_gone_are_deleted_marked_or_left_by_each_spokes_policy() {
 #[tokio::test]
 async fn a_run_of_a_hub_is_taken_back_and_later_edits_stay() {
     let hub = Hub::in_step().await;
-    let before = (hub.hub().await, hub.lines("shop"));
     hub.write("crm", "sku,name,qty\nA,Apple,11\nB,Beet,21\nC,Corn,30\nD,Dill,40\n");
     let run = hub.apply(json!({})).await;
     assert_eq!(hub.lines("shop")[1..3], ["A,Apple,11", "B,Beet,21"]);
@@ -299,7 +298,8 @@ async fn a_run_of_a_hub_is_taken_back_and_later_edits_stay() {
     let undo = json!({"runId": run["runId"], "mode": "apply", "planId": plan["planId"]});
     let undone = hub.house.ok("rollbackSync", undo).await;
     assert_eq!(undone["state"], "applied", "{undone:#}");
-    assert_eq!(hub.hub().await, before.0);
+    // What someone has changed since on one side stays on all: half of it would look like an edit.
+    assert_eq!(hub.hub().await, ["sku,name,qty", "A,Apple,10", "B,Beet,21", "C,Corn,30"]);
     assert_eq!(hub.lines("shop"), ["sku,name,qty", "A,Apple,10", "B,Beet,99", "C,Corn,30"]);
     assert_eq!(undone["counts"]["conflicts"], 1, "{undone:#}");
     assert_eq!(hub.lines("crm").len(), 5, "what the run did not write stays");

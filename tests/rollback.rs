@@ -138,3 +138,35 @@ async fn the_plan_of_a_rollback_is_kept_and_named_by_enough_digits() {
     assert!(error.contains("does not describe what is there now"), "{error}");
     assert_eq!(pair.sheet().await[1], json!(["A", "Apfel", 11]), "a stale plan writes nothing");
 }
+
+#[tokio::test]
+async fn what_a_later_run_taught_is_kept_when_an_earlier_one_is_taken_back() {
+    let pair = Pair::in_step(STOCK).await;
+    pair.file("sku,name,qty\nA,Apple,11\nB,Beet,20\nC,Corn,30\n");
+    let first = pair.apply(json!({})).await;
+    pair.file("sku,name,qty\nA,Apfel,11\nB,Beet,20\nC,Corn,30\n");
+    pair.apply(json!({})).await;
+    undo(&pair, &first, json!({})).await;
+    assert_eq!(pair.sheet().await[1], json!(["A", "Apfel", 10]));
+    // The file's 11 is still what a person said: the next run must not take it back from them.
+    let next = pair.apply(json!({})).await;
+    assert_eq!(pair.read_file().lines().nth(1), Some("A,Apfel,11"), "{next:#}");
+    assert_eq!(pair.sheet().await[1], json!(["A", "Apfel", 11]));
+}
+
+#[tokio::test]
+async fn a_sum_that_someone_has_changed_since_is_not_counted_twice() {
+    let pair = Pair::in_step(STOCK).await;
+    let sum =
+        json!({"columns": [{"name": "sku"}, {"name": "name"}, {"name": "qty", "merge": "sum"}]});
+    pair.file("sku,name,qty\nA,Apple,12\nB,Beet,20\nC,Corn,30\n");
+    pair.set("C2", json!([[13]])).await;
+    let run = pair.apply(sum.clone()).await;
+    assert_eq!(pair.sheet().await[1], json!(["A", "Apple", 15]), "{run:#}");
+    pair.set("C2", json!([[16]])).await;
+    let undone = undo(&pair, &run, json!({})).await;
+    assert_eq!(undone["counts"]["conflicts"], 1, "{undone:#}");
+    pair.apply(sum).await;
+    assert_eq!(pair.sheet().await[1], json!(["A", "Apple", 16]));
+    assert_eq!(pair.read_file().lines().nth(1), Some("A,Apple,16"));
+}

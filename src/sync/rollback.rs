@@ -6,16 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::{
-    dataset::{Clash, DeletePolicy, Deletes, Direction, Granularity, Policy, SideName},
+    dataset::SideName,
     hub::SpokeResult,
     key::Key,
     plan::{Basis, Body, Decided, Disagreement, Plan},
-    reconcile::{Reconciled, Side, reconcile},
+    reconcile::{Change, Reconciled},
     schema::Schema,
     snapshot::Snapshot,
     table::Table,
-    terms::Terms,
-    times::Times,
+    undo,
 };
 
 use super::{
@@ -30,7 +29,7 @@ use super::{
     rest,
     saved::{self, Saved},
     turn,
-    unlearn::unlearn,
+    unlearn::Memory,
     write::{Job, write},
 };
 use crate::{
@@ -39,7 +38,7 @@ use crate::{
         apply::Guard,
         scan::{Role, Scan},
     },
-    store::{Action, BatchState, Run, RunKind, RunState},
+    store::{Action, BatchState, Moves, Run, RunKind, RunState},
 };
 
 /// What is to be taken back.
@@ -56,7 +55,7 @@ pub(crate) struct Undo {
 /// # Errors
 /// A run that is unknown, still open, without effect or taken back already, and sides that cannot be read.
 pub(crate) async fn plan(shell: &Shell, undo: &Undo, sample: usize) -> Result<Report> {
-    let (run, planned, _) = prepare(shell, undo).await?;
+    let Prepared { run, planned, .. } = prepare(shell, undo).await?;
     let state = if planned.plan.is_quiet() { State::InStep } else { State::Planned };
     let done = Done { undoes: Some(run.id.clone()), ..Done::default() };
     keep(shell, &run, &planned).await?;
@@ -75,7 +74,7 @@ pub(crate) async fn apply(
 ) -> Result<Report> {
     let run = find(shell, &undo.run).await?;
     turn::with(shell, &run.dataset, async |lease, recovered| {
-        let (run, planned, guard) = prepare(shell, undo).await?;
+        let Prepared { run, planned, guard, bases, base_columns } = prepare(shell, undo).await?;
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "rollbackSync").await?;
         }
@@ -85,7 +84,6 @@ pub(crate) async fn apply(
         }
         keep(shell, &run, &planned).await?;
         ask(shell, &run.dataset, &planned)?;
-        let (bases, base_columns) = unlearn(shell, &run, &planned).await?;
         let job = Job {
             dataset: &run.dataset,
             guard,
@@ -110,16 +108,25 @@ async fn keep(shell: &Shell, run: &Run, planned: &Planned) -> Result<()> {
     plans::keep(shell, &planned.plan, &serde_json::json!({ "undoes": run.id })).await
 }
 
-async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
-    let run = find(shell, &undo.run).await?;
+/// What taking a run back comes to.
+struct Prepared {
+    run: Run,
+    planned: Planned,
+    guard: Guard,
+    /// What the bases forget.
+    bases: Vec<Moves>,
+    base_columns: Vec<String>,
+}
+
+async fn prepare(shell: &Shell, wanted: &Undo) -> Result<Prepared> {
+    let run = find(shell, &wanted.run).await?;
     check(&run)?;
     let (saved, types) = dataset(shell, &run).await?;
     shell.reach.progress.step(0, None, "reading what the run wrote and what is there now");
-    let images = written(shell, &run, undo.keys.as_ref()).await?;
+    let images = written(shell, &run, wanted.keys.as_ref()).await?;
     let actions: Vec<&Action> = images.values().flatten().collect();
     let schema = rest::schema(&run.columns, &types, &actions);
-    let mut result = Decided::default();
-    let mut members = Vec::new();
+    let (mut members, mut wrote, mut compared) = (Vec::new(), Vec::new(), Vec::new());
     let named: Vec<&str> = saved.definition.members().iter().map(|(name, _)| *name).collect();
     if let Some(gone) = images.keys().find(|name| !named.contains(&name.as_str())) {
         return Err(Error::not_found(format!(
@@ -129,11 +136,10 @@ async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
         .next("give the dataset this spoke again, then take the run back"));
     }
     for (name, source) in saved.definition.members() {
-        let mut undone = SpokeResult { name: name.into(), ..SpokeResult::default() };
         let Some(actions) = images.get(name) else {
-            result.members.push(undone);
             let headers = vec![None; schema.columns.len()];
             members.push(Member { headers, ..Member::new(name, Scan::nothing()) });
+            (wrote.push(Vec::new()), compared.push(Reconciled::default()));
             continue;
         };
         let role = Role::Both { side: SideName::Right, typed: true };
@@ -145,14 +151,27 @@ async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
         let optional = optional.filter(|(_, header)| header.as_ref().is_some_and(lacks));
         now.optional = optional.map(|(at, _)| at).collect();
         now.scan.snapshot = widened(&now.scan.snapshot, now.headers.iter().flatten());
-        let back = take_back(&schema, &now.headers, actions, &now.scan.snapshot, name)?;
-        now.order = (0..back.right.len()).collect();
-        undone.changes = back.right;
-        result.members.push(undone);
-        let conflicts = back.conflicts.into_iter();
-        result.conflicts.extend(conflicts.map(|one| Disagreement::Pair(Box::new(one))));
-        result.withheld.extend(back.withheld);
+        let changes: Vec<Change> = actions.iter().map(change).collect();
+        compared.push(compare(&schema, &now.headers, &changes, &now.scan.snapshot, name)?);
+        wrote.push(changes);
         members.push(now);
+    }
+    let memory = Memory::load(shell, &run, &saved.definition, &schema).await?;
+    let undone = undo::take_back(&wrote, compared, |member, key| memory.taught(member, key));
+    let (bases, base_columns) = memory.moves(undone.bases);
+    let mut result = Decided {
+        conflicts: undone
+            .conflicts
+            .into_iter()
+            .map(|one| Disagreement::Pair(Box::new(one)))
+            .collect(),
+        withheld: undone.withheld,
+        ..Decided::default()
+    };
+    for (member, changes) in members.iter_mut().zip(undone.members) {
+        member.order = (0..changes.len()).collect();
+        let name = member.name.as_str().into();
+        result.members.push(SpokeResult { name, changes, ..SpokeResult::default() });
     }
     let content = members.iter().map(|one| (one.name.clone(), one.scan.snapshot.content_hash()));
     let plan = Plan::new(Body {
@@ -168,7 +187,7 @@ async fn prepare(shell: &Shell, undo: &Undo) -> Result<(Run, Planned, Guard)> {
         halts: Vec::new(),
     });
     let planned = Planned { plan, members, reasons: Vec::new() };
-    Ok((run, planned, saved.definition.guard))
+    Ok(Prepared { run, planned, guard: saved.definition.guard, bases, base_columns })
 }
 
 /// Returns the dataset of a run, and the types that its last run found.
@@ -233,37 +252,37 @@ async fn written(
     Ok(images)
 }
 
-/// Compares what the run wrote on a member with what is there now, and returns the way back.
-fn take_back(
+fn change(action: &Action) -> Change {
+    Change {
+        key: action.key.clone(),
+        kind: action.kind,
+        before: action.before.clone(),
+        after: action.after.clone(),
+        cells: action.cells.clone(),
+        row: None,
+    }
+}
+
+/// Compares what the run wrote on a member with what is there now.
+fn compare(
     schema: &Schema,
     headers: &[Option<String>],
-    actions: &[Action],
+    wrote: &[Change],
     now: &Snapshot,
     member: &str,
 ) -> Result<Reconciled> {
-    let policy = Policy {
-        direction: Direction::Both,
-        clash: Clash::Hold,
-        granularity: Granularity::Cell,
-        deletes: DeletePolicy::new(Deletes::Ignore, Deletes::Delete),
-        ..Policy::default()
-    };
     let failed = |error: String| Error::internal(error).context(member.to_owned());
-    let mut terms = Terms::new(schema, &policy).map_err(|error| failed(error.to_string()))?;
+    let mut terms = undo::terms(schema).map_err(|error| failed(error.to_string()))?;
     for (column, header) in headers.iter().enumerate() {
         if header.is_none() {
             terms = terms.lacking(SideName::Left, column).lacking(SideName::Right, column);
         }
     }
     let view = images::view(now, schema, headers, member)?;
-    let keys: BTreeSet<&Key> = actions.iter().map(|action| &action.key).collect();
-    let before = Table::from_rows(schema, actions.iter().filter_map(|a| a.before.clone()));
-    let after = Table::from_rows(schema, actions.iter().filter_map(|a| a.after.clone()));
+    let keys: BTreeSet<&Key> = wrote.iter().map(|change| &change.key).collect();
     let places: Vec<usize> = (0..view.len()).filter(|row| keys.contains(&view.key(*row))).collect();
     let there = Table::from_rows(schema, places.iter().map(|row| view.row(*row)));
-    let times = Times::default();
-    let mut result =
-        reconcile(Some(&after), Side::complete(&before), Side::complete(&there), &terms, &times);
+    let mut result = undo::compare(&terms, wrote, &there);
     for change in &mut result.right {
         change.row = change.row.and_then(|row| places.get(row).copied());
     }

@@ -1,133 +1,112 @@
-//! What the bases forget when a run is taken back.
+//! What the bases knew before a run that is taken back, what it taught them, and what they forget.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lockstep_engine::{
-    hub::HUB,
     key::Key,
-    plan::Disagreement,
     reconcile::BaseChange,
     schema::Schema,
+    undo::Taught,
     value::{Row, Value},
 };
 
-use super::{
-    Shell,
-    prepare::{Member, Planned},
-};
+use super::{Shell, definition::Definition, rest};
 use crate::{
     error::Result,
     store::{Base, Moves, Run, base_name},
 };
 
-/// Returns the moves of the bases that go with the way back, and their columns: what the run taught them is forgotten
-/// where it was undone.
-///
-/// # Errors
-/// A store that cannot be read.
-pub(super) async fn unlearn(
-    shell: &Shell,
-    run: &Run,
-    planned: &Planned,
-) -> Result<(Vec<Moves>, Vec<String>)> {
-    let hub = planned.members.first().is_some_and(|member| member.name == HUB);
-    let mut all = Vec::new();
-    let mut columns: Vec<String> = Vec::new();
-    let mut bases = Vec::new();
-    for member in planned.members.iter().skip(1) {
-        let spoke = if hub { member.name.as_str() } else { "" };
-        let name = base_name(&run.dataset, spoke);
-        let now = shell.store.base(&name).await?;
-        for column in now.iter().flat_map(|base| &base.columns) {
-            if !columns.contains(column) {
-                columns.push(column.clone());
-            }
-        }
-        bases.push((member, spoke, name, now));
-    }
-    for (member, spoke, name, now) in bases {
-        let sides = planned.members.iter().take(1).chain([member]);
-        let changes = moves(shell, run, planned, sides, &name, now, &columns).await?;
-        all.push(Moves { spoke: spoke.to_owned(), changes });
-    }
-    Ok((all, columns))
+type Rows = BTreeMap<Key, Row>;
+
+/// What the bases of a dataset know: rows in the columns of the run's schema, then those that only a base has.
+pub(super) struct Memory {
+    columns: Vec<String>,
+    /// For each member that has a base: its place among the members, the base, and its rows before, after and now.
+    bases: Vec<(usize, String, [Rows; 3])>,
 }
 
-/// Returns the moves of one base, in the given columns.
-async fn moves(
-    shell: &Shell,
-    run: &Run,
-    planned: &Planned,
-    sides: impl Iterator<Item = &Member>,
-    base: &str,
-    now: Option<Base>,
-    columns: &[String],
-) -> Result<Vec<BaseChange>> {
-    let schema = &planned.plan.body().basis.schema;
-    let now = by_key(now, columns, schema);
-    let (taught, before) = match shell.store.base_made_by(base, &run.id).await? {
-        None => Default::default(),
-        Some(version) => {
-            let earlier = match version.checked_sub(1) {
-                None | Some(0) => None,
-                Some(earlier) => shell.store.base_at(base, earlier).await?,
+impl Memory {
+    /// Loads what the bases know of a run.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub(super) async fn load(
+        shell: &Shell,
+        run: &Run,
+        definition: &Definition,
+        schema: &Schema,
+    ) -> Result<Self> {
+        let mut found = Vec::new();
+        let mut columns = rest::names(schema);
+        let names: Vec<&str> = definition.members().iter().map(|(name, _)| *name).collect();
+        for (member, spoke) in definition.bases() {
+            let Some(at) = names.iter().position(|name| *name == member) else { continue };
+            let name = base_name(&run.dataset, spoke);
+            let now = shell.store.base(&name).await?;
+            let (before, after) = match shell.store.base_made_by(&name, &run.id).await? {
+                // The run did not move it, or nobody remembers how: what it knows stays.
+                None => (now.clone(), now.clone()),
+                Some(version) => {
+                    let before = match version.checked_sub(1) {
+                        None | Some(0) => None,
+                        Some(earlier) => shell.store.base_at(&name, earlier).await?,
+                    };
+                    (before, shell.store.base_at(&name, version).await?)
+                }
             };
-            let taught = shell.store.base_at(base, version).await?;
-            (by_key(taught, columns, schema), by_key(earlier, columns, schema))
-        }
-    };
-    let held: BTreeSet<&Key> =
-        planned.plan.body().result.conflicts.iter().map(Disagreement::key).collect();
-    let mut moves: BTreeMap<Key, BaseChange> = BTreeMap::new();
-    for change in sides.flat_map(|member| planned.writes(member)) {
-        let key = &change.key;
-        let (was, taught, now_row) = (before.get(key), taught.get(key), now.get(key));
-        if was == taught || taught != now_row {
-            // The run did not teach this, or a later one taught more.
-            continue;
-        }
-        let back = match (was, now_row) {
-            (Some(was), Some(row)) if held.contains(key) => {
-                Some(with(row, was, &change.cells, columns, schema))
+            for column in now.iter().flat_map(|base| &base.columns) {
+                if !columns.contains(column) {
+                    columns.push(column.clone());
+                }
             }
-            (was, _) => was.cloned(),
-        };
-        let entry = BaseChange { key: key.clone(), before: now_row.cloned(), after: back };
-        moves.insert(key.clone(), entry);
-    }
-    Ok(moves.into_values().collect())
-}
-
-/// Returns a row with some cells of another; `cells` are columns of the schema.
-fn with(row: &Row, other: &Row, cells: &[usize], columns: &[String], schema: &Schema) -> Row {
-    let mut row = row.clone();
-    for name in cells.iter().filter_map(|at| Some(&schema.columns.get(*at)?.name)) {
-        let at = columns.iter().position(|known| known == name);
-        if let Some((slot, value)) = at.and_then(|at| Some((row.get_mut(at)?, other.get(at)?))) {
-            *slot = value.clone();
+            found.push((at, spoke.to_owned(), [before, after, now]));
         }
+        let read = |base: Option<Base>| by_key(base, &columns, schema);
+        let bases = found
+            .into_iter()
+            .map(|(at, spoke, versions)| (at, spoke, versions.map(read)))
+            .collect();
+        Ok(Self { columns, bases })
     }
-    row
+
+    /// Returns what the base of a member knows of a key.
+    pub(super) fn taught(&self, member: usize, key: &Key) -> Option<Taught<'_>> {
+        let (_, _, [before, after, now]) = self.bases.iter().find(|(at, ..)| *at == member)?;
+        Some(Taught { before: before.get(key), after: after.get(key), now: now.get(key) })
+    }
+
+    /// Returns the moves of the bases as the store takes them, and their columns.
+    pub(super) fn moves(&self, mut moves: Vec<Vec<BaseChange>>) -> (Vec<Moves>, Vec<String>) {
+        let own: Vec<usize> = (0..self.columns.len())
+            .filter(|at| self.columns.get(*at).is_some_and(|name| rest::header(name).is_none()))
+            .collect();
+        let cut = |row: Option<Row>| -> Option<Row> {
+            row.map(|row| {
+                own.iter().map(|at| row.get(*at).cloned().unwrap_or(Value::Null)).collect()
+            })
+        };
+        let one = |change: BaseChange| BaseChange {
+            key: change.key,
+            before: cut(change.before),
+            after: cut(change.after),
+        };
+        let all = self.bases.iter().map(|(at, spoke, _)| {
+            let changes = moves.get_mut(*at).map(std::mem::take).unwrap_or_default();
+            Moves { spoke: spoke.clone(), changes: changes.into_iter().map(one).collect() }
+        });
+        let all = all.collect();
+        (all, own.iter().filter_map(|at| self.columns.get(*at).cloned()).collect())
+    }
 }
 
 /// Returns the rows of a version of base by key, in the given columns.
-fn by_key(base: Option<Base>, columns: &[String], schema: &Schema) -> BTreeMap<Key, Row> {
-    let Some(base) = base else { return BTreeMap::new() };
+fn by_key(base: Option<Base>, columns: &[String], schema: &Schema) -> Rows {
+    let Some(base) = base else { return Rows::new() };
     let from: Vec<Option<usize>> =
         columns.iter().map(|name| base.columns.iter().position(|known| known == name)).collect();
-    let key: Vec<usize> = schema
-        .key
-        .iter()
-        .filter_map(|at| schema.columns.get(*at))
-        .filter_map(|column| columns.iter().position(|name| *name == column.name))
-        .collect();
     let aligned = |row: &Row| -> Row {
         let value = |at: &Option<usize>| at.and_then(|at| row.get(at)).cloned();
         from.iter().map(|at| value(at).unwrap_or(Value::Null)).collect()
     };
-    let keyed = |row: Row| {
-        let values = key.iter().filter_map(|at| row.get(*at)).cloned();
-        (Key::normalised(values, schema.fold_key_case), row)
-    };
-    base.rows.iter().map(aligned).map(keyed).collect()
+    base.rows.iter().map(aligned).map(|row| (schema.key_of(&row), row)).collect()
 }

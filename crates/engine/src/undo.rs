@@ -1,14 +1,12 @@
 //! Takes a run back: the same comparison with the roles turned, and what base unlearns with it.
 //!
 //! Base is what the run wrote to a side, left what was there before, right what is there now. Each side is compared by
-//! itself ([`compare`]); [`take_back`] then sees to it that both sides and base go back together.
+//! itself ([`compare`]); [`take_back`] then sees to it that all members and their bases go back together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::conflict::{self, CellConflict, Conflict, ConflictKind};
-use crate::dataset::{
-    Clash, DeletePolicy, Deletes, Direction, Granularity, PerSide, Policy, SideName,
-};
+use crate::conflict::{self, CellConflict, Conflict, ConflictKind, Withheld};
+use crate::dataset::{Clash, DeletePolicy, Deletes, Direction, Granularity, Policy};
 use crate::facts::cell;
 use crate::key::Key;
 use crate::reconcile::{BaseChange, Change, Joined, Presence, Reconciled, Reconciler, presence};
@@ -64,62 +62,87 @@ pub fn compare(terms: &Terms, wrote: &[Change], now: &Table) -> Reconciled {
     Reconciled { left: Vec::new(), base: Vec::new(), ..reconciler.finish() }
 }
 
-/// Brings the ways back of both sides together, with the moves of base that go with them.
+/// The way back of all members of a dataset: of a pair left and right, else the hub and its spokes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undone {
+    /// The writes to each member, by key.
+    pub members: Vec<Vec<Change>>,
+    /// The moves of the base that each member has with the first one, which has none itself.
+    pub bases: Vec<Vec<BaseChange>>,
+    /// What stays because someone has changed it since, by key.
+    pub conflicts: Vec<Conflict>,
+    /// What was held back for want of knowledge, by key.
+    pub withheld: Vec<Withheld>,
+}
+
+/// Brings the ways back of all members together, with the moves of the bases that go with them.
 ///
-/// A cell that the run wrote on both sides goes back on both or stays on both: half of it would look like an edit of
-/// the side that went back, and a sum would count what the other side had added once more. A row that someone has
-/// changed since it was inserted, or brought back since it was deleted, stays on both sides as it is. Base goes back in
-/// the cells that do, and only where no later run has taught it more; there the cell stays, and is listed.
+/// A cell that the run wrote on several members goes back on all or stays on all: half of it would look like an edit of
+/// those that went back, and a sum would count what another had added once more. A row that someone has changed since
+/// it was inserted, or brought back since it was deleted, stays everywhere as it is. A base goes back in the cells that
+/// do, and only where no later run has taught one more; there the cell stays, and is listed. `taught` is asked with the
+/// place of the member that has the base.
 pub fn take_back<'a>(
-    wrote: &PerSide<Vec<Change>>,
-    compared: PerSide<Reconciled>,
-    taught: impl Fn(&Key) -> Option<Taught<'a>>,
-) -> Reconciled {
-    let open = PerSide::from_fn(|side| open(wrote.get(side), compared.get(side)));
-    let mut undone: BTreeMap<Key, PerSide<Option<Change>>> = BTreeMap::new();
-    let mut result = Reconciled::default();
-    for (side, one) in [(SideName::Left, compared.left), (SideName::Right, compared.right)] {
+    wrote: &[Vec<Change>],
+    compared: Vec<Reconciled>,
+    taught: impl Fn(usize, &Key) -> Option<Taught<'a>>,
+) -> Undone {
+    let open: Vec<BTreeMap<Key, Open>> =
+        wrote.iter().zip(&compared).map(|(wrote, compared)| open(wrote, compared)).collect();
+    let mut result = Undone {
+        members: vec![Vec::new(); wrote.len()],
+        bases: vec![Vec::new(); wrote.len()],
+        ..Undone::default()
+    };
+    let mut undone: BTreeMap<Key, Vec<Option<Change>>> = BTreeMap::new();
+    for (at, one) in compared.into_iter().enumerate() {
         for change in one.right {
-            let key = change.key.clone();
-            *undone.entry(key).or_default().get_mut(side) = Some(change);
+            let writes =
+                undone.entry(change.key.clone()).or_insert_with(|| vec![None; wrote.len()]);
+            if let Some(slot) = writes.get_mut(at) {
+                *slot = Some(change);
+            }
         }
         result.conflicts.extend(one.conflicts);
         result.withheld.extend(one.withheld);
-        result.losers.extend(one.losers);
     }
-    let wrote = PerSide::from_fn(|side| by_key(wrote.get(side)));
+    let wrote: Vec<BTreeMap<&Key, &Change>> = wrote.iter().map(|changes| by_key(changes)).collect();
     for (key, mut writes) in undone {
-        let opened = PerSide::from_fn(|side| open.get(side).get(&key));
-        let run = PerSide::from_fn(|side| wrote.get(side).get(&key).copied());
-        let taught = taught(&key);
-        if SideName::BOTH.iter().any(|side| *opened.get(*side) == Some(&Open::Row)) {
+        let opened: Vec<Option<&Open>> = open.iter().map(|open| open.get(&key)).collect();
+        let run: Vec<Option<&Change>> =
+            wrote.iter().map(|wrote| wrote.get(&key).copied()).collect();
+        if opened.contains(&Some(&Open::Row)) {
             continue;
         }
-        let moved_on = moved_on(taught.as_ref(), &writes);
+        let known: Vec<Option<Taught<'a>>> =
+            (0..run.len()).map(|at| (at > 0).then(|| taught(at, &key)).flatten()).collect();
+        let both = |at: usize| [0, at].map(|at| writes.get(at).and_then(Option::as_ref));
+        let moved_on: BTreeSet<usize> = known
+            .iter()
+            .enumerate()
+            .flat_map(|(at, taught)| moved_on(taught.as_ref(), &both(at)))
+            .collect();
         let mut stays = moved_on.clone();
-        for side in SideName::BOTH {
-            if let (Some(Open::Cells(cells)), Some(other)) =
-                (opened.get(side), run.get(side.other()))
-            {
-                stays.extend(cells.iter().filter(|column| other.cells.contains(column)));
+        for (at, opened) in opened.iter().enumerate() {
+            let Some(Open::Cells(cells)) = opened else { continue };
+            let others = run.iter().enumerate().filter(|(other, _)| *other != at);
+            for change in others.filter_map(|(_, change)| *change) {
+                stays.extend(cells.iter().filter(|column| change.cells.contains(column)));
             }
         }
-        for side in SideName::BOTH {
-            let write = writes.get_mut(side);
+        for (write, run) in writes.iter_mut().zip(&run) {
             if let Some(change) = write.as_ref().filter(|change| touches(change, &moved_on)) {
-                result.conflicts.push(later_run(change, run.get(side).as_ref(), &moved_on));
+                result.conflicts.push(later_run(change, run.as_ref(), &moved_on));
             }
             *write = write.take().and_then(|change| without(change, &stays, &moved_on));
         }
-        result.base.extend(taught.and_then(|taught| unlearn(&key, &taught, &run, &writes)));
-        for (write, changes, counts) in [
-            (writes.left, &mut result.left, &mut result.counts.left),
-            (writes.right, &mut result.right, &mut result.counts.right),
-        ] {
-            if let Some(change) = write {
-                *counts.entry(change.kind).or_default() += 1;
-                changes.push(change);
-            }
+        let both = |at: usize| [0, at].map(|at| writes.get(at).and_then(Option::as_ref));
+        for ((at, taught), moves) in known.iter().enumerate().zip(&mut result.bases) {
+            let run = [0, at].map(|at| run.get(at).copied().flatten());
+            moves.extend(taught.and_then(|taught| unlearn(&key, &taught, run, both(at))));
+        }
+        for (write, changes) in writes.into_iter().zip(&mut result.members) {
+            changes.extend(write);
         }
     }
     result.conflicts.sort_by(|a, b| a.key.cmp(&b.key));
@@ -161,11 +184,11 @@ fn of_a_row(change: &Change) -> bool {
 }
 
 /// Returns the columns that would go back and that a later run has taught base more about.
-fn moved_on(taught: Option<&Taught<'_>>, writes: &PerSide<Option<Change>>) -> BTreeSet<usize> {
+fn moved_on(taught: Option<&Taught<'_>>, writes: &[Option<&Change>]) -> BTreeSet<usize> {
     let Some(taught) = taught.filter(|taught| taught.before != taught.after) else {
         return BTreeSet::new();
     };
-    let writes = || writes.left.iter().chain(&writes.right);
+    let writes = || writes.iter().copied().flatten();
     let cells = || writes().flat_map(|change| change.cells.iter().copied());
     match (taught.after, taught.now) {
         (Some(after), Some(now)) if !writes().any(of_a_row) => cells()
@@ -241,16 +264,16 @@ fn later_run(change: &Change, run: Option<&&Change>, columns: &BTreeSet<usize>) 
 fn unlearn(
     key: &Key,
     taught: &Taught<'_>,
-    run: &PerSide<Option<&Change>>,
-    writes: &PerSide<Option<Change>>,
+    run: [Option<&Change>; 2],
+    writes: [Option<&Change>; 2],
 ) -> Option<BaseChange> {
-    let writes = || writes.left.iter().chain(&writes.right);
+    let writes = || writes.iter().copied().flatten();
     if taught.before == taught.after || writes().next().is_none() {
         return None;
     }
     let undone: BTreeSet<usize> =
         writes().flat_map(|change| change.cells.iter().copied()).collect();
-    let stayed: BTreeSet<usize> = [run.left, run.right]
+    let stayed: BTreeSet<usize> = run
         .into_iter()
         .flatten()
         .flat_map(|change| change.cells.iter().copied())
