@@ -4,14 +4,17 @@
 
 mod crashes;
 mod file;
+mod formats;
 mod kind;
 mod laws;
+mod parquet_file;
 mod other_cases;
 mod postgres_cases;
 mod refusals;
 mod sheet;
 mod shop;
 mod sql;
+mod xlsx_file;
 mod storms;
 
 /// Runs every law over a kind; what makes one may find that its server is not there, and skip.
@@ -40,6 +43,10 @@ macro_rules! suite {
 }
 
 suite!(csv_file, async { Some(file::File) });
+suite!(json, async { Some(formats::Formatted::json()) });
+suite!(json_lines, async { Some(formats::Formatted::lines()) });
+suite!(xlsx, async { Some(formats::Formatted::xlsx()) });
+suite!(parquet, async { Some(formats::Formatted::parquet()) });
 suite!(a_sheet, async { Some(sheet::Sheet::default()) });
 suite!(sqlite, async { Some(sql::Sql::sqlite()) });
 suite!(postgresql, async { crate::support::postgres::database().await.map(sql::Sql::Postgres) });

@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Command};
 
+pub(crate) mod api;
 pub(crate) mod bounded;
 pub(crate) mod http;
 pub(crate) mod listening;

@@ -20,6 +20,7 @@ mod edits;
 pub mod folder;
 pub(crate) mod format;
 mod json;
+mod parquet;
 mod stamp;
 mod verify;
 mod xlsx;

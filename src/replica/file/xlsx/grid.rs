@@ -163,6 +163,9 @@ impl<'a> Grid<'a> {
                 Node::Other => {}
             }
         }
+        if !parser.stack.is_empty() {
+            return Err(damaged("it ends before its last tag does"));
+        }
         match parser.found {
             true => Ok(parser.grid),
             false => Err(broken("the sheet has no cells: its XML holds no sheetData")),

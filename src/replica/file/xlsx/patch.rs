@@ -77,7 +77,10 @@ pub(super) fn patch(
     if grid.formulas || package.names().iter().any(|name| name.ends_with("calcChain.xml")) {
         // The results of formulas that lie in the file are of the old values.
         let main = package.text(&book.part)?;
-        parts.insert(book.part.clone(), recalculated(&main)?);
+        let ordered = recalculated(&main)?;
+        if ordered != main {
+            parts.insert(book.part.clone(), ordered);
+        }
     }
     Ok(parts)
 }
