@@ -7,15 +7,15 @@ mod file;
 mod formats;
 mod kind;
 mod laws;
-mod parquet_file;
 mod other_cases;
+mod parquet_file;
 mod postgres_cases;
 mod refusals;
 mod sheet;
 mod shop;
 mod sql;
-mod xlsx_file;
 mod storms;
+mod xlsx_file;
 
 /// Runs every law over a kind; what makes one may find that its server is not there, and skip.
 macro_rules! suite {

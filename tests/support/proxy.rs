@@ -78,7 +78,10 @@ impl Proxy {
     /// Decides about a message of the client: whether to cut, and whether the server still gets it.
     fn decide(&self, message: &[u8]) -> Option<bool> {
         let mut state = self.state.lock().unwrap();
-        state.commits += u32::from(message.windows(6).any(|word| word == b"COMMIT"));
+        // PostgreSQL's messages end with a zero; READ COMMITTED is no commit.
+        let commits =
+            message.ends_with(b"COMMIT") || message.windows(7).any(|word| word == b"COMMIT\0");
+        state.commits += u32::from(commits);
         let commit = state.commits == 2;
         let when = state.cut;
         let cut = match when {
