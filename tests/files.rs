@@ -101,9 +101,10 @@ async fn a_folder_of_the_operator_is_reached_by_its_name_alone() {
     assert!(finance.path().join("book.xlsx").exists());
     let again = house.ok("syncDataset", sync(old.clone(), book.clone(), one_way)).await;
     assert_eq!(again["state"], "inStep", "{again:#}");
-    let arguments = |left: Value, right: Value| sync(left, right, json!({}));
+    let arguments =
+        |left: Value, right: Value| sync(left, right, json!({"direction": "leftToRight"}));
     for (arguments, said) in [
-        (arguments(book.clone(), old.clone()), "may be read, not written"),
+        (arguments(book.clone(), old.clone()), "writable = true under [connections.archive]"),
         (
             arguments(json!({"connection": "finanse", "file": "x.csv"}), book.clone()),
             "Did you mean \"finance\"?",

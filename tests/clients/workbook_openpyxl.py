@@ -102,13 +102,15 @@ def compare(before, after, changed):
     cells = 0
     for name in before.sheetnames:
         old, new = before[name], after[name]
-        new_rows = {row for key in changed if key.rsplit("!", 1)[0] == name for row in [new[key.rsplit("!", 1)[1]].row]}
+        # Asking for a cell makes it: the sizes are those of before.
+        last, rows = old.max_row, max(old.max_row, new.max_row)
+        columns = max(old.max_column, new.max_column)
         for what, of in [
             ("state", lambda s: s.sheet_state),
             ("merged", lambda s: sorted(map(str, s.merged_cells.ranges))),
             ("frozen", lambda s: s.freeze_panes),
             ("widths", lambda s: {k: (d.width, d.hidden) for k, d in s.column_dimensions.items()}),
-            ("heights", lambda s: {k: d.height for k, d in s.row_dimensions.items() if k <= old.max_row}),
+            ("heights", lambda s: {k: d.height for k, d in s.row_dimensions.items() if k <= last}),
             ("charts", lambda s: [(type(c).__name__, len(c.series), c.anchor._from.row) for c in s._charts]),
             ("rules", lambda s: [(str(k.sqref), [r.type for r in v]) for k, v in s.conditional_formatting._cf_rules.items()]),
             ("validations", lambda s: [(str(v.sqref), v.type, v.formula1) for v in s.data_validations.dataValidation]),
@@ -116,8 +118,8 @@ def compare(before, after, changed):
             ("print area", lambda s: s.print_area),
         ]:
             same(f"{name}, {what}", of(old), of(new))
-        for row in range(1, max(old.max_row, new.max_row) + 1):
-            for column in range(1, max(old.max_column, new.max_column) + 1):
+        for row in range(1, rows + 1):
+            for column in range(1, columns + 1):
                 cell, was = new.cell(row, column), old.cell(row, column)
                 place = f"{name}!{cell.coordinate}"
                 if place in changed:
@@ -125,8 +127,8 @@ def compare(before, after, changed):
                 else:
                     same(place, was.value, cell.value)
                 # A new row looks like the one above it, without its notes and links.
-                above = row > old.max_row and row in new_rows
-                like = old.cell(old.max_row, column) if above else was
+                above = row > last
+                like = old.cell(last, column) if above else was
                 same(f"{place}, look", look(like)[:6], look(cell)[:6])
                 if not above:
                     same(f"{place}, notes", look(was)[6:], look(cell)[6:])

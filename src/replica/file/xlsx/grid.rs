@@ -117,11 +117,16 @@ impl GridRow {
 
     /// Returns whether any cell holds something.
     pub(super) fn filled(&self) -> bool {
-        self.cells.iter().any(|cell| cell.value.is_some() || cell.formula)
+        self.cells.iter().any(GridCell::filled)
     }
 }
 
 impl GridCell {
+    /// Returns whether it holds something.
+    pub(super) fn filled(&self) -> bool {
+        self.value.is_some() || self.formula
+    }
+
     pub(super) fn place(&self) -> Range<usize> {
         range(self.span)
     }
