@@ -10,6 +10,7 @@ mod laws;
 mod other_cases;
 mod parquet_file;
 mod postgres_cases;
+mod refusals;
 mod sheet;
 mod shop;
 mod sql;
@@ -23,18 +24,18 @@ macro_rules! suite {
             #[allow(unused_imports, reason = "not every kind needs every name")]
             use super::*;
 
-            suite!(@laws $make, rows_flow, rows_are_marked, blanks_agree, texts_survive, values_survive,
+            suite!(laws of $make; rows_flow, rows_are_marked, blanks_agree, texts_survive, values_survive,
                 keys_may_have_parts, duplicate_keys_are_set_aside, a_stale_plan_is_refused, both_sides_flow,
-                a_run_is_taken_back, many_rows_go_in_batches, a_held_row_is_not_overwritten,
-                a_refused_row_is_named, refusals_help);
+                a_run_is_taken_back, many_rows_go_in_batches);
+            suite!(refusals of $make; a_held_row_is_not_overwritten, a_refused_row_is_named, refusals_help);
         }
     };
-    (@laws $make:expr, $($law:ident),*) => {
+    ($laws:ident of $make:expr; $($law:ident),*) => {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $law() {
                 if let Some(replica) = $make.await {
-                    laws::$law(&replica).await;
+                    $laws::$law(&replica).await;
                 }
             }
         )*

@@ -59,8 +59,6 @@ pub(crate) struct Abilities {
     pub(crate) constraints: bool,
     /// Somebody can hold a row while it is written: [`Replica::hold`].
     pub(crate) held: bool,
-    /// It reads on from a cursor.
-    pub(crate) incremental: bool,
     /// It has a catalogue: columns are not made by a write, and a wrong name is answered by near ones.
     pub(crate) catalogue: bool,
     /// Its numbers are 64-bit integers and floats.

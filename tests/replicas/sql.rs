@@ -146,7 +146,6 @@ impl Replica for Sql {
         Abilities {
             constraints: true,
             held: true,
-            incremental: true,
             catalogue: true,
             floats: matches!(self, Self::Sqlite(_)),
             connection: true,

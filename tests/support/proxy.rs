@@ -12,9 +12,9 @@ use tokio::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Cut {
     Never,
-    /// At the next commit, before the server hears of it.
+    /// At the commit of the next batch, before the server hears of it.
     BeforeCommit,
-    /// At the next commit, when the server has done it and before the client hears of it.
+    /// At that commit, when the server has done it and before the client hears of it.
     AfterCommit,
     /// Like that, and no connection is let through afterwards.
     AfterCommitForGood,
@@ -28,14 +28,27 @@ pub(crate) enum Cut {
 #[derive(Clone)]
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    state: Arc<Mutex<(Cut, StdRng, u32)>>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    cut: Cut,
+    random: StdRng,
+    cuts: u32,
+    /// Commits since the cut was chosen: the first is of the old markers' removal, the second of a batch.
+    commits: u32,
 }
 
 impl Proxy {
     /// Starts a proxy before a port of this machine.
     pub(crate) async fn to(port: u16, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let state = Arc::new(Mutex::new((Cut::Never, StdRng::seed_from_u64(seed), 0)));
+        let state = Arc::new(Mutex::new(State {
+            cut: Cut::Never,
+            random: StdRng::seed_from_u64(seed),
+            cuts: 0,
+            commits: 0,
+        }));
         let proxy = Self { port: listener.local_addr().unwrap().port(), state };
         let serving = proxy.clone();
         tokio::spawn(async move {
@@ -49,35 +62,40 @@ impl Proxy {
     }
 
     pub(crate) fn set(&self, cut: Cut) {
-        self.state.lock().unwrap().0 = cut;
+        let mut state = self.state.lock().unwrap();
+        (state.cut, state.commits) = (cut, 0);
     }
 
     fn get(&self) -> Cut {
-        self.state.lock().unwrap().0
+        self.state.lock().unwrap().cut
     }
 
     /// Returns how often the way was cut.
     pub(crate) fn cuts(&self) -> u32 {
-        self.state.lock().unwrap().2
+        self.state.lock().unwrap().cuts
     }
 
     /// Decides about a message of the client: whether to cut, and whether the server still gets it.
     fn decide(&self, message: &[u8]) -> Option<bool> {
         let mut state = self.state.lock().unwrap();
-        let commit = message.windows(6).any(|word| word == b"COMMIT");
-        let when = state.0;
+        // PostgreSQL's messages end with a zero; READ COMMITTED is no commit.
+        let commits =
+            message.ends_with(b"COMMIT") || message.windows(7).any(|word| word == b"COMMIT\0");
+        state.commits += u32::from(commits);
+        let commit = state.commits == 2;
+        let when = state.cut;
         let cut = match when {
             Cut::BeforeCommit if commit => Some((Cut::Never, false)),
             Cut::AfterCommit if commit => Some((Cut::Never, true)),
             Cut::AfterCommitForGood if commit => Some((Cut::Closed, true)),
-            Cut::Anywhere(probability) if state.1.random_range(0.0..1.0) < probability => {
-                Some((Cut::Anywhere(probability), state.1.random_range(0..2) == 0))
+            Cut::Anywhere(probability) if state.random.random_range(0.0..1.0) < probability => {
+                Some((Cut::Anywhere(probability), state.random.random_range(0..2) == 0))
             }
             _ => None,
         };
         let (next, forward) = cut?;
-        state.0 = next;
-        state.2 += 1;
+        state.cut = next;
+        state.cuts += 1;
         Some(forward)
     }
 

@@ -111,7 +111,6 @@ impl ColumnInfo {
             },
             Kind::Single => {
                 // The double is exactly the float: the float's own shortest form is the one to show.
-                #[expect(clippy::cast_possible_truncation, reason = "the text is a float's value")]
                 let single = text.parse::<f64>().map(|double| double as f32);
                 match single {
                     Ok(single) => {
