@@ -3,6 +3,7 @@
 //! A new kind is a file in `tests/replicas/` that implements [`kind::Replica`], and a line below.
 
 mod file;
+mod http;
 mod kind;
 mod laws;
 mod sheet;
@@ -35,6 +36,7 @@ macro_rules! suite {
 
 suite!(csv_file, async { Some(file::File) });
 suite!(a_sheet, async { Some(sheet::Sheet::default()) });
+suite!(an_api, async { Some(http::Api::start().await) });
 suite!(sqlite, async { Some(sql::Sql::sqlite()) });
 suite!(postgresql, async { crate::support::postgres::database().await.map(sql::Sql::Postgres) });
 suite!(mariadb, async { crate::support::mariadb::database().await.map(sql::Sql::MariaDb) });

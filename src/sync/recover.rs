@@ -107,7 +107,9 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
         // A database left out single rows that had changed, which only its dead process knew.
-        (Ok(Settled::Applied), Place::Sheet { .. } | Place::Api { .. }) => Found::Look(Proof::Applied),
+        (Ok(Settled::Applied), Place::Sheet { .. } | Place::Api { .. }) => {
+            Found::Look(Proof::Applied)
+        }
         (Ok(Settled::Applied), Place::Sql { .. }) => Found::Look(Proof::Batch),
         (Ok(Settled::Applied), Place::File { .. }) => {
             Found::State(BatchState::Applied, "settled: the file is what was written")
@@ -189,9 +191,7 @@ async fn look(
             BatchState::Applied,
             "settled: its rows are there, as far as nobody wrote them since".to_owned(),
         ),
-        Proof::None => {
-            (BatchState::Failed, "settled: none of its rows is there".to_owned())
-        }
+        Proof::None => (BatchState::Failed, "settled: none of its rows is there".to_owned()),
     };
     unconfirmed.extend(open.into_iter().map(|key| (batch.side.clone(), key)));
     Ok(state)

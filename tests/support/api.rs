@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -182,9 +184,8 @@ async fn serve(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let decode = |text: &str| {
-        percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
-    };
+    let decode =
+        |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     let query = pairs.map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -198,9 +199,8 @@ async fn serve(
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
             .collect(),
-        body: serde_json::from_slice(&body).unwrap_or_else(|_| {
-            Value::String(String::from_utf8_lossy(&body).into_owned())
-        }),
+        body: serde_json::from_slice(&body)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned())),
     };
     let (reply, broken, wait) = {
         let mut world = shared.0.lock().unwrap();
@@ -228,11 +228,23 @@ async fn serve(
     for (name, value) in &reply.headers {
         response = response.header(*name, value);
     }
-    if broken {
-        // More is promised than comes: the server must close the connection, and the client sees it break.
-        response = response.header("content-length", reply.body.len() + 1_000);
+    let body = if broken { Body::new(Broken) } else { Body::from(reply.body) };
+    response.body(body).unwrap()
+}
+
+/// A body that breaks off: the connection is closed in the middle of the answer.
+struct Broken;
+
+impl http_body::Body for Broken {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(Some(Err(std::io::Error::other("broken on purpose"))))
     }
-    response.body(Body::from(reply.body)).unwrap()
 }
 
 /// Returns what goes wrong with a request, by the rules or by the bad day.

@@ -2,11 +2,12 @@
 
 use std::{path::Path, process::Command};
 
+pub(crate) mod api;
 pub(crate) mod bounded;
-pub(crate) mod mariadb;
-pub(crate) mod postgres;
 pub(crate) mod http;
 pub(crate) mod listening;
+pub(crate) mod mariadb;
+pub(crate) mod postgres;
 pub(crate) mod programs;
 pub(crate) mod server;
 pub(crate) mod session;

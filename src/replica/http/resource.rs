@@ -6,10 +6,7 @@ use reqwest::Method;
 
 use super::{
     columns::FieldConfig,
-    config::{
-        Content, Etag, LookConfig, ReadMethod, ResourceConfig, WriteConfig,
-        WriteMethod,
-    },
+    config::{Content, Etag, LookConfig, ReadMethod, ResourceConfig, WriteConfig, WriteMethod},
     json::Json,
     template::{Line, Slot, Template},
 };

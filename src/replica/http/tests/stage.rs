@@ -18,9 +18,9 @@ use crate::{
     progress::Progress,
     replica::{
         Source,
-        apply::{Guard, Prepared, Sent, Writes, prepare, send},
+        apply::{Guard, Notes, Prepared, Sent, Writes, prepare, send},
         connections::{ConnectionConfig, Connections},
-        files::Files,
+        file::folder::Files,
         reach::Reach,
         scan::{Role, Scan, scan},
     },
@@ -71,7 +71,7 @@ pub(super) struct Stage {
     reach: Reach,
     schema: Schema,
     headers: Vec<Option<String>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Returns the connections of one description.
@@ -108,7 +108,7 @@ impl Stage {
         };
         let schema = Schema::new(names.map(column).to_vec(), vec![0]);
         let headers = names.map(|name| Some(name.to_owned())).to_vec();
-        Self { stub, reach, schema, headers, _folder: folder }
+        Self { stub, reach, schema, headers, folder: folder }
     }
 
     pub(super) async fn try_scan(&self, since: Option<&Json>) -> Result<Scan> {
@@ -191,15 +191,21 @@ impl Stage {
         let changes: Vec<&Change> = changes.iter().collect();
         let writes = self.prepare_from(scan, &changes);
         let mut prepared = self.prepared(scan, &writes).await.unwrap();
+        let store = crate::store::Store::open(&self.folder.path().join("notes.db")).await.unwrap();
+        let notes = Notes { store, run: "run-1".into(), seq: 0 };
         let mut all = Vec::new();
         for batch in 0..prepared.batches() {
-            all.push(send(&self.reach, &mut prepared, batch, &writes).await);
+            all.push(send(&self.reach, &mut prepared, batch, &writes, &notes).await);
         }
         all
     }
 
     /// Writes one batch that must not fail as a whole; returns why single changes were not made.
-    pub(super) async fn unconfirmed(&self, scan: &Scan, changes: &[Change]) -> Vec<(usize, String)> {
+    pub(super) async fn unconfirmed(
+        &self,
+        scan: &Scan,
+        changes: &[Change],
+    ) -> Vec<(usize, String)> {
         let mut sent = self.write(scan, changes).await;
         assert_eq!(sent.len(), 1);
         let sent = sent.remove(0).unwrap();

@@ -33,7 +33,8 @@ async fn items_are_created_updated_and_deleted_and_a_resend_carries_the_same_key
     assert_eq!(stage.item("e"), json!({"sku": "e", "name": "e.name", "stock": {"qty": 5}}));
     let world = stage.stub.world();
     let writes: Vec<_> = world.asked.iter().filter(|asked| asked.method != "GET").collect();
-    let keys: Vec<&str> = writes.iter().map(|asked| asked.header("idempotency-key").unwrap()).collect();
+    let keys: Vec<&str> =
+        writes.iter().map(|asked| asked.header("idempotency-key").unwrap()).collect();
     let methods: Vec<&str> = writes.iter().map(|asked| asked.method.as_str()).collect();
     assert_eq!(methods, ["DELETE", "PATCH", "POST", "POST"]);
     assert_eq!(keys[2], keys[3]);
@@ -70,7 +71,10 @@ async fn what_changed_meanwhile_is_not_overwritten() {
     assert!(whys[1].starts_with("2 it changed since it was read"), "{whys:?}");
     assert!(whys[2].starts_with("3 it is not there any more"), "{whys:?}");
     assert!(whys[3].starts_with("4 an item with this key is there by now"), "{whys:?}");
-    assert_eq!(stage.item("b"), json!({"sku": "b", "name": "theirs", "stock": {"qty": 20, "shelf": "S"}}));
+    assert_eq!(
+        stage.item("b"),
+        json!({"sku": "b", "name": "theirs", "stock": {"qty": 20, "shelf": "S"}})
+    );
     assert_eq!(stage.item("a")["name"], "theirs");
 }
 
@@ -83,7 +87,10 @@ async fn a_tag_closes_the_last_gap() {
     let theirs = Trouble::Edit("101".into(), json!({"name": "theirs"}));
     stage.stub.trouble("PATCH", "/items/101", 1, theirs);
     let not = stage.unconfirmed(&scan, &[stage.change(&scan, "a", &[(1, "ours")])]).await;
-    assert!(not[0].1.contains("changed since it was read") && not[0].1.contains("somebody was faster"), "{not:?}");
+    assert!(
+        not[0].1.contains("changed since it was read") && not[0].1.contains("somebody was faster"),
+        "{not:?}"
+    );
     assert_eq!(stage.item("a")["name"], "theirs");
 }
 
@@ -207,7 +214,8 @@ async fn a_value_that_the_api_accepts_and_does_not_keep_is_not_confirmed() {
 
 #[tokio::test]
 async fn a_put_sends_back_what_is_not_described() {
-    let toml = PLAIN.replace("[resources.items.update]\n", "[resources.items.update]\nmethod = \"PUT\"\n");
+    let toml =
+        PLAIN.replace("[resources.items.update]\n", "[resources.items.update]\nmethod = \"PUT\"\n");
     let stage = Stage::new(&toml).await;
     let scan = stage.scan().await;
     stage.stub.world().edit("101", &json!({"other": 12345678901234567890_u64}));
@@ -235,7 +243,10 @@ async fn what_the_api_cannot_do_is_refused_before_anything_is_written() {
     let text = error(stage.change(&scan, "a", &[(1, "x")])).await;
     assert!(text.contains("\"name\" can only be read"), "{text}");
     let text = error(stage.change(&scan, "a", &[])).await;
-    assert!(text.contains("1 items would have to be deleted") && text.contains("add delete"), "{text}");
+    assert!(
+        text.contains("1 items would have to be deleted") && text.contains("add delete"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -248,7 +259,8 @@ async fn a_batch_of_a_run_that_died_is_settled_by_looking() {
     let stored = serde_json::to_string(&prepared.place(0)).unwrap();
     assert!(stored.contains("\\\"101\\\"") && stored.contains("idempotency"), "{stored}");
     assert_eq!(stage.settle(&prepared).await, Settled::Changed);
-    let many: Vec<_> = (0..250).map(|number| stage.insert(&format!("n{number}"), "x", "1")).collect();
+    let many: Vec<_> =
+        (0..250).map(|number| stage.insert(&format!("n{number}"), "x", "1")).collect();
     let many: Vec<_> = many.iter().collect();
     let writes = stage.prepare_from(&scan, &many);
     let prepared = stage.prepared(&scan, &writes).await.unwrap();
@@ -282,11 +294,18 @@ fn bulk(world: &mut World, asked: &Asked) -> Reply {
 
 #[tokio::test]
 async fn several_items_go_in_one_request_and_one_bad_item_does_not_hold_up_the_others() {
-    let create = "path = \"/batch\"\nsize = 3\nbody = { records = \"{items}\" }\nresults = \"/records\"\n";
+    let create =
+        "path = \"/batch\"\nsize = 3\nbody = { records = \"{items}\" }\nresults = \"/records\"\n";
     let update = format!("{create}element = {{ id = \"{{id}}\", name = \"{{item/name}}\" }}\n");
     let toml = PLAIN
-        .replace("[resources.items.create]\npath = \"/items\"\n", &format!("[resources.items.create]\n{create}"))
-        .replace("[resources.items.update]\npath = \"/items/{id}\"\n", &format!("[resources.items.update]\n{update}"));
+        .replace(
+            "[resources.items.create]\npath = \"/items\"\n",
+            &format!("[resources.items.create]\n{create}"),
+        )
+        .replace(
+            "[resources.items.update]\npath = \"/items/{id}\"\n",
+            &format!("[resources.items.update]\n{update}"),
+        );
     for kind in [false, true] {
         let stage = Stage::with(bulk, &toml).await;
         for sku in ["a", "b", "c", "d"] {
@@ -319,12 +338,23 @@ async fn several_items_go_in_one_request_and_one_bad_item_does_not_hold_up_the_o
 fn guarded(world: &mut World, asked: &Asked) -> Reply {
     if asked.last() == "token" {
         let good = asked.header("authorization") == Some("Basic aWQ6aHVudGVyMjIyMg==");
-        if !good || !asked.body.as_str().is_some_and(|body| body.contains("grant_type=client%5Fcredentials")) {
-            return Reply::json(401, &json!({"error": "invalid_client", "error_description": "hunter2222"}));
+        if !good
+            || !asked
+                .body
+                .as_str()
+                .is_some_and(|body| body.contains("grant_type=client%5Fcredentials"))
+        {
+            return Reply::json(
+                401,
+                &json!({"error": "invalid_client", "error_description": "hunter2222"}),
+            );
         }
         let number = world.note("token").map_or(0, |text| text.parse::<u32>().unwrap()) + 1;
         world.notes.insert("token", number.to_string());
-        return Reply::json(200, &json!({"access_token": format!("secret-t{number}"), "expires_in": 3600}));
+        return Reply::json(
+            200,
+            &json!({"access_token": format!("secret-t{number}"), "expires_in": 3600}),
+        );
     }
     let wanted = format!("Bearer secret-t{}", world.note("token").unwrap_or_default());
     match asked.header("authorization") {
@@ -350,5 +380,10 @@ async fn tokens_are_fetched_once_and_anew_when_they_are_refused() {
     assert!(error.contains("***"), "{error}");
     let stage = Stage::with(guarded, &toml.replace("SECRET", "wrong-one")).await;
     let error = stage.refused().await;
-    assert!(error.contains("invalid_client") && !error.contains("hunter2222") && !error.contains("wrong-one"), "{error}");
+    assert!(
+        error.contains("invalid_client")
+            && !error.contains("hunter2222")
+            && !error.contains("wrong-one"),
+        "{error}"
+    );
 }
