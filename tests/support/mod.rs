@@ -9,6 +9,8 @@ pub(crate) mod listening;
 pub(crate) mod mariadb;
 pub(crate) mod postgres;
 pub(crate) mod programs;
+pub(crate) mod proxy;
+pub(crate) mod require;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod workspace;

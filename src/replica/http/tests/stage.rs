@@ -24,6 +24,7 @@ use crate::{
         reach::Reach,
         scan::{Role, Scan, scan},
     },
+    store::Store,
 };
 
 /// The description of the plain stub; `URL` is its address.
@@ -108,7 +109,7 @@ impl Stage {
         };
         let schema = Schema::new(names.map(column).to_vec(), vec![0]);
         let headers = names.map(|name| Some(name.to_owned())).to_vec();
-        Self { stub, reach, schema, headers, folder: folder }
+        Self { stub, reach, schema, headers, folder }
     }
 
     pub(super) async fn try_scan(&self, since: Option<&Json>) -> Result<Scan> {
@@ -186,16 +187,20 @@ impl Stage {
         prepare(&self.reach, &scan.target, writes, "run-1", SideName::Right, guard).await
     }
 
+    /// Returns where notes of a batch would be kept; an API needs none.
+    async fn notes(&self) -> Notes {
+        let store = Store::open(&self.folder.path().join("lockstep.db")).await.unwrap();
+        Notes { store, run: "run".into(), seq: 0 }
+    }
+
     /// Writes changes against a scan that was made earlier; returns what came of each batch.
     pub(super) async fn write(&self, scan: &Scan, changes: &[Change]) -> Vec<Result<Sent>> {
         let changes: Vec<&Change> = changes.iter().collect();
         let writes = self.prepare_from(scan, &changes);
         let mut prepared = self.prepared(scan, &writes).await.unwrap();
-        let store = crate::store::Store::open(&self.folder.path().join("notes.db")).await.unwrap();
-        let notes = Notes { store, run: "run-1".into(), seq: 0 };
         let mut all = Vec::new();
         for batch in 0..prepared.batches() {
-            all.push(send(&self.reach, &mut prepared, batch, &writes, &notes).await);
+            all.push(send(&self.reach, &mut prepared, batch, &writes, &self.notes().await).await);
         }
         all
     }
