@@ -114,7 +114,9 @@ impl Config {
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         match std::fs::read_to_string(path) {
             Ok(text) => toml::from_str(&text).map_err(|error| {
-                Error::invalid(error.to_string().trim_end().to_owned())
+                let line = line_of_key(&text, error.message());
+                let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+                Error::invalid(format!("{place}{}", error.to_string().trim_end()))
                     .context(path.display().to_string())
                     .next("correct the file; the README lists its keys")
             }),
@@ -128,6 +130,30 @@ impl Config {
             .next("name an existing file with --config")),
         }
     }
+}
+
+/// Returns the line of the key that an error about a connection names by its path, from 1.
+///
+/// A connection is read by its kind, which stands anywhere in it: by then its values do not know their lines any more.
+fn line_of_key(text: &str, message: &str) -> Option<usize> {
+    let (path, _) = message.split_once(": ")?;
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let (_, connections) =
+        document.get_ref().iter().find(|(name, _)| name.get_ref() == "connections")?;
+    let found = connections.get_ref().as_table()?.iter().filter_map(|(_, connection)| {
+        let (mut table, mut start) = (connection.get_ref().as_table()?, None);
+        for step in path.split('.') {
+            let (key, value) = table.iter().find(|(name, _)| name.get_ref() == step)?;
+            start = Some(key.span().start);
+            match value.get_ref().as_table() {
+                Some(inner) => table = inner,
+                None => break,
+            }
+        }
+        start
+    });
+    let start = found.into_iter().next()?;
+    Some(text.get(..start)?.matches('\n').count() + 1)
 }
 
 /// Returns the folder for the user's own data: `$LOCKSTEP_HOME`, or the platform's place.
@@ -157,6 +183,19 @@ mod tests {
         std::fs::write(&path, "backend = \"local\"\n[files]\nwriteable = true\n").unwrap();
         let error = Config::load(Some(&path)).unwrap_err().to_string();
         assert!(error.contains("writeable") && error.contains("line 3"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_key_of_a_connection_is_refused_with_its_path_and_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lockstep.toml");
+        let text = "[connections.crm]\nbaseUrl = \"https://x\"\nkind = \"http\"\n\
+            [connections.crm.resources.a.list]\npath = \"/a\"\n[connections.crm.resources.a]\n\
+            fields = { x = \"/x\" }\npagging = 1\n";
+        std::fs::write(&path, text).unwrap();
+        let error = Config::load(Some(&path)).unwrap_err().to_string();
+        assert!(error.contains("resources.a.pagging: unknown field"), "{error}");
+        assert!(error.contains("line 8"), "{error}");
     }
 
     #[test]

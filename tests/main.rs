@@ -20,6 +20,7 @@ mod files;
 mod guarded_cells;
 mod harness;
 mod http_auth;
+mod http_replica;
 mod http_server;
 mod hub;
 mod install;

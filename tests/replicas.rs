@@ -5,6 +5,7 @@
 mod crashes;
 mod file;
 mod formats;
+mod http;
 mod kind;
 mod laws;
 mod other_cases;
@@ -48,6 +49,7 @@ suite!(json_lines, async { Some(formats::Formatted::lines()) });
 suite!(xlsx, async { Some(formats::Formatted::xlsx()) });
 suite!(parquet, async { Some(formats::Formatted::parquet()) });
 suite!(a_sheet, async { Some(sheet::Sheet::default()) });
+suite!(an_api, async { Some(http::Api::start().await) });
 suite!(sqlite, async { Some(sql::Sql::sqlite()) });
 suite!(postgresql, async { crate::support::postgres::database().await.map(sql::Sql::Postgres) });
 suite!(mariadb, async { crate::support::mariadb::database().await.map(sql::Sql::MariaDb) });

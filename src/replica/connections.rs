@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as DeError},
+};
+use serde_json::Value;
 
 use super::{
     file::folder::{Files, FolderConfig},
@@ -12,8 +16,7 @@ use super::{
 use crate::error::{Error, Kind, Result, did_you_mean};
 
 /// What the operator says of one connection.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+#[derive(Clone, Debug)]
 pub enum ConnectionConfig {
     /// A PostgreSQL database.
     Postgres(super::sql::SqlConfig),
@@ -25,6 +28,31 @@ pub enum ConnectionConfig {
     Http(Box<super::http::HttpConfig>),
     /// A folder of files.
     Folder(FolderConfig),
+}
+
+impl<'de> Deserialize<'de> for ConnectionConfig {
+    /// Reads the kind first and the rest by it, so that an error names the path of the key that it is about.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let mut table = serde_json::Map::<String, Value>::deserialize(deserializer)?;
+        let kind = table.shift_remove("kind").ok_or_else(|| D::Error::missing_field("kind"))?;
+        let rest = Value::Object(table);
+        match kind.as_str().unwrap_or_default() {
+            "postgres" => part(rest).map(Self::Postgres),
+            "mysql" => part(rest).map(Self::Mysql),
+            "sqlite" => part(rest).map(Self::Sqlite),
+            "http" => part(rest).map(Self::Http),
+            "folder" => part(rest).map(Self::Folder),
+            other => {
+                let kinds = &["postgres", "mysql", "sqlite", "http", "folder"];
+                Err(D::Error::unknown_variant(other, kinds))
+            }
+        }
+    }
+}
+
+fn part<T: DeserializeOwned, E: DeError>(rest: Value) -> std::result::Result<T, E> {
+    serde_path_to_error::deserialize(rest)
+        .map_err(|error| E::custom(format!("{}: {}", error.path(), error.inner())))
 }
 
 /// One connection, ready to be used; nothing is opened before its first use.

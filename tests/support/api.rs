@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -226,11 +228,23 @@ async fn serve(
     for (name, value) in &reply.headers {
         response = response.header(*name, value);
     }
-    if broken {
-        // More is promised than comes: the server must close the connection, and the client sees it break.
-        response = response.header("content-length", reply.body.len() + 1_000);
+    let body = if broken { Body::new(Broken) } else { Body::from(reply.body) };
+    response.body(body).unwrap()
+}
+
+/// A body that breaks off: the connection is closed in the middle of the answer.
+struct Broken;
+
+impl http_body::Body for Broken {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(Some(Err(std::io::Error::other("broken on purpose"))))
     }
-    response.body(Body::from(reply.body)).unwrap()
 }
 
 /// Returns what goes wrong with a request, by the rules or by the bad day.

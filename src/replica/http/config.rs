@@ -95,6 +95,8 @@ pub(crate) struct LimitsConfig {
     pub(crate) per_minute: Option<u32>,
     /// The longest wait that a 429 may ask for within a call.
     pub(crate) max_wait_seconds: u64,
+    /// How long to wait after a 429 that does not say it.
+    pub(crate) pause_seconds: Option<u64>,
     /// How often a request is sent in all.
     pub(crate) attempts: u32,
     /// A header of every answer that says `used/limit`, as Shopify's: close to the limit there is a pause.
@@ -107,6 +109,7 @@ impl Default for LimitsConfig {
             per_second: None,
             per_minute: None,
             max_wait_seconds: 60,
+            pause_seconds: None,
             attempts: 5,
             usage_header: None,
         }

@@ -55,19 +55,18 @@ impl<'a> Sender<'a> {
                         None => break,
                         Some(why) => why,
                     },
-                    Outcome::Refused { sure: true, .. } if tries == 1 && items.len() > 1 => {
-                        // One of them is at fault: halves find out which, and the others go through.
-                        let rest = items.split_off(items.len() / 2);
-                        waiting.push(rest);
-                        waiting.push(std::mem::take(&mut items));
-                        break;
-                    }
                     Outcome::Refused { status, why, sure } => {
-                        if sure && tries == 1 {
-                            self.refused(kind, &items, status, &why);
+                        // An earlier try of the same request may have had its effect all the same.
+                        let mut left = match sure && tries == 1 {
+                            true => items,
+                            false => self.unknown(items, &why).await?,
+                        };
+                        if sure && left.len() > 1 {
+                            // One of them is at fault: halves find out which, and the others go through.
+                            waiting.push(left.split_off(left.len() / 2));
+                            waiting.push(left);
                         } else {
-                            let left = self.unknown(items, &why).await?;
-                            self.refuse(&left, &why);
+                            self.refused(kind, &left, status, &why);
                         }
                         break;
                     }

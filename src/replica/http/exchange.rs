@@ -129,7 +129,8 @@ impl Wire {
             }
             429 => {
                 let unsaid = self.backoff.base.saturating_mul(2_u32.saturating_pow(tries.made));
-                let wait = answer.retry_after().unwrap_or(unsaid);
+                let usual = self.limits.pause_seconds.map(Duration::from_secs);
+                let wait = answer.retry_after().or(usual).unwrap_or(unsaid);
                 let longest = Duration::from_secs(self.limits.max_wait_seconds);
                 if wait > longest || tries.made >= self.limits.attempts {
                     let error = self.error(Kind::QuotaExhausted, answer.words());

@@ -109,7 +109,7 @@ impl Stage {
         };
         let schema = Schema::new(names.map(column).to_vec(), vec![0]);
         let headers = names.map(|name| Some(name.to_owned())).to_vec();
-        Self { stub, reach, schema, headers, folder: folder }
+        Self { stub, reach, schema, headers, folder }
     }
 
     pub(super) async fn try_scan(&self, since: Option<&Json>) -> Result<Scan> {
