@@ -1,6 +1,7 @@
 //! Files of every format as sides of a sync, through the tool.
 
 use std::{
+    collections::BTreeMap,
     io::{Cursor, Read},
     path::Path,
     time::Duration,
@@ -252,11 +253,15 @@ async fn a_workbook_and_a_sheet_keep_in_step_both_ways() {
     assert_eq!(again["state"], "inStep", "{again:#}");
 }
 
-/// Returns a part of a zip.
-fn part(path: &Path, name: &str) -> Vec<u8> {
-    let bytes = std::fs::read(path).unwrap();
-    let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
-    let mut content = Vec::new();
-    zip.by_name(name).unwrap().read_to_end(&mut content).unwrap();
-    content
+/// Returns the parts of a zip.
+fn parts(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut zip = zip::ZipArchive::new(Cursor::new(std::fs::read(path).unwrap())).unwrap();
+    let count = zip.len();
+    let read = |index| {
+        let mut entry = zip.by_index(index).unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        (entry.name().unwrap().into_owned(), content)
+    };
+    (0..count).map(read).collect()
 }

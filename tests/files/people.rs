@@ -51,14 +51,10 @@ async fn what_people_put_into_a_workbook_stays() {
         &changed.to_string(),
     ]);
     assert!(compared.unwrap().contains("cells are as they were to be"));
-    for name in [
-        "xl/charts/chart1.xml",
-        "xl/styles.xml",
-        "xl/worksheets/sheet2.xml",
-        "xl/sharedStrings.xml",
-    ] {
-        assert_eq!(part(&before, name), part(&path, name), "{name}");
-    }
+    let (old, new) = (parts(&before), parts(&path));
+    assert_eq!(old.keys().collect::<Vec<_>>(), new.keys().collect::<Vec<_>>());
+    let differ: Vec<&String> = old.keys().filter(|name| old[*name] != new[*name]).collect();
+    assert_eq!(differ, ["xl/worksheets/sheet1.xml"]);
     let again = house.ok("syncDataset", arguments.clone()).await;
     assert_eq!(again["state"], "inStep", "{again:#}");
     // Rows below a deleted one would move away from the charts, rules and formulas that refer to them.
