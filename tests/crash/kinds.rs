@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 
 use super::Model;
 
+/// Keys with their names and quantities, as they stand in a file.
+pub(super) type Rows = Vec<(String, (String, i64))>;
+
 /// A file of a kind: how a person makes and reads it.
 #[derive(Clone, Copy)]
 pub(super) struct Kind {
     pub(super) file: &'static str,
     pub(super) write: fn(&Model) -> Vec<u8>,
-    pub(super) read: fn(&[u8]) -> Vec<(String, (String, i64))>,
+    pub(super) read: fn(&[u8]) -> Rows,
 }
 
 pub(super) const CSV: Kind = Kind { file: "stock.csv", write: write_csv, read: read_csv };
@@ -28,7 +31,7 @@ fn write_csv(model: &Model) -> Vec<u8> {
     csv.into_bytes()
 }
 
-fn read_csv(bytes: &[u8]) -> Vec<(String, (String, i64))> {
+fn read_csv(bytes: &[u8]) -> Rows {
     let text = std::str::from_utf8(bytes).unwrap();
     let row = |line: &str| {
         let cells: Vec<&str> = line.split(',').collect();
@@ -43,7 +46,7 @@ fn write_json(model: &Model) -> Vec<u8> {
     serde_json::to_vec_pretty(&json!({"shop": "one", "stock": items})).unwrap()
 }
 
-fn read_json(bytes: &[u8]) -> Vec<(String, (String, i64))> {
+fn read_json(bytes: &[u8]) -> Rows {
     let document: Value = serde_json::from_slice(bytes).unwrap();
     assert_eq!(document["shop"], "one", "what stands beside the rows is lost");
     let text = |item: &Value, name: &str| item[name].as_str().unwrap().to_owned();
@@ -64,7 +67,7 @@ fn write_xlsx(model: &Model) -> Vec<u8> {
     book.save_to_buffer().unwrap()
 }
 
-fn read_xlsx(bytes: &[u8]) -> Vec<(String, (String, i64))> {
+fn read_xlsx(bytes: &[u8]) -> Rows {
     let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).unwrap();
     let other = book.worksheet_range_at(1).unwrap().unwrap();
     assert_eq!(other.get_value((0, 0)), Some(&Data::String("another sheet".into())));

@@ -83,7 +83,7 @@ mod tests {
             (1.5, Time, false, None),
             (-1.0, Date, false, None),
             (f64::NAN, Date, false, None),
-            (45306.999_999_999_9, DateTime, false, Some("2024-01-16T00:00:00")),
+            (45_306.999_999_999_9, DateTime, false, Some("2024-01-16T00:00:00")),
         ] {
             assert_eq!(text(serial, kind, date1904).as_deref(), expected, "{serial} {kind:?}");
         }

@@ -69,7 +69,7 @@ fn book(sheet: &str) -> Vec<u8> {
 fn sheet_xml(bytes: &[u8]) -> String {
     let text = String::from_utf8(parts(bytes).remove("xl/worksheets/sheet1.xml").unwrap()).unwrap();
     let start = text.find("<sheetData").unwrap();
-    text[start..].to_owned()
+    text.get(start..).unwrap().to_owned()
 }
 
 const ROWS: &str = "<sheetData><row r=\"1\" ht=\"20\"><c r=\"A1\" t=\"inlineStr\"><is><t>id</t></is></c><c r=\"B1\" t=\"str\"><v>name</v></c><c r=\"C1\" t=\"str\"><v>n</v></c></row>\n  <row r=\"2\" spans=\"1:3\"><c r=\"A2\" t=\"str\"><v>a</v></c><c r=\"C2\" s=\"1\"><v>1.1000000000000001</v></c></row>\n  <row r=\"4\"><c r=\"A4\" t=\"str\"><v>b</v></c><c r=\"B4\" t=\"str\"><v>x &amp; y</v></c><c r=\"C4\"><v>2</v></c></row></sheetData>";
@@ -212,7 +212,7 @@ fn everything_beside_the_changed_cells_stays() {
     }
     let style = |cell: &str| {
         let at = xml.find(&format!("r=\"{cell}\"")).unwrap();
-        let rest = xml[at..].split_once("s=\"").unwrap().1;
+        let rest = xml.get(at..).unwrap().split_once("s=\"").unwrap().1;
         rest.split_once('"').unwrap().0.to_owned()
     };
     assert_eq!((style("C5"), style("D5")), (style("C6"), style("D6")));
