@@ -19,6 +19,10 @@ use crate::{
 const POINTS: &[(&str, u32)] =
     &[("begun", 1), ("sending", 3), ("sent", 3), ("marked", 3), ("closing", 1), ("closed", 1)];
 
+mod kinds;
+
+use kinds::Kind;
+
 /// Returns how many kills there are, and the seed of the edits: a tenth unless the whole is asked for (`tests/run --full`);
 /// `LOCKSTEP_KILLS=250,7` asks for others, as for the whole in pieces.
 fn asked() -> (u32, u64) {
@@ -75,12 +79,11 @@ fn parse(cell: &Value) -> String {
 }
 
 /// Returns the rows of both sides; panics on a doubled key.
-async fn state(pair: &Pair) -> [Model; 2] {
+async fn state(pair: &Pair, kind: &Kind) -> [Model; 2] {
     let mut file = Model::new();
-    for line in pair.read_file().lines().skip(1) {
-        let cells: Vec<&str> = line.split(',').collect();
-        let row = (cells[1].to_owned(), cells[2].parse().unwrap());
-        assert!(file.insert(cells[0].to_owned(), row).is_none(), "doubled in the file: {line}");
+    let bytes = std::fs::read(pair.house.folder.path().join(kind.file)).unwrap();
+    for (key, row) in (kind.read)(&bytes) {
+        assert!(file.insert(key.clone(), row).is_none(), "doubled in the file: {key}");
     }
     let mut sheet = Model::new();
     for row in pair.sheet().await.iter().skip(1).filter(|row| !row[0].is_null()) {
@@ -91,7 +94,7 @@ async fn state(pair: &Pair) -> [Model; 2] {
 }
 
 /// Changes both sides, never the same record, and tells the model what must come of it.
-async fn edit(pair: &Pair, model: &mut Model, random: &mut StdRng, round: u32) {
+async fn edit(pair: &Pair, kind: &Kind, model: &mut Model, random: &mut StdRng, round: u32) {
     let mut file = model.clone();
     for (index, (key, row)) in model.clone().into_iter().enumerate() {
         match (index % 2 == 0, random.random_range(0..6)) {
@@ -110,10 +113,6 @@ async fn edit(pair: &Pair, model: &mut Model, random: &mut StdRng, round: u32) {
         let key = format!("F{round}-{new}");
         file.insert(key.clone(), (format!("file {round}"), new));
         model.insert(key, (format!("file {round}"), new));
-    }
-    let mut csv = String::from("sku,name,qty\n");
-    for (key, (name, qty)) in &file {
-        csv.push_str(&format!("{key},{name},{qty}\n"));
     }
     let rows = pair.sheet().await;
     let known: Vec<String> = rows.iter().map(|row| parse(&row[0])).collect();
@@ -137,17 +136,37 @@ async fn edit(pair: &Pair, model: &mut Model, random: &mut StdRng, round: u32) {
         .ok("appendRows", json!({"spreadsheetId": pair.id, "sheet": "stock", "rows": rows}))
         .await;
     model.insert(key, ("new".into(), i64::from(round)));
-    pair.file(&csv);
+    pair.house.write(kind.file, (kind.write)(&file));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_is_finished_by_the_next_one_and_nothing_is_lost_or_doubled() {
+    matrix(&kinds::CSV, asked().0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_over_json_is_finished_by_the_next_one() {
+    matrix(&kinds::JSON, asked().0 / 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_over_a_workbook_is_finished_by_the_next_one() {
+    matrix(&kinds::XLSX, asked().0 / 4).await;
+}
+
+/// Goes through all points until so many processes were killed.
+async fn matrix(kind: &Kind, kills: u32) {
     let pair = Pair::in_step(STOCK).await;
-    let mut model: Model = state(&pair).await[0].clone();
-    let arguments =
-        pair.dataset(json!({"mode": "apply", "deletes": "delete", "maxDeletePercent": 100}));
-    let (kills, seed) = asked();
-    let mut random = StdRng::seed_from_u64(seed);
+    let more = json!({
+        "name": "matrix", "left": {"file": kind.file}, "mode": "apply", "deletes": "delete",
+        "maxDeletePercent": 100,
+    });
+    let arguments = pair.dataset(more);
+    let stock: Model = (kinds::CSV.read)(STOCK.as_bytes()).into_iter().collect();
+    pair.house.write(kind.file, (kind.write)(&stock));
+    pair.house.ok("syncDataset", arguments.clone()).await;
+    let mut model: Model = state(&pair, kind).await[0].clone();
+    let mut random = StdRng::seed_from_u64(asked().1);
     let matrix: Vec<String> = POINTS
         .iter()
         .flat_map(|(name, times)| (1..=*times).map(move |time| format!("{name}:{time}")))
@@ -156,7 +175,7 @@ async fn a_killed_run_is_finished_by_the_next_one_and_nothing_is_lost_or_doubled
     let mut at: BTreeMap<String, u32> = BTreeMap::new();
     while killed < kills {
         round += 1;
-        edit(&pair, &mut model, &mut random, round).await;
+        edit(&pair, kind, &mut model, &mut random, round).await;
         let turn = usize::try_from(round).unwrap() % (matrix.len() + 2);
         match matrix.get(turn) {
             Some(point) => {
@@ -178,13 +197,16 @@ async fn a_killed_run_is_finished_by_the_next_one_and_nothing_is_lost_or_doubled
         }
         let report = pair.house.ok("syncDataset", arguments.clone()).await;
         assert!(["applied", "inStep"].contains(&report["state"].as_str().unwrap()), "{report:#}");
-        let [file, sheet] = state(&pair).await;
+        let [file, sheet] = state(&pair, kind).await;
         assert_eq!(file, model, "the file after round {round}, {:?}", matrix.get(turn));
         assert_eq!(sheet, model, "the sheet after round {round}, {:?}", matrix.get(turn));
         let again = pair.house.ok("syncDataset", arguments.clone()).await;
         assert_eq!(again["state"], "inStep", "round {round}: {again:#}");
     }
-    println!("killed {killed} times in {round} rounds: 0 lost, 0 doubled; at {at:?}");
+    println!(
+        "{}: killed {killed} times in {round} rounds: 0 lost, 0 doubled; at {at:?}",
+        kind.file
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,11 +2,19 @@
 //!
 //! A new kind is a file in `tests/replicas/` that implements [`kind::Replica`], and a line below.
 
+mod crashes;
 mod file;
+mod formats;
 mod kind;
 mod laws;
+mod other_cases;
+mod parquet_file;
+mod postgres_cases;
 mod sheet;
+mod shop;
 mod sql;
+mod storms;
+mod xlsx_file;
 
 /// Runs every law over a kind; what makes one may find that its server is not there, and skip.
 macro_rules! suite {
@@ -34,6 +42,10 @@ macro_rules! suite {
 }
 
 suite!(csv_file, async { Some(file::File) });
+suite!(json, async { Some(formats::Formatted::json()) });
+suite!(json_lines, async { Some(formats::Formatted::lines()) });
+suite!(xlsx, async { Some(formats::Formatted::xlsx()) });
+suite!(parquet, async { Some(formats::Formatted::parquet()) });
 suite!(a_sheet, async { Some(sheet::Sheet::default()) });
 suite!(sqlite, async { Some(sql::Sql::sqlite()) });
 suite!(postgresql, async { crate::support::postgres::database().await.map(sql::Sql::Postgres) });

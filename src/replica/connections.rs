@@ -95,8 +95,7 @@ impl Connections {
     /// A name that is unknown (near ones are offered) or no folder's, or a folder that cannot be opened.
     pub(crate) fn folder(&self, name: &str) -> Result<Files> {
         match self.find(name)? {
-            Connection::Folder(config) => Files::open(&config.path, config.writable)
-                .map_err(|error| error.context(format!("connections.{name} of the configuration"))),
+            Connection::Folder(config) => Files::connect(name, config),
             Connection::Sql(_) => Err(other(name, "a database", "table or query")),
             Connection::Http(_) => Err(other(name, "an HTTP API", "resource")),
         }

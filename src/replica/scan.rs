@@ -136,7 +136,7 @@ pub(crate) async fn scan(
     since: Option<&Value>,
 ) -> Result<Scan> {
     match source {
-        Source::File(source) => super::file::scan(reach, source, role, since),
+        Source::File(source) => super::file::scan(reach, source, role, since).await,
         Source::Records { .. } if role.writes() => Err(Error::invalid("records can only be read")
             .next("name a spreadsheetId or a file to write to")),
         Source::Records { records } => self::records(records),

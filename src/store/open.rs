@@ -108,7 +108,10 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
 async fn prepare(path: &Path) -> Result<()> {
     let mut conn = options(path).connect().await?;
     let prepared = match identify(&mut conn).await {
-        Ok(Content::Store) => migrate(&mut conn).await,
+        Ok(Content::Store) => match check_length(path) {
+            Ok(()) => migrate(&mut conn).await,
+            Err(error) => Err(error),
+        },
         Ok(Content::Nothing) => {
             // Both must come before the first table; neither is undone with a transaction.
             sqlx::query("PRAGMA auto_vacuum = INCREMENTAL").execute(&mut conn).await?;
@@ -119,6 +122,21 @@ async fn prepare(path: &Path) -> Result<()> {
     };
     conn.close().await?;
     prepared
+}
+
+/// Refuses a file that ends in the middle of a page: SQLite would read the rest of it as zeros.
+///
+/// With a log beside it a page may be on its way.
+fn check_length(path: &Path) -> Result<()> {
+    let length = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // Every page size is a multiple of 512.
+    match length(path) % 512 {
+        0 => Ok(()),
+        _ if length(Path::new(&log)) > 0 => Ok(()),
+        _ => Err(damaged("its file ends in the middle of a page")),
+    }
 }
 
 /// What a file is, as far as its header says.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::{
+    confirm::{self, Made},
     dataset::SideName,
     hub::HUB,
     key::Key,
-    reconcile::{BaseChange, Change},
+    reconcile::Change,
 };
 
 use crate::{
@@ -52,62 +53,64 @@ pub(super) type Unconfirmed = BTreeSet<(String, Key)>;
 
 /// Returns the moves of the bases that follow from what was confirmed.
 ///
-/// A base is what its spoke and the hub agree on (of a pair: right and left). A key whose writes on both were all
-/// confirmed moves as intended; one of which nothing was written stays. One of which only one of both was written moves
-/// to what the other still holds, in the cells that were to be written there: the next comparison then sees the written
-/// one as the one that changed, and carries its values over. Were base left as it is, both would seem to have changed,
-/// and a sum would count what the other had added twice.
-///
-/// For the same reason, where spokes were written and the hub was not, only one of them is to speak at the next
-/// comparison: the bases of the others move to what these hold.
+/// A base is what its spoke and the hub agree on (of a pair: right and left): see the engine's [`confirm`]. Where spokes
+/// were written and the hub was not, only one of them is to speak at the next comparison, or a sum would count what it
+/// says twice: for the others the hub counts as written.
 pub(super) fn confirmed(
     bases: Vec<Moves>,
     batches: &[Batch],
     unconfirmed: &Unconfirmed,
 ) -> Vec<Moves> {
-    let mut fates: BTreeMap<(&str, &Key), (bool, &Action)> = BTreeMap::new();
-    for batch in batches {
-        for action in &batch.actions {
-            let sure = batch.state == BatchState::Applied
-                && !unconfirmed.contains(&(batch.side.clone(), action.key.clone()));
-            fates.insert((&batch.side, &action.key), (sure, action));
-        }
-    }
+    let sure = |batch: &Batch, key: &Key| {
+        batch.state == BatchState::Applied
+            && !unconfirmed.contains(&(batch.side.clone(), key.clone()))
+    };
+    let of = |member: &str| {
+        let own = batches.iter().filter(|batch| batch.side == member);
+        own.flat_map(|batch| batch.actions.iter().map(move |one| (one, sure(batch, &one.key))))
+            .collect::<Vec<_>>()
+    };
+    let hubs = bases.first().map(|moves| of(hub(moves))).unwrap_or_default();
+    let missing: BTreeMap<&Key, &Action> = hubs
+        .iter()
+        .filter(|(action, sure)| !sure && action.before.is_some() && action.after.is_some())
+        .map(|(action, _)| (&action.key, *action))
+        .collect();
     let mut speaks: BTreeMap<Key, String> = BTreeMap::new();
     for moves in &bases {
-        for change in &moves.changes {
-            if let Some((true, _)) = fates.get(&(spoke(moves), &change.key)) {
-                speaks.entry(change.key.clone()).or_insert_with(|| moves.spoke.clone());
+        for (action, _) in of(spoke(moves)).into_iter().filter(|(_, sure)| *sure) {
+            if missing.get(&action.key).is_some_and(|hub| agree(hub, action)) {
+                speaks.entry(action.key.clone()).or_insert_with(|| moves.spoke.clone());
             }
         }
     }
-    let missing = |member: &str, key: &Key| match fates.get(&(member, key)) {
-        Some((false, action)) => Some(*action),
-        _ => None,
+    let learn = |moves: Moves| {
+        let spoken = |key: &Key| speaks.get(key).is_some_and(|speaker| *speaker != moves.spoke);
+        let hub = hubs.iter().map(|(action, sure)| made(action, *sure || spoken(&action.key)));
+        let own = of(spoke(&moves));
+        let own = own.iter().map(|(action, sure)| made(action, *sure));
+        let changes = confirm::confirmed(moves.changes, hub.chain(own));
+        Moves { spoke: moves.spoke.clone(), changes }
     };
-    let written = |member: &str, key: &Key| matches!(fates.get(&(member, key)), Some((true, _)));
-    let one = |moves: &Moves, change: BaseChange| {
-        let (hub, spoke, key) = (hub(moves), spoke(moves), change.key.clone());
-        match (missing(hub, &key), missing(spoke, &key)) {
-            (None, None) => Some(change),
-            (None, Some(action)) => half(change, action).filter(|_| written(hub, &key)),
-            (Some(action), own) => {
-                let speaker = speaks.get(&key)?;
-                let carried = half(change.clone(), action)?;
-                match own {
-                    _ if *speaker == moves.spoke => Some(carried),
-                    None => Some(change),
-                    Some(own) => half(change, own),
-                }
-            }
-        }
-    };
-    let all = |mut moves: Moves| {
-        let changes = std::mem::take(&mut moves.changes);
-        let changes = changes.into_iter().filter_map(|change| one(&moves, change)).collect();
-        Moves { changes, ..moves }
-    };
-    bases.into_iter().map(all).collect()
+    bases.into_iter().map(learn).collect()
+}
+
+/// Returns whether two writes were to give their common cells the same values.
+fn agree(one: &Action, other: &Action) -> bool {
+    let value = |action: &Action, at: usize| action.after.as_ref().map(|row| row.get(at).cloned());
+    let mut common = one.cells.iter().filter(|at| other.cells.contains(at));
+    common.all(|at| value(one, *at) == value(other, *at))
+}
+
+fn made(action: &Action, confirmed: bool) -> Made<'_> {
+    Made {
+        key: &action.key,
+        kind: action.kind,
+        before: action.before.as_ref(),
+        after: action.after.as_ref(),
+        cells: &action.cells,
+        confirmed,
+    }
 }
 
 /// Returns the member that a base's spoke agrees with.
@@ -120,23 +123,12 @@ pub(super) fn spoke(moves: &Moves) -> &str {
     if moves.spoke.is_empty() { SideName::Right.as_str() } else { &moves.spoke }
 }
 
-/// Returns the move of base of a key of which the other side alone was written.
-fn half(mut change: BaseChange, missing: &Action) -> Option<BaseChange> {
-    let (after, held) = (change.after.as_mut()?, missing.before.as_ref()?);
-    for at in &missing.cells {
-        if let (Some(slot), Some(value)) = (after.get_mut(*at), held.get(*at)) {
-            *slot = value.clone();
-        }
-    }
-    Some(change)
-}
-
 #[cfg(test)]
 mod tests {
     use lockstep_engine::{
         dataset::{ColumnPolicy, Combine, PerSide, Policy},
         hub::{Spoke, reconcile_hub},
-        reconcile::{Reconciled, Side, reconcile},
+        reconcile::{BaseChange, Reconciled, Side, reconcile},
         schema::{Column, ColumnType, Schema},
         table::Table,
         terms::Terms,

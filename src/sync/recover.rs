@@ -127,7 +127,7 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     })
 }
 
-/// What was looked at to settle a run: each member at most once.
+/// What was looked at to settle a run: each member once, unless something was mended there.
 #[derive(Default)]
 struct Eyes {
     saved: Option<Saved>,
@@ -135,32 +135,31 @@ struct Eyes {
 }
 
 impl Eyes {
-    /// Returns the saved dataset.
-    async fn saved(&mut self, shell: &Shell, run: &Run) -> Result<Option<&Saved>> {
-        if self.saved.is_none() {
-            self.saved = saved::load(shell, &run.dataset).await?;
-        }
-        Ok(self.saved.as_ref())
-    }
-
-    /// Returns the saved dataset with its schema, and what is on a member now; `None` where the schema was never saved.
-    async fn on(
+    /// Returns the saved dataset and its schema; `None` where these were never saved, or it has no such member.
+    async fn dataset(
         &mut self,
         shell: &Shell,
         run: &Run,
         member: &str,
-    ) -> Result<Option<(&Saved, &Schema, &Scan)>> {
-        self.saved(shell, run).await?;
-        let Some(saved) = &self.saved else { return Ok(None) };
-        let (Some(schema), Some(source)) = (&saved.schema, saved.definition.source(member)) else {
-            return Ok(None);
-        };
+    ) -> Result<Option<(&Saved, &Schema)>> {
+        if self.saved.is_none() {
+            self.saved = saved::load(shell, &run.dataset).await?;
+        }
+        let known = self.saved.as_ref().filter(|saved| saved.definition.source(member).is_some());
+        Ok(known.and_then(|saved| Some((saved, saved.schema.as_ref()?))))
+    }
+
+    /// Returns what is on a member now.
+    async fn on(&mut self, shell: &Shell, member: &str) -> Result<&Scan> {
+        let nothing = || Error::internal("a member without a replica was looked at");
         if !self.members.contains_key(member) {
+            let saved = self.saved.as_ref().ok_or_else(nothing)?;
+            let source = saved.definition.source(member).ok_or_else(nothing)?;
             let role = Role::Both { side: SideName::Right, typed: true };
             let now = look_at(shell, member, source, role).await.map_err(|(_, error)| error)?;
             self.members.insert(member.to_owned(), now.scan);
         }
-        Ok(self.members.get(member).map(|now| (saved, schema, now)))
+        self.members.get(member).ok_or_else(nothing)
     }
 }
 
@@ -173,13 +172,21 @@ async fn look(
     eyes: &mut Eyes,
     unconfirmed: &mut Unconfirmed,
 ) -> Result<(BatchState, String)> {
-    let mended = mend(shell, run, batch, eyes).await?;
-    let open = match eyes.on(shell, run, &batch.side).await? {
+    let mut mended = Mended::default();
+    let images: Vec<&Action> = batch.actions.iter().collect();
+    let columns = eyes.dataset(shell, run, &batch.side).await?.map(|(saved, types)| {
+        let schema = rest::schema(&run.columns, types, &images);
+        let headers = images::headers(saved, &schema, &batch.side);
+        (schema, headers)
+    });
+    let open = match columns {
         None => batch.actions.iter().map(|action| action.key.clone()).collect::<BTreeSet<_>>(),
-        Some((saved, types, now)) => {
-            let images: Vec<&Action> = batch.actions.iter().collect();
-            let schema = rest::schema(&run.columns, types, &images);
-            let headers = images::headers(saved, &schema, &batch.side);
+        Some((schema, headers)) => {
+            if let Some(aim) = shell.store.aim(&run.id, batch.seq).await? {
+                mended = mend(shell, batch, &aim, &schema, &headers).await?;
+                eyes.members.remove(&batch.side);
+            }
+            let now = eyes.on(shell, &batch.side).await?;
             let snapshot = widened(&now.snapshot, headers.iter().flatten());
             let view = images::view(&snapshot, &schema, &headers, &batch.side)?;
             let mut open = images::unconfirmed(&view, &batch.actions, proof);
@@ -200,29 +207,19 @@ async fn look(
 }
 
 /// Mends what an applied batch did to rows that had moved, which its process could not do any more.
-async fn mend(shell: &Shell, run: &Run, batch: &Batch, eyes: &mut Eyes) -> Result<Mended> {
-    let Some(aim) = shell.store.aim(&run.id, batch.seq).await? else {
-        return Ok(Mended::default());
-    };
-    let Some(saved) = eyes.saved(shell, run).await? else { return Ok(Mended::default()) };
-    let Some(types) = &saved.schema else { return Ok(Mended::default()) };
-    let images: Vec<&Action> = batch.actions.iter().collect();
-    let schema = rest::schema(&run.columns, types, &images);
-    let headers = images::headers(saved, &schema, &batch.side);
+async fn mend(
+    shell: &Shell,
+    batch: &Batch,
+    aim: &[u8],
+    schema: &Schema,
+    headers: &[Option<String>],
+) -> Result<Mended> {
     let snapshot = Snapshot::default();
-    let writes = Writes {
-        schema: &schema,
-        headers: &headers,
-        optional: &[],
-        snapshot: &snapshot,
-        changes: &[],
-    };
-    let mended = apply::mend(&shell.reach, &place(batch)?, &aim, &writes).await?;
+    let writes = Writes { schema, headers, optional: &[], snapshot: &snapshot, changes: &[] };
+    let mended = apply::mend(&shell.reach, &place(batch)?, aim, &writes).await?;
     for Repair { key, row, what } in &mended.repaired {
         tracing::warn!(key, row, what, "a row that an interrupted run had hit by mistake");
     }
-    // What was seen before is not what is there now.
-    eyes.members.remove(&batch.side);
     Ok(mended)
 }
 

@@ -25,7 +25,10 @@ use super::{
     spoke_columns::{check_key, columns, headers, learned},
     spoke_terms::{HubTerms, settle},
 };
-use crate::{error::Result, replica::scan::Scan};
+use crate::{
+    error::{Error, Result},
+    replica::scan::Scan,
+};
 
 /// Compares a hub and its spokes as they were read, and makes the plan.
 ///
@@ -47,7 +50,7 @@ pub(super) fn compare(
     let columns = columns(definition, &members, &known.mapped())?;
     for member in &mut members {
         member.headers = headers(definition, &columns, member, known)?;
-        match check_key(definition, &columns, member) {
+        match check_refused(member).and_then(|()| check_key(definition, &columns, member)) {
             Err(error) if member.name != HUB => leave_out(member, error.to_string()),
             checked => checked?,
         }
@@ -61,8 +64,10 @@ pub(super) fn compare(
                 schema.columns.iter().find(|known| known.name == column.name).map(|known| known.ty)
             });
             let header = |member: &Member| member.headers.get(at).cloned().flatten();
-            let replica =
-                members.iter().find_map(|member| member.scan.types.get(&header(member)?).copied());
+            let of = |member: &Member| member.scan.types.get(&header(member)?).copied();
+            // A schema of its own is certain of its types; number formats of a sheet are not.
+            let certain = members.iter().filter(|member| member.scan.catalogue.is_some());
+            let replica = certain.chain(&members).find_map(of);
             let known = column.ty.or(stored).or(replica);
             let there = |member: &Member| {
                 header(member).filter(|header| member.scan.snapshot.headers().contains(header))
@@ -73,6 +78,12 @@ pub(super) fn compare(
                 sources: members.iter().map(there).collect(),
             };
             declared.column.nulls = [definition.nulls.as_slice(), &column.nulls].concat();
+            let instant = |member: &Member| {
+                let catalogue = member.scan.catalogue.as_ref()?;
+                Some(catalogue.instants.contains(&header(member)?))
+            };
+            declared.column.offset_minutes =
+                members.iter().any(|member| instant(member) == Some(true)).then_some(0);
             declared
         })
         .collect();
@@ -153,6 +164,20 @@ pub(super) fn compare(
 /// Leaves a spoke out of the comparison, and says why.
 fn leave_out(member: &mut Member, why: String) {
     *member = Member { down: Some(why), ..Member::new(&member.name, Scan::nothing()) };
+}
+
+/// Checks that the mapped columns are not among those that the member's own schema says cannot be read.
+fn check_refused(member: &Member) -> Result<()> {
+    let Some(catalogue) = &member.scan.catalogue else { return Ok(()) };
+    let why = |header: &String| Some((header.clone(), catalogue.refused.get(header)?));
+    match member.headers.iter().flatten().find_map(why) {
+        None => Ok(()),
+        Some((header, why)) => Err(Error::invalid(format!(
+            "the column \"{header}\" of {} cannot be kept in step: {why}",
+            member.name
+        ))
+        .next("map other columns and leave this one out")),
+    }
 }
 
 fn columns_of(schema: &Schema) -> Vec<String> {

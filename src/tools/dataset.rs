@@ -14,7 +14,10 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
-    replica::{OnError, Source, file::FileSource},
+    replica::{
+        OnError, Source,
+        file::{FileSource, format::Format},
+    },
     sync::definition::ColumnDef,
 };
 
@@ -22,17 +25,21 @@ use crate::{
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SideArg {
-    /// Path of a CSV or TSV file.
+    /// Path of a file; with connection, in that folder.
     file: Option<String>,
     /// Of the file; default UTF-8.
     encoding: Option<String>,
+    /// Of the file: csv ("csv;" names the delimiter), tsv, json, jsonl, xlsx, parquet; default found out.
+    format: Option<String>,
+    /// JSON pointer of the rows in a JSON file.
+    pointer: Option<String>,
     /// Id or URL.
     spreadsheet_id: Option<String>,
     /// Default the first.
     sheet: Option<String>,
     /// From 1; default the first row not blank.
     header_row: Option<u32>,
-    /// Of lockstep.toml, with table, query or resource.
+    /// Of lockstep.toml, with table, query, resource or file.
     connection: Option<String>,
     /// Or view: [schema.]name.
     table: Option<String>,
@@ -196,7 +203,7 @@ impl SideArg {
         let given = [
             self.file.is_some(),
             self.spreadsheet_id.is_some(),
-            self.connection.is_some(),
+            self.connection.is_some() && self.file.is_none(),
             self.records.is_some(),
         ];
         let count = given.iter().filter(|given| **given).count();
@@ -207,13 +214,22 @@ impl SideArg {
             .next("give {\"file\": \"data.csv\"} or {\"spreadsheetId\": …, \"sheet\": …} or {\"connection\": …, \"table\": …} or {\"records\": [{…}]}"));
         }
         self.check_beside(side)?;
-        if self.connection.is_some() {
+        if let Some(format) = &self.format {
+            Format::named(format).map_err(|error| error.context(format!("argument {side}")))?;
+        }
+        if self.connection.is_some() && self.file.is_none() {
             return self.table(side);
         }
         Ok(match (self.file, self.spreadsheet_id, self.records) {
-            (Some(path), _, _) => {
-                Source::File(FileSource { path, encoding: self.encoding, ..FileSource::default() })
-            }
+            (Some(path), _, _) => Source::File(FileSource {
+                path,
+                encoding: self.encoding,
+                connection: self.connection,
+                format: self.format,
+                sheet: self.sheet,
+                header_row: self.header_row,
+                pointer: self.pointer,
+            }),
             (_, Some(spreadsheet), _) => {
                 // One name for one spreadsheet, whichever way it was given; what is no id is refused when it is read.
                 let spreadsheet = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);
@@ -228,19 +244,27 @@ impl SideArg {
         let beside = [
             (
                 self.spreadsheet_id.is_none()
+                    && self.file.is_none()
                     && (self.sheet.is_some() || self.header_row.is_some()),
-                "sheet and headerRow go with spreadsheetId",
+                "sheet and headerRow go with spreadsheetId, or with an XLSX file",
             ),
-            (self.file.is_none() && self.encoding.is_some(), "encoding goes with file"),
             (
-                self.connection.is_none()
+                self.file.is_none()
+                    && (self.encoding.is_some() || self.format.is_some() || self.pointer.is_some()),
+                "encoding, format and pointer go with file",
+            ),
+            (
+                (self.connection.is_none() || self.file.is_some())
                     && (self.table.is_some()
                         || self.query.is_some()
                         || self.cursor.is_some()
                         || self.resource.is_some()),
-                "table, query, cursor and resource go with connection",
+                "table, query, cursor and resource go with the connection of a database or an API",
             ),
-            (self.connection.is_none() && self.on_error.is_some(), "onError goes with connection"),
+            (
+                (self.connection.is_none() || self.file.is_some()) && self.on_error.is_some(),
+                "onError goes with the connection of a database",
+            ),
         ];
         match beside.iter().find(|(wrong, _)| *wrong) {
             None => Ok(()),

@@ -253,7 +253,7 @@ fn check_overrides(overrides: &[String]) -> Result<()> {
 impl Tool for SyncDataset {
     const NAME: &'static str = "syncDataset";
     const TITLE: &'static str = "Sync a dataset";
-    const DESCRIPTION: &'static str = "Makes two sides agree by key, one-way or both ways: sheets, CSV/TSV files, records. No rows pass through you. First \
+    const DESCRIPTION: &'static str = "Makes two sides, or a hub and spokes, agree by key, one-way or both ways: sheets, files, databases, APIs, records. No rows pass through you. First \
 without mode: a plan (counts, sample, planId), nothing written. Then the same arguments with mode \"apply\" and planId. \
 Safe to repeat. For a few cells use updateCells.";
     const ASKS: bool = true;

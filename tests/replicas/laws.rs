@@ -275,8 +275,16 @@ pub(super) async fn duplicate_keys_are_set_aside(replica: &dyn Replica) {
     let world = World::new(replica, &stock(ROWS)).await;
     world.other(&stock(&["A|one|1|~", "A|two|2|~", "B|Beet|21|~"]));
     let report = world.apply(&stock(ROWS), json!({"deletes": "delete"})).await;
-    assert_eq!(report["counts"]["update"], 1, "{report:#}");
-    assert_eq!(report["counts"]["delete"], 0, "{report:#}");
+    assert_eq!(report["state"], "halted", "{report:#}");
+    // Passed by name, what can be told apart is written; the rows of the doubled key stay as they are.
+    let names: Vec<&Json> =
+        report["halted"].as_array().unwrap().iter().map(|halt| &halt["name"]).collect();
+    let more = json!({"deletes": "ignore", "override": names});
+    let report = world.apply(&stock(ROWS), more).await;
+    assert_eq!(
+        (&report["counts"]["update"], &report["counts"]["setAside"]),
+        (&json!(1), &json!(2))
+    );
     let there = world.read(&stock(ROWS)).await.typed();
     assert_eq!(
         there,
@@ -368,7 +376,8 @@ pub(super) async fn a_held_row_is_not_overwritten(replica: &dyn Replica) {
     let apply = world.house.ok("syncDataset", world.sync(&wanted, json!({})));
     let report = replica.hold("B", "qty", "77", Box::pin(apply)).await;
     let told = report["unconfirmed"].to_string();
-    assert!(told.contains("right row B") && told.contains("\\\"qty\\\""), "{report:#}");
+    let named = told.contains("\"right\"") && told.contains("\"B\"");
+    assert!(named && told.contains("\\\"qty\\\""), "{report:#}");
     let there = stock(&["A|Apple|11|~", "B|Beet|77|~", "C|Corn|30|~", "D|Dill|40|~", "E|Egg|50|~"]);
     assert_eq!(world.read(&there).await.typed(), there.typed());
 }

@@ -9,7 +9,7 @@ use std::{
 use sqlx::{Connection, Executor, MySqlConnection, Row};
 
 use super::{
-    programs::require,
+    require::require,
     server::{Program, Server, as_user, own, run},
 };
 

@@ -2,12 +2,15 @@
 
 use std::{path::Path, process::Command};
 
+pub(crate) mod api;
 pub(crate) mod bounded;
 pub(crate) mod http;
 pub(crate) mod listening;
 pub(crate) mod mariadb;
 pub(crate) mod postgres;
 pub(crate) mod programs;
+pub(crate) mod proxy;
+pub(crate) mod require;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod workspace;

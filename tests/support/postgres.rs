@@ -8,7 +8,7 @@ use std::{
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use super::{
-    programs::require,
+    require::require,
     server::{Program, Server, as_user, own, run},
 };
 

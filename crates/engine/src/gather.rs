@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::conflict::{Loser, Lost, name_of};
-use crate::dataset::{Clash, Direction, Drift, SideName};
+use crate::dataset::{Clash, Direction, SideName};
 use crate::facts::cell;
 use crate::hub::{HUB, HubConflict, HubDecision, Spoke};
 use crate::key::Key;
@@ -269,8 +269,8 @@ pub(crate) fn decide<'a>(
 ///
 /// In a shared column the mark may be ordinary data; it means a deletion where every spoke that tells has either
 /// forgotten the row or lost it, so that the order of spokes does not matter. A spoke that is only read agrees with
-/// whatever the hub makes of its row, and one that is only written may keep a row of its own as drift: these tell
-/// nothing where another does.
+/// whatever the hub makes of its row, and so tells nothing where another does. What one that is only written has of its
+/// own says nothing either: it tells by what it last agreed on.
 fn stands_deleted(terms: &Terms, hub: Presence<'_>, spoken: &[Spoken<'_>]) -> bool {
     let (Some(row), DeleteTerms::Mark { own, .. }) = (hub.row(), &terms.deletes.left) else {
         return false;
@@ -279,20 +279,16 @@ fn stands_deleted(terms: &Terms, hub: Presence<'_>, spoken: &[Spoken<'_>]) -> bo
     if !marked || *own {
         return marked;
     }
-    let drifted = |spoken: &Spoken<'_>| {
-        spoken.spoke.terms.drift != Drift::Overwrite && spoken.row.row() != spoken.base
+    let gone = |spoken: &Spoken<'_>| {
+        spoken.base.is_none() || (spoken.speaks() && spoken.row == Presence::Absent)
     };
-    let towards = |direction| {
-        spoken.iter().filter(move |spoken| {
-            spoken.row != Presence::Unknown
-                && spoken.spoke.terms.direction == direction
-                && !(direction == Direction::LeftToRight && drifted(spoken))
-        })
-    };
-    let gone = |spoken: &Spoken<'_>| spoken.base.is_none() || spoken.row == Presence::Absent;
     for direction in [Direction::Both, Direction::LeftToRight, Direction::RightToLeft] {
-        if towards(direction).next().is_some() {
-            return towards(direction).all(gone);
+        let mut towards = spoken
+            .iter()
+            .filter(|one| one.row != Presence::Unknown && one.spoke.terms.direction == direction)
+            .peekable();
+        if towards.peek().is_some() {
+            return towards.all(gone);
         }
     }
     false

@@ -108,7 +108,15 @@ fn to_hub(terms: &Terms, key: &Key, gathered: &Gathered<'_>, target: Option<&Row
         now: None,
         frozen: None,
     };
-    merge(&terms, &case)
+    match target {
+        // A row that only stood there marked as deleted has no word of its own: it becomes what was decided, also where
+        // that looks like the mark.
+        Some(target) if gathered.live.is_none() => {
+            let still = Merged::still(Class::Unknown, Outcome::Nothing);
+            transfer::copy(&terms, &case, SideName::Right, target, still)
+        }
+        _ => merge(&terms, &case),
+    }
 }
 
 fn to_spoke(

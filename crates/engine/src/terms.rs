@@ -191,12 +191,18 @@ impl Terms {
     /// Returns the columns that must stay as they are while these wait for a person.
     ///
     /// A rule that did not decide may look at other cells of the row. Were those carried, the next run could decide
-    /// otherwise than this one, on a row that nobody has touched.
+    /// otherwise than this one, on a row that nobody has touched. For the same reason the modified-at column waits with
+    /// cells that only wait for others: it may be what decides them.
     pub(crate) fn waiting(&self, held: &BTreeSet<usize>) -> BTreeSet<usize> {
         let ruled = held.iter().filter(|column| {
             self.columns.get(**column).is_some_and(|column| column.strategy == Strategy::RuleBased)
         });
-        ruled.flat_map(|column| self.rules.looks_at(*column)).collect()
+        let mut waiting: BTreeSet<usize> =
+            ruled.flat_map(|column| self.rules.looks_at(*column)).collect();
+        if !waiting.is_subset(held) {
+            waiting.extend(self.modified_at);
+        }
+        waiting
     }
 
     /// Returns whether a side has a column.

@@ -51,12 +51,22 @@ pub(crate) fn copy(
             (*given, *base) = (value.clone(), value.clone());
         } else {
             *base = given.clone();
-            if given != value {
-                if terms.drift == Drift::Overwrite {
-                    merged.losers.push(loser(case, holder, index, value, "drift:overwrite"));
-                    *kept = given.clone();
-                    corrected.push(index);
-                } else if terms.drift == Drift::Report {
+            let known = cell(case.base, index);
+            if given == value {
+                continue;
+            }
+            if terms.drift == Drift::Overwrite {
+                merged.losers.push(loser(case, holder, index, value, "drift:overwrite"));
+                *kept = given.clone();
+                corrected.push(index);
+            } else if value.is_null() && known.is_null() {
+                // Nobody ever said anything here but the taker.
+                *kept = given.clone();
+                corrected.push(index);
+            } else {
+                // The holder keeps its own, so base must not say that both have the taker's.
+                *base = if known == value { Value::Null } else { known.clone() };
+                if terms.drift == Drift::Report {
                     let (expected, found) = (given.clone(), value.clone());
                     let column = Some(index);
                     merged.drift.push(DriftNote {
@@ -84,8 +94,16 @@ pub(crate) fn copy(
             }
         }
     }
-    let kind = if marked.is_some() { ChangeKind::Reactivate } else { ChangeKind::Insert };
-    *merged.writes.get_mut(taker) = Some(Write { kind, after: Some(given.into()), cells });
+    let given: Row = given.into();
+    let kind = match marked {
+        None => ChangeKind::Insert,
+        // What was decided may look like the mark.
+        Some(_) if terms.marked(taker, &given) => ChangeKind::Update,
+        Some(_) => ChangeKind::Reactivate,
+    };
+    if !(cells.is_empty() && marked.is_some()) {
+        *merged.writes.get_mut(taker) = Some(Write { kind, after: Some(given), cells });
+    }
     if !corrected.is_empty() {
         let update = Write { kind: ChangeKind::Update, after: Some(kept.into()), cells: corrected };
         *merged.writes.get_mut(holder) = Some(update);

@@ -250,20 +250,31 @@ fn unlearn(
     }
     let undone: BTreeSet<usize> =
         writes().flat_map(|change| change.cells.iter().copied()).collect();
-    let wrote = || [run.left, run.right].into_iter().flatten();
-    let all = wrote().all(|change| change.cells.iter().all(|column| undone.contains(column)));
-    let whole = writes().any(of_a_row) || taught.after.is_none();
-    let after = match (taught.before, taught.now) {
-        (before, _) if whole => before.cloned(),
-        (None, now) if all && now == taught.after => None,
-        (before, Some(now)) => {
+    let stayed: BTreeSet<usize> = [run.left, run.right]
+        .into_iter()
+        .flatten()
+        .flat_map(|change| change.cells.iter().copied())
+        .filter(|column| !undone.contains(column))
+        .collect();
+    let whole = writes().any(of_a_row) || stayed.is_empty();
+    let after = match (taught.before, taught.after, taught.now) {
+        (before, after, now) if whole && after == now => before.cloned(),
+        // What the run had forgotten is known again, but for the cells that nobody agrees on yet.
+        (Some(before), None, _) => {
+            let value = |(column, value): (usize, &Value)| match stayed.contains(&column) {
+                true => Value::Null,
+                false => value.clone(),
+            };
+            Some(before.iter().enumerate().map(value).collect())
+        }
+        (before, _, Some(now)) => {
             let value = |(column, value): (usize, &Value)| match undone.contains(&column) {
                 true => cell(before, column).clone(),
                 false => value.clone(),
             };
             Some(now.iter().enumerate().map(value).collect())
         }
-        (_, None) => return None,
+        (_, _, None) => return None,
     };
     let change = BaseChange { key: key.clone(), before: taught.now.cloned(), after };
     (change.before != change.after).then_some(change)

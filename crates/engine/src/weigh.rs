@@ -164,6 +164,9 @@ fn settle<'a>(
             hub_moved |= cell(hub, index) != base;
         }
     }
+    if voices.is_empty() && hub.or(common).is_none() {
+        voices.extend(standing(index, rows));
+    }
     // Equal changes are one change, so they are told apart by value alone, and their order by value and name.
     voices.sort_by(|a, b| a.value.cmp(b.value).then_with(|| a.who.cmp(b.who)));
     let Some(first) = voices.first() else { return Cell::Still };
@@ -194,6 +197,26 @@ fn settle<'a>(
         }
         Err(reason) => Cell::Open { reason, voices },
     }
+}
+
+/// Returns what the spokes have in a cell that none of them changed, as words of their own.
+///
+/// A row that comes back on no common ground must not lose what nobody changed.
+fn standing<'a>(index: usize, rows: &[&Part<'a>]) -> Vec<Candidate<'a>> {
+    let stands = |part: &&Part<'a>| {
+        let row = part.row.filter(|_| flows(part.terms, index))?;
+        let value = cell(Some(row), index);
+        (!value.is_null()).then_some(Candidate {
+            who: part.who,
+            side: part.side,
+            value,
+            base: cell(None, index),
+            row,
+            base_row: None,
+            origins: part.origins,
+        })
+    };
+    rows.iter().filter_map(stands).collect()
 }
 
 fn lose(

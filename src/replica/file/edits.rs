@@ -46,11 +46,6 @@ impl<'a> Edits<'a> {
         self.writes.changes.iter().copied().filter(|change| change.kind == ChangeKind::Insert)
     }
 
-    /// Returns whether any row is deleted.
-    pub(super) fn deletes(&self) -> bool {
-        self.writes.changes.iter().any(|change| change.kind == ChangeKind::Delete)
-    }
-
     /// Returns the name in the file of a column of the schema.
     pub(super) fn header(&self, column: usize) -> &'a str {
         self.writes.header(column)

@@ -35,6 +35,8 @@ pub struct Files {
     dir: Arc<Dir>,
     root: PathBuf,
     writable: bool,
+    /// The operator's name of it, if it is not the default one.
+    connection: Option<Arc<str>>,
 }
 
 /// What a file system tells of a file without reading it.
@@ -55,7 +57,17 @@ impl Files {
         let canonical = std::fs::canonicalize(root).map_err(|error| refused(root, &error))?;
         let dir = Dir::open_ambient_dir(&canonical, ambient_authority())
             .map_err(|error| refused(root, &error))?;
-        Ok(Self { dir: Arc::new(dir), root: canonical, writable })
+        Ok(Self { dir: Arc::new(dir), root: canonical, writable, connection: None })
+    }
+
+    /// Opens the folder of a connection.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub(crate) fn connect(name: &str, config: &FolderConfig) -> Result<Self> {
+        let opened = Self::open(&config.path, config.writable)
+            .map_err(|error| error.context(format!("connections.{name} of the configuration")))?;
+        Ok(Self { connection: Some(name.into()), ..opened })
     }
 
     /// Returns the folder.
@@ -118,7 +130,10 @@ impl Files {
                 Kind::PermissionDenied,
                 format!("files under {} may be read, not written", self.root.display()),
             )
-            .next("the operator can allow it: start with --allow-write, or set writable = true under [files] in lockstep.toml"));
+            .next(match &self.connection {
+                Some(name) => format!("the operator can allow it: writable = true under [connections.{name}] in lockstep.toml"),
+                None => "the operator can allow it: start with --allow-write, or set writable = true under [files] in lockstep.toml".to_owned(),
+            }));
         }
         self.relative(path).map(|_| ())
     }

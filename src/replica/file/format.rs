@@ -8,9 +8,9 @@ use lockstep_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{FileSource, broken, delimited, edits::Edits, json, xlsx};
+use super::{FileSource, broken, delimited, edits::Edits, json, parquet, xlsx};
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     replica::scan::Role,
 };
 
@@ -152,7 +152,7 @@ impl Format {
             Self::Json => json::read(bytes, source),
             Self::JsonLines => json::read_lines(bytes, source),
             Self::Xlsx => xlsx::read(bytes, source, role),
-            _ => Err(Error::new(Kind::Internal, "not yet")),
+            Self::Parquet => parquet::read(bytes),
         }
     }
 
@@ -171,7 +171,7 @@ impl Format {
             Self::Json => json::edit(bytes, source, edits),
             Self::JsonLines => json::edit_lines(bytes, source, edits),
             Self::Xlsx => xlsx::edit(bytes, source, edits),
-            _ => Err(Error::new(Kind::Internal, "not yet")),
+            Self::Parquet => parquet::edit(bytes, edits),
         }
     }
 
@@ -185,7 +185,7 @@ impl Format {
             Self::Json => json::create(source, edits),
             Self::JsonLines => json::create_lines(edits),
             Self::Xlsx => xlsx::create(source, edits),
-            _ => Err(Error::new(Kind::Internal, "not yet")),
+            Self::Parquet => parquet::create(edits),
         }
     }
 }

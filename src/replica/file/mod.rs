@@ -20,6 +20,7 @@ mod edits;
 pub mod folder;
 pub(crate) mod format;
 mod json;
+mod parquet;
 mod stamp;
 mod verify;
 mod xlsx;
@@ -67,12 +68,20 @@ pub(crate) struct FileTable {
 /// # Errors
 /// A file that is not there (a target may be), cannot be reached or understood, or could not be written where the role
 /// says that it is.
-pub(crate) fn scan(
+pub(crate) async fn scan(
     reach: &Reach,
     source: &FileSource,
     role: Role,
     since: Option<&Value>,
 ) -> Result<Scan> {
+    let (reach, source, since) = (reach.clone(), source.clone(), since.cloned());
+    // A large file takes seconds: not on a thread that serves other calls, and beside the other side.
+    tokio::task::spawn_blocking(move || read(&reach, &source, role, since.as_ref()))
+        .await
+        .map_err(|error| Error::internal(format!("the file could not be read: {error}")))?
+}
+
+fn read(reach: &Reach, source: &FileSource, role: Role, since: Option<&Value>) -> Result<Scan> {
     let files = reach.folder(source.connection.as_deref())?;
     let path = &source.path;
     if role.writes() {

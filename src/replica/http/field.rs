@@ -11,7 +11,8 @@ use lockstep_engine::{
 };
 
 use super::{
-    config::{Clear, FieldConfig, Form},
+    columns::{FieldConfig, Form},
+    config::Clear,
     json::Json,
     resource::Resource,
 };

@@ -23,6 +23,7 @@ mod answer;
 mod auth;
 mod call;
 mod check;
+mod columns;
 mod config;
 mod deliver;
 mod exchange;

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 
 use super::{
-    config::{
-        Content, Etag, FieldConfig, LookConfig, ReadMethod, ResourceConfig, WriteConfig,
-        WriteMethod,
-    },
+    columns::FieldConfig,
+    config::{Content, Etag, LookConfig, ReadMethod, ResourceConfig, WriteConfig, WriteMethod},
     json::Json,
     template::{Line, Slot, Template},
 };

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::{
     Api,
-    config::{Etag, FieldConfig, Missing},
+    columns::FieldConfig,
+    config::{Etag, Missing},
     json::Json,
     list::{At, Lister, unchanged},
     stamp::{MAX_TAGS, Stamp},

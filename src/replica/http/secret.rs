@@ -18,11 +18,6 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// Wraps a text.
-    pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
     /// Returns the secret with its variables filled in; `place` says which key of the configuration it is.
     ///
     /// # Errors
@@ -120,7 +115,7 @@ mod tests {
 
     #[test]
     fn secrets_are_never_shown() {
-        let secret = Secret::new("hunter22");
+        let secret = Secret("hunter22".into());
         assert_eq!(format!("{secret:?}"), "***");
         let mut redactor = Redactor::default();
         redactor.add("hunter22");

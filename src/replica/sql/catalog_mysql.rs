@@ -55,7 +55,10 @@ pub(super) async fn table(session: &mut Session, name: &TableName) -> Result<Opt
             primary.push((place, columns.len()));
         }
         columns.push(ColumnInfo {
-            cast: data_type.clone(),
+            cast: match column_type.to_lowercase().contains("unsigned") {
+                true => format!("{data_type} unsigned"),
+                false => data_type.clone(),
+            },
             // CONVERT needs the character set, COLLATE the collation; a collation alone names both.
             collation: (!collation.is_empty()).then(|| format!("{charset} {collation}")),
             generated: extra

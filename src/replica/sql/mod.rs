@@ -34,6 +34,8 @@ pub(super) mod scan;
 mod send;
 mod session;
 mod statements;
+#[cfg(test)]
+mod tests;
 pub(crate) mod trigger;
 mod url;
 

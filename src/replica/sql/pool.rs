@@ -103,6 +103,7 @@ fn postgres(address: &Address, config: &SqlConfig) -> Result<PgPool> {
             ("idle_in_transaction_session_timeout", "600000".to_owned()),
             // The same rows in the same order, scan after scan.
             ("synchronize_seqscans", "off".to_owned()),
+            ("max_parallel_workers_per_gather", "0".to_owned()),
             ("IntervalStyle", "iso_8601".to_owned()),
         ])
         .disable_statement_logging();

@@ -268,11 +268,16 @@ fn one_sided_edits_survive(world: &World, policy: &Policy, checked: &Checked, te
                 checked.after.side(side).get(&key).is_some_and(|row| row[index] == *value)
             };
             assert!(on(edited), "{key} column {index}\n{policy:?}");
-            // A rule that did not decide looks at the cell, so it waits with the one in dispute.
-            let name = format!(".{}", terms.schema().columns[index].name);
-            let looked_at = policy.rules.iter().any(|rule| {
-                rule.when.iter().chain(&rule.expression).any(|text| text.contains(&name))
-            });
+            // A rule that did not decide looks at the cell, so it waits with the one in dispute; and with what only
+            // waits for that one waits the time that may decide it.
+            let name = &terms.schema().columns[index].name;
+            let looks = |what: &str| {
+                policy.rules.iter().any(|rule| {
+                    rule.when.iter().chain(&rule.expression).any(|text| text.contains(what))
+                })
+            };
+            let looked_at = looks(&format!(".{name}"))
+                || (policy.modified_at.as_ref() == Some(name) && looks("."));
             if !held || policy.granularity == Granularity::Cell && !looked_at {
                 assert!(
                     on(edited.other()),

@@ -18,7 +18,8 @@ use lockstep_engine::value::{Row, Value};
 
 use crate::world::{World, row, schema};
 
-type Cells = Option<[i64; 2]>;
+/// The two cells of a row.
+pub(crate) type Cells = Option<[i64; 2]>;
 
 fn table(cells: Cells) -> Table {
     let mut table = Table::default();
@@ -27,7 +28,7 @@ fn table(cells: Cells) -> Table {
 }
 
 /// A hub and spokes by direction, base and row.
-fn hub(
+pub(crate) fn hub(
     hub: Cells,
     spokes: &[(Direction, Cells, Cells)],
     policy: &Policy,

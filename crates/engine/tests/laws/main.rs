@@ -7,11 +7,15 @@ mod examples;
 #[cfg(test)]
 mod exhaustive;
 #[cfg(test)]
+mod halves;
+#[cfg(test)]
 mod hub;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod machine;
+#[cfg(test)]
+mod marks;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
@@ -20,6 +24,8 @@ mod spokes;
 mod tables;
 #[cfg(test)]
 mod views;
+#[cfg(test)]
+mod voices;
 #[cfg(test)]
 mod world;
 

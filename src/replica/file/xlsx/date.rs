@@ -87,8 +87,8 @@ mod tests {
         ] {
             assert_eq!(text(serial, kind, date1904).as_deref(), expected, "{serial} {kind:?}");
         }
-        assert_eq!(super::serial(45306.0, Date, true), Some(43844.0));
-        assert_eq!(super::serial(45306.0, Date, false), Some(45306.0));
-        assert_eq!(super::serial(60.0, Date, false), None);
+        assert_eq!(serial(45306.0, Date, true), Some(43844.0));
+        assert_eq!(serial(45306.0, Date, false), Some(45306.0));
+        assert_eq!(serial(60.0, Date, false), None);
     }
 }

@@ -117,11 +117,16 @@ impl GridRow {
 
     /// Returns whether any cell holds something.
     pub(super) fn filled(&self) -> bool {
-        self.cells.iter().any(|cell| cell.value.is_some() || cell.formula)
+        self.cells.iter().any(GridCell::filled)
     }
 }
 
 impl GridCell {
+    /// Returns whether it holds something.
+    pub(super) fn filled(&self) -> bool {
+        self.value.is_some() || self.formula
+    }
+
     pub(super) fn place(&self) -> Range<usize> {
         range(self.span)
     }
@@ -162,6 +167,9 @@ impl<'a> Grid<'a> {
                 Node::Close => parser.close(place),
                 Node::Other => {}
             }
+        }
+        if !parser.stack.is_empty() {
+            return Err(damaged("it ends before its last tag does"));
         }
         match parser.found {
             true => Ok(parser.grid),

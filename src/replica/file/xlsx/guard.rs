@@ -152,7 +152,8 @@ pub(super) fn deletable(
         let fixed = UNMOVED.contains(&element.name.as_str());
         let above =
             !element.areas.is_empty() && element.areas.iter().all(|area| area.bottom < first);
-        if !fixed && !(above && element.relations.is_empty() && element.name != "extLst") {
+        let alone = element.relations.is_empty() && element.name != "extLst";
+        if !(fixed || above && alone) {
             return Err(refuse(&format!("the sheet has {}", plain(&element.name))));
         }
     }

@@ -14,6 +14,7 @@ mod guard;
 mod lists;
 mod package;
 mod patch;
+mod recalc;
 mod row;
 mod strings;
 mod styles;

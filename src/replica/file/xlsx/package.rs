@@ -22,6 +22,8 @@ const MAX_PARTS: usize = 20_000;
 /// A workbook's package.
 pub(super) struct Package<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
+    /// The most bytes that a part may unpack to.
+    bound: u64,
     read: u64,
 }
 
@@ -40,6 +42,10 @@ impl<'a> Package<'a> {
     /// # Errors
     /// Bytes that are no zip, and parts that are encrypted.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self> {
+        Self::bounded(bytes, MAX_PART)
+    }
+
+    fn bounded(bytes: &'a [u8], bound: u64) -> Result<Self> {
         let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| zip_error(&error))?;
         if zip.len() > MAX_PARTS {
             return Err(too_large("the number of parts"));
@@ -50,7 +56,7 @@ impl<'a> Package<'a> {
                 return Err(broken("the workbook is encrypted").next("save it without a password"));
             }
         }
-        Ok(Self { zip, read: 0 })
+        Ok(Self { zip, bound, read: 0 })
     }
 
     /// Returns the names of all parts.
@@ -75,7 +81,7 @@ impl<'a> Package<'a> {
             }
             Err(error) => return Err(zip_error(&error)),
         };
-        let bound = MAX_PART.min(MAX_ALL.saturating_sub(self.read));
+        let bound = self.bound.min(MAX_ALL.saturating_sub(self.read));
         if entry.size() > bound {
             return Err(too_large(&format!("the part {name}")));
         }
@@ -144,5 +150,38 @@ fn same_parts(
         true => Ok(()),
         false => Err(Error::internal("the other parts of the workbook would not stay as they are")
             .next("report this with the program that made the workbook; nothing was written")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_zip_bomb_is_refused_whatever_size_it_claims() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, size) in [("small", 100), ("large", 100_000)] {
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(&vec![b' '; size]).unwrap();
+        }
+        let honest = zip.finish().unwrap().into_inner();
+        assert!(honest.len() < 1_000);
+        // Another zip claims that the part is short: 100000 is replaced by 9, wherever it stands.
+        let mut lying = honest.clone();
+        let size = 100_000_u32.to_le_bytes();
+        for at in 0..lying.len() - 4 {
+            if lying[at..at + 4] == size {
+                lying[at..at + 4].copy_from_slice(&9_u32.to_le_bytes());
+            }
+        }
+        assert_ne!(honest, lying);
+        for bytes in [honest, lying] {
+            let mut package = Package::bounded(&bytes, 1_000).unwrap();
+            assert_eq!(package.text("small").unwrap().len(), 100);
+            let error = package.text("large").unwrap_err();
+            assert!(matches!(error.kind(), Kind::TooLarge | Kind::InvalidArgument), "{error}");
+        }
     }
 }

@@ -16,11 +16,12 @@ use super::{
     guard::{self, Reach},
     lists::List,
     package::Package,
+    recalc::recalculated,
     row,
     strings::Strings,
     styles::{NumberKind, Styles},
     table::Table,
-    xml::{Node, Walk, replaced, with_attribute},
+    xml::replaced,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -77,7 +78,10 @@ pub(super) fn patch(
     if grid.formulas || package.names().iter().any(|name| name.ends_with("calcChain.xml")) {
         // The results of formulas that lie in the file are of the old values.
         let main = package.text(&book.part)?;
-        parts.insert(book.part.clone(), recalculated(&main)?);
+        let ordered = recalculated(&main)?;
+        if ordered != main {
+            parts.insert(book.part.clone(), ordered);
+        }
     }
     Ok(parts)
 }
@@ -123,8 +127,11 @@ impl<'a> Work<'a> {
         let header = table.header.as_ref();
         let names: Vec<String> =
             header.into_iter().flat_map(|header| header.names()).map(str::to_owned).collect();
-        let mut next =
-            header.and_then(|header| header.columns.last()).map_or(0, |column| column.index + 1);
+        // Behind everything: a column without a name may hold somebody's notes.
+        let header_row = header.map_or(source.header_row.unwrap_or(1), |header| header.row + 1);
+        let below = grid.rows.iter().filter(|row| row.number >= header_row);
+        let used = below.flat_map(|row| &row.cells).filter(|cell| cell.filled());
+        let mut next = used.map(|cell| cell.column + 1).max().unwrap_or(0);
         let mut fresh = Vec::new();
         for name in edits.missing(&names) {
             fresh.push((next, name.to_owned()));
@@ -145,16 +152,8 @@ impl<'a> Work<'a> {
             .zip(mapped)
             .filter_map(|((index, _), column)| Some((*index, column?)))
             .collect();
-        let mut work = Self {
-            grid,
-            table,
-            edits,
-            pen,
-            header_row: header.map_or(source.header_row.unwrap_or(1), |header| header.row + 1),
-            columns,
-            fresh,
-            dates: HashMap::new(),
-        };
+        let mut work =
+            Self { grid, table, edits, pen, header_row, columns, fresh, dates: HashMap::new() };
         for row in table.data(grid) {
             for (index, _) in &work.columns {
                 if let Some(cell) =
@@ -382,50 +381,4 @@ impl<'a> Work<'a> {
         out.push_str(text.get(data.end..).unwrap_or_default());
         out
     }
-}
-
-/// Returns the workbook's part with the order to compute every formula when it is opened.
-fn recalculated(text: &str) -> Result<String> {
-    let (mut walk, mut after, mut depth) = (Walk::new(text), None, 0_u32);
-    let mut prefix = "";
-    while let Some((node, place)) = walk.next()? {
-        match node {
-            Node::Open { tag, empty } => {
-                if tag.local_name().as_ref() == "calcPr" {
-                    let old = text.get(place.clone()).unwrap_or_default();
-                    let new = with_attribute(old, "fullCalcOnLoad", "1");
-                    let (before, rest) = (text.get(..place.start), text.get(place.end..));
-                    return Ok(format!(
-                        "{}{new}{}",
-                        before.unwrap_or_default(),
-                        rest.unwrap_or_default()
-                    ));
-                }
-                if depth == 0 {
-                    let name = text.get(place.start + 1..place.end).unwrap_or_default();
-                    let colon = name
-                        .find(':')
-                        .filter(|at| name.find([' ', '>']).is_none_or(|end| *at < end));
-                    prefix = colon.and_then(|at| name.get(..=at)).unwrap_or_default();
-                }
-                depth += u32::from(!empty);
-            }
-            Node::Close => {
-                depth = depth.saturating_sub(1);
-                let name =
-                    text.get(place.clone()).unwrap_or_default().trim_end_matches('>').trim_end();
-                // The schema gives the parts an order: names come before calculation.
-                if ["sheets", "functionGroups", "externalReferences", "definedNames"]
-                    .iter()
-                    .any(|one| name.ends_with(one))
-                {
-                    after = Some(place.end);
-                }
-            }
-            Node::Other => {}
-        }
-    }
-    let at = after.unwrap_or(0);
-    let (before, rest) = text.split_at_checked(at).unwrap_or((text, ""));
-    Ok(format!("{before}<{prefix}calcPr fullCalcOnLoad=\"1\"/>{rest}"))
 }

@@ -58,17 +58,28 @@ pub(super) fn decode(text: &str) -> String {
     while let Some(at) = rest.find("_x") {
         let (before, found) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(before);
-        let code = found.get(2..6).filter(|_| found.get(6..7) == Some("_"));
-        let code = code.and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
-        let (head, length) = match code {
-            Some(c) => (String::from(c), 7),
-            None => ("_x".to_owned(), 2),
+        // The codes are UTF-16: a character beyond the first 65,536 is two of them.
+        let first = unit(found);
+        let second = first.and_then(|_| unit(found.get(7..)?));
+        let units: Vec<u16> = first.into_iter().chain(second).collect();
+        let (c, length) = match (char::decode_utf16(units).next(), first) {
+            (Some(Ok(c)), Some(_)) => (Some(c), 7 * c.len_utf16()),
+            _ => (None, 2),
         };
-        out.push_str(&head);
+        match c {
+            Some(c) => out.push(c),
+            None => out.push_str("_x"),
+        }
         rest = found.get(length..).unwrap_or_default();
     }
     out.push_str(rest);
     out
+}
+
+/// Returns the code that a text begins with.
+fn unit(text: &str) -> Option<u16> {
+    let hex = text.strip_prefix("_x")?.get(..4).filter(|_| text.get(6..7) == Some("_"))?;
+    u16::from_str_radix(hex, 16).ok().filter(|_| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Returns a text as it stands in a cell's XML; [`decode`] gives it back.
@@ -105,6 +116,8 @@ mod tests {
             ("_x005F_x000D_", "_x000D_"),
             ("_x12_x_xZZZZ_", "_x12_x_xZZZZ_"),
             ("_xé_x0041_", "_xéA"),
+            ("_xD83D__xDCF7_!", "\u{1f4f7}!"),
+            ("_xD83D_x", "_xD83D_x"),
         ] {
             assert_eq!(decode(stored), text);
         }

@@ -123,18 +123,15 @@ impl Table {
         Ok(Rows { snapshot: builder.finish(), types, formulas })
     }
 
-    /// Returns the rows with data, in their order.
+    /// Returns the rows with data, in their order; one that holds nothing but formulas without a result is blank.
     pub(super) fn data<'g>(&'g self, grid: &'g Grid<'_>) -> impl Iterator<Item = &'g GridRow> {
         let header = self.header.as_ref();
         let first = header.map_or(u32::MAX, |header| header.row + 1);
         let in_table = move |row: &&GridRow| {
+            let held = |index| row.cell(index).is_some_and(|cell| grid.raw(cell).is_some());
             row.number > first
-                && header.is_some_and(|header| {
-                    header.columns.iter().any(|column| {
-                        row.cell(column.index)
-                            .is_some_and(|cell| grid.raw(cell).is_some() || cell.formula)
-                    })
-                })
+                && header
+                    .is_some_and(|header| header.columns.iter().any(|column| held(column.index)))
         };
         grid.rows.iter().filter(in_table)
     }

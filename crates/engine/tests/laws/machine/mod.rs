@@ -8,6 +8,7 @@ mod ledger;
 mod operations;
 mod people;
 mod run;
+mod stories;
 mod sums;
 mod undo;
 

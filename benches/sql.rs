@@ -1,0 +1,151 @@
+//! What keeping a PostgreSQL table and a sheet in step costs: time, API calls, rows read, peak memory.
+//!
+//! `cargo bench --bench sql [-- ROWS]`: a table of 100,000 x 10 into an empty sheet, both ways; then 1 % of the rows are
+//! changed in the database and flow; then nothing is changed. The workspace runs in a process of its own, so that the
+//! memory is Lockstep's alone; PostgreSQL is the machine's, in a folder of the suite.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::panic,
+    dead_code,
+    missing_docs
+)]
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use lockstep::{app::App, config::Config, progress::Progress, tools};
+use serde_json::{Value, json};
+
+#[path = "../tests/support/postgres.rs"]
+mod postgres;
+#[path = "../tests/support/require.rs"]
+mod require;
+#[path = "../tests/support/server.rs"]
+mod server;
+
+async fn call(app: &App, name: &str, arguments: Value) -> Value {
+    let tool = tools::all().into_iter().find(|tool| tool.name == name).unwrap();
+    let context = app.context().for_call(Progress::silent());
+    let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
+    tool.call(&context, arguments).await.unwrap()
+}
+
+/// Serves a workspace until its stdin ends, and says where.
+async fn workspace(path: &str) {
+    let workspace = lockstep_workspace::Workspace::open(std::path::Path::new(path)).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("http://{}/", listener.local_addr().unwrap());
+    let closed = async {
+        let _ =
+            tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
+    };
+    workspace.serve(listener, closed).await.unwrap();
+}
+
+/// Returns the peak memory since the last call, in MiB, and forgets it.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    kib / 1024
+}
+
+/// Returns how many rows the server has read of the table.
+async fn rows_read(database: &postgres::Database) -> i64 {
+    // The counters are sent when a session ends or a second has passed.
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    let sql = "SELECT (seq_tup_read + coalesce(idx_tup_fetch, 0))::text FROM pg_stat_user_tables \
+               WHERE relname = 'stock'";
+    database.texts(sql).await[0][0].as_ref().unwrap().parse().unwrap()
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if let [word, path] = arguments.as_slice()
+        && word == "workspace"
+    {
+        return workspace(path).await;
+    }
+    let rows: u32 = arguments.first().map_or(100_000, |rows| rows.parse().unwrap());
+    let Some(database) = postgres::database().await else { return };
+    let columns = "c2 text, c3 text, c4 int, c5 numeric(12, 2), c6 bool, c7 date, c8 timestamp, c9 text, \
+                   updated_at timestamptz";
+    database
+        .run(format!(
+            "CREATE TABLE stock (id int PRIMARY KEY, {columns}); CREATE INDEX ON stock (updated_at); \
+             INSERT INTO stock SELECT g, 'name of ' || g, md5(g::text), g % 1000, g / 100.0, g % 2 = 0, \
+             date '2024-01-01' + g % 365, timestamp '2024-01-01' + g * interval '1 second', 'city ' || g % 77, \
+             timestamptz '2024-01-01' + g * interval '1 second' FROM generate_series(1, {rows}) g; ANALYZE stock"
+        ))
+        .await;
+    let bytes = database.texts("SELECT sum(octet_length(s::text))::text FROM stock s").await;
+    let bytes: u64 = bytes[0][0].as_ref().unwrap().parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .arg("workspace")
+        .arg(folder.path().join("workspace.db"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let mut config = Config::default();
+    config.workspace.url = Some(url.trim().to_owned());
+    config.workspace.data = Some(folder.path().to_owned());
+    let connection = format!("kind = \"postgres\"\nurl = \"{}\"\nwritable = true", database.url);
+    config.connections.insert("shop".into(), toml::from_str(&connection).unwrap());
+    let app = App::start(&config).await.unwrap();
+    let sheets = json!([{"title": "stock"}]);
+    let made =
+        call(&app, "createFile", json!({"type": "spreadsheet", "name": "stock", "sheets": sheets}))
+            .await;
+    let arguments = json!({
+        "name": "bench", "left": {"connection": "shop", "table": "stock", "cursor": "updated_at"},
+        "right": {"spreadsheetId": made["id"], "sheet": "stock"}, "key": ["id"], "direction": "both",
+        "deletes": "delete", "mode": "apply", "sample": 0,
+    });
+    println!("{rows} x 10, {:.1} MiB of text", bytes as f64 / f64::from(1 << 20));
+    peak();
+    let change = format!(
+        "UPDATE stock SET c4 = c4 + 1, updated_at = timestamptz '2025-01-01' + id * interval '1 millisecond' \
+         WHERE id % 100 = 7 AND id <= {rows}"
+    );
+    for (what, sql) in
+        [("first sync", ""), ("1 % changed", change.as_str()), ("nothing changed", "")]
+    {
+        if !sql.is_empty() {
+            database.run(sql).await;
+        }
+        let before = rows_read(&database).await;
+        peak();
+        let started = Instant::now();
+        let report = call(&app, "syncDataset", arguments.clone()).await;
+        let took = started.elapsed();
+        let memory = peak();
+        let read = rows_read(&database).await - before;
+        let counts = &report["counts"];
+        println!(
+            "{what}: {:.2} s, {} inserted, {} updated, {} read calls, {} write calls, {read} rows read in PostgreSQL, \
+             peak {memory} MiB ({:.1} x the text)",
+            took.as_secs_f64(),
+            counts["insert"],
+            counts["update"],
+            report["calls"]["reads"],
+            report["calls"]["writes"],
+            memory as f64 * f64::from(1 << 20) / bytes as f64,
+        );
+    }
+    app.stop().await;
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
