@@ -47,7 +47,8 @@ impl Server {
     pub(crate) fn join<P: Program>() -> Self {
         // Every checkout has servers of its own; the path is short, because sockets lie in it.
         let checkout = blake3::hash(env!("CARGO_MANIFEST_DIR").as_bytes()).to_hex();
-        let folder = std::env::temp_dir().join(format!("lockstep-{}-{}", P::NAME, &checkout[..8]));
+        let checkout: String = checkout.chars().take(8).collect();
+        let folder = std::env::temp_dir().join(format!("lockstep-{}-{checkout}", P::NAME));
         fs::create_dir_all(&folder).unwrap();
         let (gate, users) = (file(&folder.join("gate")), file(&folder.join("users")));
         gate.lock().unwrap();
