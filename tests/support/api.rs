@@ -107,6 +107,10 @@ pub(crate) struct World {
     /// A fifth of all requests fails, by this state of a random sequence.
     pub(crate) bad_day: Option<u64>,
     /// Anything a shape wants to know.
+    #[allow(
+        dead_code,
+        reason = "this file is part of two test binaries, and one of them does without"
+    )]
     pub(crate) notes: BTreeMap<&'static str, String>,
 }
 
@@ -128,6 +132,10 @@ impl World {
         true
     }
 
+    #[allow(
+        dead_code,
+        reason = "this file is part of two test binaries, and one of them does without"
+    )]
     pub(crate) fn note(&self, name: &str) -> Option<&str> {
         self.notes.get(name).map(String::as_str)
     }
