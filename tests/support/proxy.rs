@@ -88,6 +88,8 @@ impl Proxy {
             Cut::BeforeCommit if commit => Some((Cut::Never, false)),
             Cut::AfterCommit if commit => Some((Cut::Never, true)),
             Cut::AfterCommitForGood if commit => Some((Cut::Closed, true)),
+            // Connections that a pool still holds are cut at their next message.
+            Cut::Closed => Some((Cut::Closed, false)),
             Cut::Anywhere(probability) if state.random.random_range(0.0..1.0) < probability => {
                 Some((Cut::Anywhere(probability), state.random.random_range(0..2) == 0))
             }
