@@ -138,7 +138,7 @@ fn names_are_completed_as_they_are_typed() {
     let dataset = template("lockstep://datasets/{name}");
     assert_eq!(complete(dataset, "name", "tr", json!({})), ["trains"]);
     let sheet = || template("sheet://{spreadsheetId}/{sheet}");
-    assert_eq!(complete(sheet(), "spreadsheetId", "crew", json!({})), [id.clone()]);
+    assert_eq!(complete(sheet(), "spreadsheetId", "crew", json!({})), std::slice::from_ref(&id));
     assert_eq!(complete(sheet(), "sheet", "", json!({"spreadsheetId": id})), ["Crew, all"]);
     assert_eq!(complete(sheet(), "sheet", "", json!({"spreadsheetId": "half"})), [""; 0]);
     let key = prompt("set_up_sync");

@@ -86,7 +86,7 @@ pub(crate) struct Prepared(Plan);
 #[derive(Debug)]
 enum Plan {
     Sheet(Box<SheetPlan>),
-    File(FilePlan),
+    File(Box<FilePlan>),
     Sql(Box<SqlPlan>),
     Api(Box<ApiPlan>),
 }
@@ -249,9 +249,8 @@ pub(crate) async fn prepare(
         }
         Target::Api(table) => ApiPlan::new(&reach.connections, table, writes, run, side)
             .map(|plan| Prepared(Plan::Api(Box::new(plan)))),
-        Target::File(table) => {
-            FilePlan::new(reach, table, writes, run).map(|plan| Prepared(Plan::File(plan)))
-        }
+        Target::File(table) => FilePlan::new(reach, table, writes, run)
+            .map(|plan| Prepared(Plan::File(Box::new(plan)))),
         Target::Sql(table) => SqlPlan::new(reach, table, writes, run, side)
             .await
             .map(|plan| Prepared(Plan::Sql(Box::new(plan)))),

@@ -208,7 +208,8 @@ mod tests {
         let time = format(NumberKind::Time, "hh:mm");
         let long = format(NumberKind::Time, "[h]:mm:ss");
         let money = format(NumberKind::Currency, "$0.00");
-        let cases: [(&[Option<&NumberFormat>], &[f64], Option<ColumnType>); 10] = [
+        type Case<'a> = (&'a [Option<&'a NumberFormat>], &'a [f64], Option<ColumnType>);
+        let cases: [Case<'_>; 10] = [
             (&[Some(&date), Some(&date)], &[45306.0], Some(ColumnType::Date)),
             (&[Some(&date)], &[45306.0, 45306.5], Some(ColumnType::DateTime)),
             (&[Some(&date), Some(&at)], &[45306.0], Some(ColumnType::DateTime)),

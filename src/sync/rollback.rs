@@ -139,7 +139,8 @@ async fn prepare(shell: &Shell, wanted: &Undo) -> Result<Prepared> {
         let Some(actions) = images.get(name) else {
             let headers = vec![None; schema.columns.len()];
             members.push(Member { headers, ..Member::new(name, Scan::nothing()) });
-            (wrote.push(Vec::new()), compared.push(Reconciled::default()));
+            wrote.push(Vec::new());
+            compared.push(Reconciled::default());
             continue;
         };
         let role = Role::Both { side: SideName::Right, typed: true };

@@ -25,7 +25,8 @@ fn shopify(world: &mut World, asked: &Asked) -> Reply {
             let only = asked.param("inventory_item_ids");
             let mut levels = world.items.iter().filter(|(id, level)| {
                 id.as_str() > after
-                    && only.is_none_or(|only| level["inventory_item_id"].to_string() == only)
+                    && only
+                        .is_none_or(|only| level["inventory_item_id"].as_u64() == only.parse().ok())
             });
             // Shopify may cap a page below what was asked for.
             let page: Vec<(&String, &Value)> = levels.by_ref().take(limit.min(100)).collect();

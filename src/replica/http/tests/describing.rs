@@ -121,9 +121,9 @@ fn an_update_by_put_must_keep_what_is_not_described() {
 
 #[test]
 fn a_connection_that_may_be_written_says_how() {
-    let cut = PLAIN.find("[resources.items.create]").unwrap();
-    let fields = PLAIN.find("[resources.items.fields]").unwrap();
-    let toml = format!("{}{}", &PLAIN[..cut], &PLAIN[fields..]).replace("URL", "https://x");
+    let (read, writes) = PLAIN.split_once("[resources.items.create]").unwrap();
+    let (_, fields) = writes.split_once("[resources.items.fields]").unwrap();
+    let toml = format!("{read}[resources.items.fields]{fields}").replace("URL", "https://x");
     let error = connections(&toml).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("connections.crm") && error.contains("writable"), "{error}");
 }
