@@ -325,7 +325,7 @@ async fn a_table_of_the_spreadsheet_is_found_by_its_name_and_grows() {
     assert_eq!(found["sheets"][0]["tables"], json!(["All (A1:B3)"]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn protected_ranges_are_listed_and_refused_before_anything_is_written() {
     let desk = Desk::new(json!([["id", "n", "m"], ["a", 1, 1], ["b", 2, 2]])).await;
     let protect = |range: Value, name: &str, warning: bool| {

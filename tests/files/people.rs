@@ -54,7 +54,15 @@ async fn what_people_put_into_a_workbook_stays() {
     let (old, new) = (parts(&before), parts(&path));
     assert_eq!(old.keys().collect::<Vec<_>>(), new.keys().collect::<Vec<_>>());
     let differ: Vec<&String> = old.keys().filter(|name| old[*name] != new[*name]).collect();
-    assert_eq!(differ, ["xl/worksheets/sheet1.xml"]);
+    assert_eq!(differ, ["xl/workbook.xml", "xl/worksheets/sheet1.xml"]);
+    // The workbook says only that its formulas are to be computed anew.
+    let text = |parts: &BTreeMap<String, Vec<u8>>| {
+        String::from_utf8(parts["xl/workbook.xml"].clone()).unwrap()
+    };
+    let (old, new) = (text(&old), text(&new));
+    let rest = |text: &str| text.split("<calcPr").next().unwrap().to_owned();
+    assert_eq!(rest(&old), rest(&new));
+    assert!(new.contains("fullCalcOnLoad=\"1\""), "{new}");
     let again = house.ok("syncDataset", arguments.clone()).await;
     assert_eq!(again["state"], "inStep", "{again:#}");
     // Rows below a deleted one would move away from the charts, rules and formulas that refer to them.

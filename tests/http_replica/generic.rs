@@ -85,7 +85,9 @@ async fn arguments_that_do_not_fit_an_api_are_refused() {
         (json!({"connection": "crm", "resource": "items", "table": "x"}), "resource"),
         (json!({"connection": "crm"}), "resource"),
     ] {
-        let error = desk.sync(json!({"key": ["sku"], "right": side})).await.unwrap_err();
+        // A dataset of its own: a saved one keeps its sides.
+        let more = json!({"name": side.to_string(), "key": ["sku"], "right": side});
+        let error = desk.sync(more).await.unwrap_err();
         assert!(error.contains(words), "{error}");
     }
 }

@@ -149,6 +149,11 @@ impl<'a> Lens<'a> {
         field.is_some_and(|field| item.at(&field.pointer).is_some())
     }
 
+    /// Returns whether a column's value goes into requests: what only the API sets is its own affair.
+    pub(super) fn sends(&self, column: usize) -> bool {
+        self.fields.get(column).copied().flatten().is_some_and(|field| field.writable)
+    }
+
     /// Returns an item's key.
     pub(super) fn key(&self, item: &Json) -> lockstep_engine::key::Key {
         let schema = self.writes.schema;

@@ -210,7 +210,7 @@ impl<'a> Sender<'a> {
     pub(super) fn is_as_wanted(&self, item: &Item<'_>, now: &super::json::Json) -> bool {
         let Some(after) = &item.change.after else { return false };
         let key = self.lens.writes.schema.key.iter().copied();
-        let cells = item.change.cells.iter().copied();
+        let cells = item.change.cells.iter().copied().filter(|column| self.lens.sends(*column));
         self.lens.difference(now, after, key.chain(cells)).is_none()
     }
 

@@ -77,8 +77,8 @@ async fn an_undisturbed_batch_is_one_write_or_two_with_anchors_and_no_repair() {
         assert_eq!(sent, Sent::default());
         let calls = world.google.calls();
         assert_eq!(calls.writes - before.writes, writes);
-        // The scan, and the look before the first effect: cells, formulas, and the spreadsheet.
-        assert_eq!(calls.reads - before.reads, 4, "{guard:?}");
+        // The scan, and the look before the first effect: cells, formulas, the spreadsheet, and what formats the rows have.
+        assert_eq!(calls.reads - before.reads, 5, "{guard:?}");
         assert_done(&world, &sent, &[]).await;
     }
     // New rows alone need no anchor.
