@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::key::Key;
-use lockstep_google::{CellFields, CellWrite, GridRange, NumberFormat, Request};
+use lockstep_google::{CellFields, CellWrite, GridRange, Input, NumberFormat, Request};
 
 use serde::{Deserialize, Serialize};
 
@@ -163,26 +163,42 @@ impl Ops {
         requests
     }
 
+    /// Returns whether a column of the appends gets numbers that are to be shown in several ways.
+    fn mixed(&self) -> bool {
+        let mut shown: BTreeMap<u32, Option<&NumberFormat>> = BTreeMap::new();
+        let cells = self.appends.iter().flat_map(|append| (0_u32..).zip(&append.cells));
+        let mut numbers = cells.filter(|(_, cell)| matches!(cell.value, Input::Number(_)));
+        numbers.any(|(at, cell)| {
+            let format = cell.format.as_ref();
+            *shown.entry(at).or_insert(format) != format
+        })
+    }
+
     /// Returns the appends, in blocks, and the number formats of their dates.
     ///
     /// The service finds the last row with data when it carries them out: a row that somebody else appended meanwhile is
     /// not hit. The values leave the formats of the rows below the table alone, which people may have set; dates get
-    /// theirs where the rows are expected, and some way below.
+    /// theirs where the rows are expected, and some way below. Where a column gets numbers of several kinds, each cell
+    /// brings its own format instead.
     fn appended(&self, sheet: i32, end: u32) -> Vec<Request> {
         let mut formats: BTreeMap<u32, NumberFormat> = BTreeMap::new();
         let mut requests: Vec<Request> = Vec::new();
         let mut bytes = usize::MAX;
+        let mixed = self.mixed();
         for append in &self.appends {
             let row: Vec<CellWrite> = (0_u32..)
                 .zip(&append.cells)
                 .map(|(at, cell)| {
+                    if mixed {
+                        return cell.clone();
+                    }
                     if let Some(format) = &cell.format {
                         formats.entry(at).or_insert_with(|| format.clone());
                     }
                     CellWrite { value: cell.value.clone(), format: None }
                 })
                 .collect();
-            let fields = CellFields::Values;
+            let fields = if mixed { CellFields::ValuesAndFormats } else { CellFields::Values };
             let request = Request::AppendCells { sheet, rows: vec![row], fields };
             let size = request.wire_size();
             let fits = bytes.saturating_add(size) <= BLOCK_BYTES;

@@ -204,8 +204,7 @@ impl<'a> Sender<'a> {
     fn shown(&self, item: &Item<'_>, json: &Json) -> Verdict {
         let Some(after) = &item.change.after else { return Verdict::Done };
         let cells = item.change.cells.iter().copied();
-        let shown =
-            cells.filter(|column| self.lens.sends(*column) && self.lens.has(json, *column));
+        let shown = cells.filter(|column| self.lens.sends(*column) && self.lens.has(json, *column));
         match self.lens.difference(json, after, shown) {
             None => Verdict::Done,
             Some((column, value)) => {
