@@ -341,7 +341,7 @@ async fn protected_ranges_are_listed_and_refused_before_anything_is_written() {
     let found = clerk.call("describeSpreadsheet", json!({"spreadsheetId": desk.id})).unwrap();
     assert_eq!(
         found["sheets"][0]["protected"],
-        json!(["\"prices\" B1:B, not editable by this account", "\"careful\" C1:C, warning only"])
+        json!(["\"prices\" B:B, not editable by this account", "\"careful\" C:C, warning only"])
     );
     for (csv, more) in [
         ("id,n,m\na,6,1\nb,2,2\n", json!({})),

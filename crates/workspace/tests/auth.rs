@@ -178,7 +178,7 @@ async fn consent(server: &Server, extra: &str, decision: &str) -> String {
         .unwrap()
         .to_owned();
     let client =
-        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        crate::server::client().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let request = client
         .post(format!("{}/o/oauth2/consent", server.url))
         .header("content-type", "application/x-www-form-urlencoded")

@@ -57,7 +57,7 @@ async fn json_of(method: &str, response: reqwest::Response) -> Option<Value> {
 async fn a_killed_workspace_loses_nothing_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.db");
-    let client = reqwest::Client::new();
+    let client = crate::server::client().build().unwrap();
     let (mut child, mut url) = spawn(&path);
     let new = post(&client, &format!("{url}/v4/spreadsheets"), json!({})).await.unwrap();
     let id = new["spreadsheetId"].as_str().unwrap().to_owned();
@@ -110,7 +110,7 @@ async fn two_handles_on_one_file_see_each_other() {
         urls.push(format!("http://{}", listener.local_addr().unwrap()));
         tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
     }
-    let client = reqwest::Client::new();
+    let client = crate::server::client().build().unwrap();
     let new = post(&client, &format!("{}/v4/spreadsheets", urls[0]), json!({})).await.unwrap();
     let id = new["spreadsheetId"].as_str().unwrap().to_owned();
     // Both append at the same time; nothing is lost and nothing lands on the other's row.

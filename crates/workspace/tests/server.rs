@@ -3,6 +3,12 @@
 use lockstep_workspace::{Options, Workspace};
 use serde_json::Value;
 
+/// Returns a maker of clients; with the whole product built beside it, reqwest asks for a provider of TLS by name.
+pub(crate) fn client() -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 /// Is a running workspace; it stops with the test's runtime.
 pub(crate) struct Server {
     pub(crate) url: String,
@@ -56,7 +62,7 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
-        Self { url, client: reqwest::Client::new() }
+        Self { url, client: client().build().unwrap() }
     }
 
     pub(crate) async fn send(
