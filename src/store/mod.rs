@@ -5,7 +5,7 @@
 //! - `plans`: content-addressed and expiring. `lease`: who may run a dataset.
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
-//! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
+//! - `conflicts`: what waits for a person, and what was decided. `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
 //! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
@@ -20,6 +20,7 @@ mod backup;
 mod base;
 mod batches;
 mod codec;
+pub(crate) mod conflicts;
 mod datasets;
 mod erase;
 mod fault;

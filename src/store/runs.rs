@@ -1,11 +1,15 @@
 //! Runs, and the one transaction that closes one.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
+use lockstep_engine::key::Key;
 use serde_json::Value as Json;
 
 use super::advance::{Advance, advance};
 use super::base::base_name;
 use super::codec::{count, from_word, json, micros, parse, time, word};
+use super::conflicts::{self, Seen};
 use super::journal::{BatchState, Moves, RunKind, RunState, check_width, widths};
 use super::lease::{self, Lease};
 use super::{Conn, Db, Store, aims, audit, tombstones};
@@ -61,6 +65,10 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<String>,
     /// When.
     pub(crate) finished: Timestamp,
+    /// Keys of which a write was not confirmed: what was decided about them is not done yet.
+    pub(crate) unconfirmed: BTreeSet<Key>,
+    /// What the comparison found of conflicts; `None` where another process closes the run, or it is a rollback.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// A run as it stands in its table.
@@ -71,7 +79,7 @@ pub(super) struct RunRow {
     dataset: String,
     plan: String,
     kind: String,
-    undoes: Option<String>,
+    pub(super) undoes: Option<String>,
     undone_by: Option<String>,
     state: String,
     pub(super) caller: String,
@@ -172,6 +180,7 @@ impl Store {
             }
             tombstones::follow(&mut tx, &to).await?;
         }
+        conflicts::settle::close(&mut tx, &row, &lease.dataset, outcome).await?;
         audit::append(&mut tx, &row, &lease.dataset, outcome.finished).await?;
         close(&mut tx, &row, outcome).await?;
         tx.commit().await?;

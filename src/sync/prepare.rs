@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, task::Poll};
 
-use lockstep_engine::{
-    findings::Finding, infer::InferReason, plan::Plan, reconcile::Change, times::Times,
-};
+use lockstep_engine::{findings::Finding, infer::InferReason, plan::Plan, reconcile::Change};
 
 use super::{
     Shell,
@@ -20,6 +18,7 @@ use crate::{
         Source,
         scan::{Role, Scan, scan},
     },
+    store::conflicts::Seen,
 };
 
 /// A plan, with what applying and reporting it need.
@@ -31,6 +30,8 @@ pub(crate) struct Planned {
     pub(crate) members: Vec<Member>,
     /// How the types were found.
     pub(crate) reasons: Vec<InferReason>,
+    /// What was found of conflicts; `None` of a dataset without a base, and of a rollback.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// A member of a dataset as it was read, and what the plan needs to write it.
@@ -124,13 +125,9 @@ pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Pl
     let definition = definition.clone();
     let now = shell.reach.clock.now();
     // A million rows take seconds: not on a thread that serves other calls.
-    tokio::task::spawn_blocking(move || {
-        let mut times = Times::default();
-        times.now = Some(now);
-        match definition.members {
-            Members::Pair { .. } => pair::compare(&definition, members, &known, &times),
-            Members::Hub { .. } => spokes::compare(&definition, members, &known, &times),
-        }
+    tokio::task::spawn_blocking(move || match definition.members {
+        Members::Pair { .. } => pair::compare(&definition, members, &known, now),
+        Members::Hub { .. } => spokes::compare(&definition, members, &known, now),
     })
     .await
     .map_err(|error| Error::internal(format!("the comparison failed: {error}")))?

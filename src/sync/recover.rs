@@ -88,6 +88,8 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
             batches.len(),
         )),
         finished: shell.reach.clock.now(),
+        unconfirmed: unconfirmed.into_iter().map(|(_, key)| key).collect(),
+        seen: None,
     };
     shell.store.finish(lease, &run.id, &outcome).await?;
     Ok(())

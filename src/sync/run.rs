@@ -70,6 +70,12 @@ async fn apply_in_turn(
         let result = &planned.plan.body().result;
         let learns = definition.has_base() && !result.learns_nothing();
         if state == State::Halted || (planned.plan.is_quiet() && !learns) {
+            if state != State::Halted
+                && let Some(seen) = planned.seen.as_ref().filter(|seen| seen.matters)
+            {
+                save(shell, definition, Some(&planned)).await?;
+                shell.store.record_conflicts(lease, seen, shell.reach.clock.now()).await?;
+            }
             let done = Done { recovered, ..Done::default() };
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }

@@ -1,6 +1,6 @@
 //! The writing part of a run: intent first, then every batch, then one transaction that learns what was confirmed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::{dataset::SideName, hub::HUB, key::Key, reconcile::Change};
 
@@ -142,6 +142,7 @@ async fn begin(
         started: shell.reach.clock.now(),
         columns: wide.columns,
         sensitive: Vec::new(),
+        decisions: job.planned.seen.as_ref().map(|seen| seen.applied.clone()).unwrap_or_default(),
     };
     shell.store.begin(lease, &new, journal, &bases).await
 }
@@ -212,14 +213,16 @@ async fn close(
     error: Option<String>,
 ) -> Result<()> {
     shell.store.void_intended(lease, run, "not sent").await?;
-    let unconfirmed = unconfirmed.keys().cloned().collect();
+    let unconfirmed: BTreeSet<(String, Key)> = unconfirmed.keys().cloned().collect();
     let outcome = Outcome {
         state: state_of(journal),
         bases: confirmed(job.bases.to_vec(), journal, &unconfirmed),
+        unconfirmed: unconfirmed.into_iter().map(|(_, key)| key).collect(),
         columns: job.base_columns.clone(),
         counts: counts(job.planned)?,
         error,
         finished: shell.reach.clock.now(),
+        seen: job.planned.seen.clone(),
     };
     halt::point("closing").await;
     shell.store.finish(lease, run, &outcome).await?;

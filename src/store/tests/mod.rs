@@ -24,6 +24,9 @@ use proptest::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::audit::LineKind;
 use super::*;
 
 const TTL: SignedDuration = SignedDuration::from_secs(60);
@@ -94,6 +97,7 @@ fn run(id: &str, dataset: &str) -> NewRun {
         started: at(0),
         columns: names(&["id", "n"]),
         sensitive: vec![],
+        decisions: BTreeMap::new(),
     }
 }
 
@@ -110,6 +114,8 @@ fn outcome(state: RunState, base: Vec<BaseChange>) -> Outcome {
         counts: json!({ "insert": 1 }),
         error: None,
         finished: at(5),
+        unconfirmed: BTreeSet::new(),
+        seen: None,
     }
 }
 
