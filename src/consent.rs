@@ -72,6 +72,17 @@ pub struct Question {
     pub about: String,
     /// What would happen, for the person.
     pub message: String,
+    /// What they may choose; none where the answer is yes or no.
+    pub choices: Vec<String>,
+}
+
+/// What a person chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// One of the choices.
+    pub choice: String,
+    /// What they wrote beside it.
+    pub value: Option<String>,
 }
 
 /// What was agreed to before the call, and what the call asks.
@@ -80,6 +91,10 @@ pub struct Consent(Option<Arc<Asked>>);
 
 struct Asked {
     agreed: Judge,
+    /// What was chosen already, and what about.
+    said: Option<(String, Said)>,
+    /// Whether the person can be shown choices.
+    form: bool,
     question: Mutex<Option<Question>>,
 }
 
@@ -98,7 +113,35 @@ impl Consent {
 
     /// Returns the consent to what `agreed` says yes to, given what a question is about.
     pub fn to(agreed: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(Asked { agreed: Arc::new(agreed), question: Mutex::default() })))
+        Self::hearing(agreed, None, false)
+    }
+
+    /// Returns the consent of a person who may have chosen something already, and can be shown choices where `form` says
+    /// so.
+    pub fn hearing(
+        agreed: impl Fn(&str) -> bool + Send + Sync + 'static,
+        said: Option<(String, Said)>,
+        form: bool,
+    ) -> Self {
+        let agreed = Arc::new(agreed);
+        Self(Some(Arc::new(Asked { agreed, said, form, question: Mutex::default() })))
+    }
+
+    /// Returns what the person chose; `None` where nobody can be shown choices.
+    ///
+    /// # Errors
+    /// [`Kind::ConfirmationNeeded`] if they were not asked yet; [`Self::asked`] returns the question then.
+    pub fn choose(&self, question: Question) -> Result<Option<Said>> {
+        let Some(asked) = self.0.as_ref().filter(|asked| asked.form) else { return Ok(None) };
+        if let Some((_, said)) = asked.said.as_ref().filter(|(about, _)| *about == question.about) {
+            return Ok(Some(said.clone()));
+        }
+        let error = Error::new(
+            Kind::ConfirmationNeeded,
+            format!("{}; nothing was written", question.message),
+        );
+        *asked.question.lock().unwrap_or_else(PoisonError::into_inner) = Some(question);
+        Err(error)
     }
 
     /// Goes on if the question was agreed to.
@@ -132,7 +175,11 @@ mod tests {
 
     #[test]
     fn an_agreement_covers_its_own_question_alone() {
-        let question = |about: &str| Question { about: about.into(), message: "m".into() };
+        let question = |about: &str| Question {
+            about: about.into(),
+            message: "m".into(),
+            choices: Vec::new(),
+        };
         assert!(Consent::given().check(question("a")).is_ok());
         for (agreed, about, fine) in
             [(None, "a", false), (Some("a"), "a", true), (Some("a"), "b", false)]
@@ -142,6 +189,25 @@ mod tests {
             assert_eq!(consent.check(question(about)).is_ok(), fine, "{about}");
             assert_eq!(consent.asked(), (!fine).then(|| question(about)));
         }
+    }
+
+    #[test]
+    fn a_choice_is_asked_for_where_a_form_can_be_shown() {
+        let question = Question {
+            about: "a".into(),
+            message: "m".into(),
+            choices: vec!["left".into(), "right".into()],
+        };
+        assert_eq!(Consent::given().choose(question.clone()).unwrap(), None);
+        assert_eq!(Consent::to(|_| true).choose(question.clone()).unwrap(), None);
+        let consent = |said| Consent::hearing(|_| false, said, true);
+        let unheard = consent(None);
+        assert!(unheard.choose(question.clone()).is_err());
+        assert_eq!(unheard.asked(), Some(question.clone()));
+        let said = Said { choice: "left".into(), value: None };
+        let heard = consent(Some(("a".into(), said.clone())));
+        assert_eq!(heard.choose(question.clone()).unwrap(), Some(said.clone()));
+        assert!(consent(Some(("b".into(), said))).choose(question).is_err());
     }
 
     #[test]

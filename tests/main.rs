@@ -10,6 +10,7 @@ mod bad_input;
 mod care;
 mod clients;
 mod company;
+mod conflicts;
 mod conformance;
 mod consent;
 mod contracts;

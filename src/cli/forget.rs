@@ -20,9 +20,15 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     let key = history::key_of(&store, &args.dataset, &args.key).await?;
     let gone = store.forget(&args.dataset, &key).await?;
     print(&format!(
-        "erased the record {key} of {}: {} bases, {} changes, {} plans, {} tombstones, {} audit contents. The replicas \
+        "erased the record {key} of {}: {} bases, {} changes, {} plans, {} tombstones, {} conflicts, {} audit contents. The replicas \
          themselves were not touched: delete it there too, or the next sync learns it again",
-        args.dataset, gone.bases, gone.actions, gone.plans, gone.tombstones, gone.audit_payloads
+        args.dataset,
+        gone.bases,
+        gone.actions,
+        gone.plans,
+        gone.tombstones,
+        gone.conflicts,
+        gone.audit_payloads
     ))?;
     Ok(ExitCode::SUCCESS)
 }

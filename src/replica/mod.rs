@@ -14,6 +14,7 @@ pub mod http;
 pub mod ledger;
 pub(crate) mod marker;
 pub(crate) mod reach;
+pub(crate) mod review;
 pub(crate) mod scan;
 pub(crate) mod sheet;
 mod sheet_aim;

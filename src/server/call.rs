@@ -18,7 +18,7 @@ use super::{
     notify, resources, role, to_result,
 };
 use crate::{
-    consent::Consent,
+    consent::{Consent, Said},
     error::{Error, Kind, Result, did_you_mean},
     principal::Principal,
     tools::{CONFIRM, Registered},
@@ -106,7 +106,7 @@ impl Call<'_> {
     ) -> Result<Outcome, ErrorData> {
         let asking = &self.server.shared.asking;
         let digest = asking::digest(self.caller, self.tool.name, arguments);
-        let mut agreed = None;
+        let (mut agreed, mut said) = (None, None);
         if let Some(state) = &request.request_state {
             // The protocol wants a state that is not good to be an error of its own.
             let heard = asking
@@ -114,6 +114,10 @@ impl Call<'_> {
                 .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
             agreed = match heard {
                 Word::Yes(about) => Some(about),
+                Word::Chose(about, choice) => {
+                    said = Some((about, choice));
+                    None
+                }
                 Word::No => return Ok(Outcome::Done(Err(asking::declined()))),
                 Word::None => None,
             };
@@ -121,7 +125,7 @@ impl Call<'_> {
         let code = self.tool.asks().then(|| arguments.get(CONFIRM)?.as_str()).flatten();
         let mut questions = 0;
         loop {
-            let consent = self.consent(digest, agreed.take(), code);
+            let consent = self.consent(digest, agreed.take(), code, said.take());
             let result = self.run(arguments.clone(), consent.clone()).await;
             let question = match consent.asked() {
                 Some(question) if result.is_err() && questions < QUESTIONS => question,
@@ -131,6 +135,7 @@ impl Call<'_> {
             match asking::way(self.context) {
                 Way::Elicit => match asking::elicit(self.context, &question).await {
                     Ok(Word::Yes(about)) => agreed = Some(about),
+                    Ok(Word::Chose(about, choice)) => said = Some((about, choice)),
                     Ok(_) => return Ok(Outcome::Done(Err(asking::declined()))),
                     Err(error) => return Ok(Outcome::Done(Err(error))),
                 },
@@ -148,14 +153,22 @@ impl Call<'_> {
         }
     }
 
-    /// Returns the consent to what the person agreed to, by their word or by a code.
-    fn consent(&self, digest: blake3::Hash, agreed: Option<String>, code: Option<&str>) -> Consent {
+    /// Returns the consent to what the person agreed to or chose, by their word or by a code.
+    fn consent(
+        &self,
+        digest: blake3::Hash,
+        agreed: Option<String>,
+        code: Option<&str>,
+        said: Option<(String, Said)>,
+    ) -> Consent {
+        let form = asking::way(self.context) != Way::Code;
         let asking = Arc::clone(&self.server.shared.asking);
         let code = code.map(str::to_owned);
-        Consent::to(move |about| {
+        let judge = move |about: &str| {
             agreed.as_deref() == Some(about)
                 || code.as_deref().is_some_and(|code| asking.redeem(digest, about, code))
-        })
+        };
+        Consent::hearing(judge, said, form)
     }
 
     async fn run(&self, arguments: JsonObject, consent: Consent) -> Result<Value> {

@@ -19,6 +19,15 @@ pub(super) const RUNS: &str = "lockstep://runs/";
 /// The latest runs.
 pub(super) const ALL_RUNS: &str = "lockstep://runs";
 
+/// What waits for a decision.
+const ALL_CONFLICTS: &str = "lockstep://conflicts";
+
+/// What the URI of a dataset's conflicts begins with.
+const CONFLICTS: &str = "lockstep://conflicts/";
+
+/// How many conflicts a resource shows.
+const SHOWN: u32 = 50;
+
 const DATASETS: &str = "lockstep://datasets/";
 
 const SHEETS: &str = "sheet://";
@@ -48,6 +57,12 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
             format!("{RUNS}{{id}}"),
             "run",
             "What a run changed, cell by cell",
+            "application/json",
+        ),
+        template(
+            format!("{CONFLICTS}{{dataset}}"),
+            "conflicts",
+            "What waits for a decision in a dataset: counted, and the oldest one by one",
             "application/json",
         ),
         template(
@@ -91,12 +106,17 @@ pub(super) async fn list(
         .with_title("The latest runs")
         .with_description("What was synced and taken back, newest first")
         .with_mime_type("application/json");
+    let conflicts = Resource::new(ALL_CONFLICTS, "conflicts")
+        .with_title("Open conflicts")
+        .with_description("What waits for a decision, of all datasets")
+        .with_mime_type("application/json");
     let datasets = datasets.into_iter().map(|dataset| {
         Resource::new(dataset_uri(&dataset.name), dataset.name)
             .with_description("A dataset's definition")
             .with_mime_type("application/json")
     });
-    Ok((cursor.is_none().then_some(runs).into_iter().chain(datasets).collect(), next))
+    let fixed = [runs, conflicts].into_iter().filter(|_| cursor.is_none());
+    Ok((fixed.chain(datasets).collect(), next))
 }
 
 /// Returns the contents of a resource; `None` if there is no such resource.
@@ -116,6 +136,18 @@ pub async fn read(context: &Context, uri: &str) -> Result<Option<Vec<ResourceCon
         }
         let run = tool(context, "syncHistory", json!({"runId": id, "limit": 200})).await?;
         return Ok(Some(vec![json_text(uri, &run)?]));
+    }
+    if uri == ALL_CONFLICTS {
+        let asked = json!({"limit": SHOWN});
+        return Ok(Some(vec![json_text(uri, &tool(context, "resolveConflicts", asked).await?)?]));
+    }
+    if let Some(name) = uri.strip_prefix(CONFLICTS) {
+        let name = decode(name);
+        if context.store.dataset(&name).await?.is_none() {
+            return Ok(None);
+        }
+        let asked = json!({"dataset": name, "limit": SHOWN});
+        return Ok(Some(vec![json_text(uri, &tool(context, "resolveConflicts", asked).await?)?]));
     }
     if let Some(name) = uri.strip_prefix(DATASETS) {
         let Some(dataset) = context.store.dataset(&decode(name)).await? else { return Ok(None) };

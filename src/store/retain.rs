@@ -44,6 +44,13 @@ impl Store {
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
+        sqlx::query(
+            "DELETE FROM conflict_rows WHERE NOT EXISTS
+                 (SELECT 1 FROM conflicts c WHERE c.dataset = conflict_rows.dataset
+                      AND c.key_digest = conflict_rows.key_digest)",
+        )
+        .execute(&mut *tx)
+        .await?;
         let plans = sqlx::query("DELETE FROM plans WHERE expires <= $1")
             .bind(micros(now))
             .execute(&mut *tx)

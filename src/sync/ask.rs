@@ -25,5 +25,5 @@ pub(super) fn ask(shell: &Shell, dataset: &str, planned: &Planned) -> Result<()>
     if !halts.is_empty() {
         message.push_str(&format!(", and these safety halts passed: {}", halts.join(", ")));
     }
-    shell.consent.check(Question { about: short(planned.plan.id()), message })
+    shell.consent.check(Question { about: short(planned.plan.id()), message, choices: Vec::new() })
 }

@@ -9,6 +9,7 @@ use lockstep_engine::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::conflicts::review::ReviewSheet;
 use crate::{
     error::{Error, Result},
     replica::{Source, apply::Guard, scan::Role},
@@ -35,6 +36,9 @@ pub(crate) struct Definition {
     pub(crate) policy: Policy,
     /// How a sheet is guarded against rows that move during a write.
     pub(crate) guard: Guard,
+    /// The tab in which people decide conflicts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) review: Option<ReviewSheet>,
     /// The halts that the caller passes.
     #[serde(skip)]
     pub(crate) overrides: Vec<String>,

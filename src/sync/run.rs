@@ -5,13 +5,14 @@ use lockstep_engine::safety::remaining;
 use super::{
     Shell,
     ask::ask,
+    conflicts::review,
     definition::Definition,
     describe::{Done, report},
     plans,
     prepare::{Planned, prepare},
     report::{Report, State},
     rest,
-    saved::save,
+    saved::{check, save},
     turn,
     write::{Job, Stopped, write},
 };
@@ -28,8 +29,10 @@ const ATTEMPTS: u32 = 3;
 /// # Errors
 /// See [`prepare`].
 pub(crate) async fn plan(shell: &Shell, definition: &Definition, sample: usize) -> Result<Report> {
-    save(shell, definition, None).await?;
+    check(shell, definition).await?;
+    // What cannot be planned is not saved: a rule is checked where it is defined.
     let planned = prepare(shell, definition).await?;
+    save(shell, definition, None).await?;
     let state = state_before(&planned, definition);
     plans::keep(shell, &planned.plan, &definition.kept()).await?;
     Ok(report(shell, &definition.name, &planned, state, sample, &Done::default()))
@@ -45,9 +48,16 @@ pub(crate) async fn apply(
     plan_id: Option<&str>,
     sample: usize,
 ) -> Result<Report> {
-    save(shell, definition, None).await?;
+    check(shell, definition).await?;
     turn::with(shell, &definition.name, async |lease, recovered| {
-        apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await
+        let mut told = review::take_in(shell, definition).await;
+        let mut report =
+            apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await?;
+        if report.state != State::Halted {
+            review::put_out(shell, definition, &mut told).await;
+        }
+        report.findings.extend(told.findings);
+        Ok(report)
     })
     .await
 }
@@ -63,6 +73,9 @@ async fn apply_in_turn(
     let mut attempt = 1;
     loop {
         let planned = prepare(shell, definition).await?;
+        if attempt == 1 {
+            save(shell, definition, None).await?;
+        }
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }

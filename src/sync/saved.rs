@@ -82,6 +82,22 @@ pub(super) async fn save(
     definition: &Definition,
     found: Option<&Planned>,
 ) -> Result<()> {
+    let before = check(shell, definition).await?;
+    let kept = definition.kept();
+    let (schema, marks) = match found {
+        Some(planned) => (Some(planned.plan.body().basis.schema.clone()), planned.marks()),
+        None => before.map(|before| (before.schema, before.marks)).unwrap_or_default(),
+    };
+    let json = json(&Saved { definition: kept, schema, marks })?;
+    shell.store.save_dataset(&definition.name, &json, shell.reach.clock.now()).await?;
+    Ok(())
+}
+
+/// Checks that a definition may be saved under its name; returns what is saved there.
+///
+/// # Errors
+/// Other sides or another key than those that the dataset's base belongs to.
+pub(super) async fn check(shell: &Shell, definition: &Definition) -> Result<Option<Saved>> {
     let kept = definition.kept();
     let before = load(shell, &kept.name).await?;
     if let Some(before) = &before
@@ -94,13 +110,7 @@ pub(super) async fn save(
         ))
         .next("give this dataset another name"));
     }
-    let (schema, marks) = match found {
-        Some(planned) => (Some(planned.plan.body().basis.schema.clone()), planned.marks()),
-        None => before.map(|before| (before.schema, before.marks)).unwrap_or_default(),
-    };
-    let json = json(&Saved { definition: kept, schema, marks })?;
-    shell.store.save_dataset(&definition.name, &json, shell.reach.clock.now()).await?;
-    Ok(())
+    Ok(before)
 }
 
 /// Returns what of a dataset is not what it was; spokes may come and go.

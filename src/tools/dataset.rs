@@ -183,6 +183,39 @@ impl PolicyArg {
     }
 }
 
+/// Returns a dataset's policy with what is said instead, and whether a strategy is said for all columns.
+///
+/// # Errors
+/// What the policy does not have, or what is no value of it.
+pub(super) fn policy_instead(
+    own: &Policy,
+    said: serde_json::Map<String, Value>,
+) -> Result<(Policy, bool)> {
+    let has = |name: &str| said.contains_key(name);
+    let (strategy, rules) = (has("strategy"), has("rules"));
+    let (clash, modified_at, priorities) = (has("clash"), has("modifiedAt"), has("priorities"));
+    let said: PolicyArg = super::parse(said).map_err(|error| error.context("policy"))?;
+    let mut policy = own.clone();
+    if strategy {
+        policy.strategy = said.strategy;
+    } else if rules {
+        policy.strategy = Strategy::RuleBased;
+    }
+    if rules {
+        policy.rules = said.rules;
+    }
+    if clash {
+        policy.clash = said.clash;
+    }
+    if modified_at {
+        policy.modified_at = said.modified_at;
+    }
+    if priorities {
+        policy.priorities = said.priorities;
+    }
+    Ok((policy, strategy || rules))
+}
+
 impl ColumnArg {
     /// Returns the column as the dataset keeps it.
     pub(crate) fn definition(self) -> ColumnDef {

@@ -29,6 +29,7 @@ mod filter;
 mod find_files;
 mod mode;
 mod read_sheet;
+mod resolve_conflicts;
 mod rollback_sync;
 mod schema;
 mod spoke;
@@ -178,6 +179,7 @@ pub fn all() -> Vec<Registered> {
         Registered::of::<describe_spreadsheet::DescribeSpreadsheet>(),
         Registered::of::<find_files::FindFiles>(),
         Registered::of::<read_sheet::ReadSheet>(),
+        Registered::of::<resolve_conflicts::ResolveConflicts>(),
         Registered::of::<rollback_sync::RollbackSync>(),
         Registered::of::<sync_dataset::SyncDataset>(),
         Registered::of::<sync_history::SyncHistory>(),

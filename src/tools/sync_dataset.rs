@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Result, did_you_mean},
     replica::{Source, apply::Guard},
     sync::{
+        conflicts::review::ReviewSheet,
         definition::{Definition, Disappeared, Members},
         report::Report,
         run, saved,
@@ -86,6 +87,9 @@ pub(crate) struct Args {
     mark_value: Option<String>,
     /// Against rows moved meanwhile: auto (default), anchor (surest), readBack (1 call less; repairs).
     guard: Option<GuardArg>,
+    /// {spreadsheetId, sheet}: a tab, made and kept, in which people decide conflicts.
+    #[schemars(with = "Option<AnyObject>")]
+    review_sheet: Option<ReviewArg>,
     /// Default plan.
     #[serde(default)]
     mode: ModeArg,
@@ -160,6 +164,7 @@ impl Args {
             Some(name) => name,
             None => Definition::default_name(&members, &self.key)?,
         };
+        let review = self.review_sheet.map(|review| review.sheet(&members, &name)).transpose()?;
         Ok(Definition {
             name,
             members,
@@ -169,6 +174,7 @@ impl Args {
             nulls: self.nulls,
             deletes,
             policy,
+            review,
             guard: match self.guard.unwrap_or_default() {
                 GuardArg::Auto => Guard::Auto,
                 GuardArg::ReadBack => Guard::ReadBack,
@@ -176,6 +182,38 @@ impl Args {
             },
             overrides: self.overrides,
         })
+    }
+}
+
+/// A tab in which people decide conflicts.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ReviewArg {
+    spreadsheet_id: Option<String>,
+    sheet: Option<String>,
+}
+
+impl ReviewArg {
+    /// Returns where the tab is: in the spreadsheet of a side, where no other is named.
+    fn sheet(self, members: &Members, dataset: &str) -> Result<ReviewSheet> {
+        let sources: Vec<&Source> = match members {
+            Members::Pair { left, right } => vec![left, right],
+            Members::Hub { hub, spokes } => {
+                std::iter::once(hub).chain(spokes.iter().map(|spoke| &spoke.source)).collect()
+            }
+        };
+        let own = sources.into_iter().find_map(|source| match source {
+            Source::Sheet { spreadsheet, .. } => Some(spreadsheet.clone()),
+            _ => None,
+        });
+        let given = self.spreadsheet_id.map(|id| lockstep_google::parse_id(&id).unwrap_or(id));
+        let spreadsheet = given.or(own).ok_or_else(|| {
+            Error::invalid("argument reviewSheet: no side is a sheet, so spreadsheetId is needed")
+                .next("name a spreadsheet for the review tab")
+        })?;
+        let sheet =
+            self.sheet.unwrap_or_else(|| format!("Review {dataset}").chars().take(100).collect());
+        Ok(ReviewSheet { spreadsheet, sheet })
     }
 }
 
@@ -289,6 +327,7 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         || args.columns.is_some()
         || args.direction.is_some()
         || args.policy.is_some()
+        || args.review_sheet.is_some()
     {
         return Err(Error::invalid(
             "a saved dataset is named, and parts of a definition are given beside it",
@@ -296,10 +335,16 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         .next("give only name (with mode, planId, override, sample), or the sides and all of the rest"));
     }
     let overrides = args.overrides;
-    let mut definition = match context.declared.get(&name) {
-        Some(declared) => declared.clone(),
-        None => saved::definition(&context.shell(SyncDataset::NAME), &name).await?,
-    };
-    definition.overrides = overrides;
-    Ok(definition)
+    Ok(Definition { overrides, ..of_name(context, &name).await? })
+}
+
+/// Returns the dataset of a name, declared or saved.
+///
+/// # Errors
+/// A name that no dataset has.
+pub(super) async fn of_name(context: &Context, name: &str) -> Result<Definition> {
+    match context.declared.get(name) {
+        Some(declared) => Ok(declared.clone()),
+        None => saved::definition(&context.shell(SyncDataset::NAME), name).await,
+    }
 }

@@ -122,6 +122,13 @@ pub enum Request {
         /// The format.
         format: NumberFormat,
     },
+    /// Offers values in a list where people enter some; other values may be entered, too.
+    Offer {
+        /// The cells.
+        range: GridRange,
+        /// The values.
+        values: Vec<String>,
+    },
     /// Sorts the rows of a range.
     SortRange {
         /// The rows to sort, without the header.

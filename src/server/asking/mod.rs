@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    consent::{Key, Question},
+    consent::{Key, Question, Said},
     error::{Error, Kind, Result},
     principal::Principal,
     tools::CONFIRM,
@@ -37,6 +37,10 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How many open questions are remembered; the oldest are forgotten first.
 const MOST: usize = 10_000;
+
+/// What a person chose, and what they wrote beside it, in a form with choices.
+const CHOICE: &str = "choice";
+const VALUE: &str = "value";
 
 /// The name of our only request in an answer that asks.
 const ASK: &str = "agree";
@@ -79,6 +83,8 @@ pub(super) enum Way {
 pub(super) enum Word {
     /// They agree to this.
     Yes(String),
+    /// They chose, about this.
+    Chose(String, Said),
     /// They do not.
     No,
     /// They have not been heard.
@@ -133,7 +139,28 @@ fn canonical(value: &Value) -> Value {
 }
 
 fn form(question: &Question) -> Result<ElicitRequestParams> {
-    let form = json!({
+    let form = if question.choices.is_empty() { agree(question) } else { choose(question) };
+    serde_json::from_value(form)
+        .map_err(|error| Error::internal("the question has no form").with_source(error))
+}
+
+fn choose(question: &Question) -> Value {
+    json!({
+        "mode": "form",
+        "message": question.message,
+        "requestedSchema": {
+            "type": "object",
+            "properties": {
+                CHOICE: {"type": "string", "title": "Decision", "enum": question.choices},
+                VALUE: {"type": "string", "title": "Value", "description": "Only for the decision \"value\"."},
+            },
+            "required": [CHOICE],
+        },
+    })
+}
+
+fn agree(question: &Question) -> Value {
+    json!({
         "mode": "form",
         "message": format!("{}. Go on?", question.message),
         "requestedSchema": {
@@ -141,14 +168,20 @@ fn form(question: &Question) -> Result<ElicitRequestParams> {
             "properties": {ASK: {"type": "boolean", "title": "Go on", "description": "No leaves everything as it is."}},
             "required": [ASK],
         },
-    });
-    serde_json::from_value(form)
-        .map_err(|error| Error::internal("the question has no form").with_source(error))
+    })
 }
 
 fn word(about: &str, result: &ElicitResult) -> Word {
-    let agreed =
-        result.content.as_ref().and_then(|content| content.get(ASK)) == Some(&Value::Bool(true));
+    let content = |name: &str| result.content.as_ref().and_then(|content| content.get(name));
+    let agreed = content(ASK) == Some(&Value::Bool(true));
+    let text = |name: &str| content(name).and_then(Value::as_str).map(str::to_owned);
+    match (&result.action, text(CHOICE)) {
+        (ElicitationAction::Accept, Some(choice)) => {
+            let value = text(VALUE).filter(|value| !value.is_empty());
+            return Word::Chose(about.to_owned(), Said { choice, value });
+        }
+        _ => {}
+    }
     match result.action {
         ElicitationAction::Accept if agreed => Word::Yes(about.to_owned()),
         _ => Word::No,

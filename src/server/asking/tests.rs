@@ -9,7 +9,10 @@ fn key() -> Key {
 }
 
 fn asked() -> (Asking, Question) {
-    (Asking::new(&key()), Question { about: "plan1".into(), message: "30 rows".into() })
+    (
+        Asking::new(&key()),
+        Question { about: "plan1".into(), message: "30 rows".into(), choices: Vec::new() },
+    )
 }
 
 fn who(subject: &str) -> Principal {

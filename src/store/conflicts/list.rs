@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lockstep_engine::key::Key;
 
-use super::super::codec::{count, from_word, json, key, micros, parse, time, word};
+use super::super::codec::{count, from_word, json, key, key_digest, micros, parse, time, word};
 use super::super::{Db, Store};
 use super::read::{Line, select};
 use super::{Kind, Rows, State, Stored};
@@ -153,5 +153,20 @@ impl Store {
         .fetch_all(&self.reads)
         .await?;
         found.iter().map(|(values, content)| Ok((key(values)?, parse(content)?))).collect()
+    }
+
+    /// Returns the rows of one disputed key.
+    ///
+    /// # Errors
+    /// When the stored values are damaged.
+    pub(crate) async fn rows_of_conflict(&self, dataset: &str, key: &Key) -> Result<Option<Rows>> {
+        let found: Option<String> = sqlx::query_scalar(
+            "SELECT content FROM conflict_rows WHERE dataset = $1 AND key_digest = $2",
+        )
+        .bind(dataset)
+        .bind(key_digest(key))
+        .fetch_optional(&self.reads)
+        .await?;
+        found.as_deref().map(parse).transpose()
     }
 }

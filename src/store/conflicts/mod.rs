@@ -18,7 +18,7 @@ pub(super) mod settle;
 pub(super) mod times;
 
 pub(crate) use self::decide::{Verdict, unknown};
-pub(crate) use self::list::{Filter, Group, Page};
+pub(crate) use self::list::{Filter, Group};
 pub(crate) use self::times::Observed;
 
 /// What kind of dispute a conflict is.
@@ -120,6 +120,13 @@ pub(crate) struct Stored {
     pub(crate) closed_by: Option<String>,
     /// The run that wrote it.
     pub(crate) run: Option<String>,
+}
+
+impl Stored {
+    /// Returns whether one of these members has a word in it.
+    pub(super) fn is_of(&self, members: &BTreeSet<String>) -> bool {
+        self.voices.iter().any(|voice| members.contains(&voice.who))
+    }
 }
 
 /// The rows of a disputed key.

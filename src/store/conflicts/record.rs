@@ -66,6 +66,10 @@ pub(in super::super) async fn record(
         for cell in &dispute.cells {
             let place = (dispute.key.clone(), cell.column.clone());
             let known = live.remove(&place);
+            // What a member that was not read has to do with it is not known.
+            if known.as_ref().is_some_and(|known| known.is_of(&seen.down)) {
+                continue;
+            }
             put(conn, dataset, dispute, cell, known.as_ref(), at).await?;
         }
         rows(conn, dataset, dispute).await?;
@@ -79,7 +83,7 @@ pub(in super::super) async fn record(
         let held = dispute.is_some_and(|dispute| dispute.digest == stored.digest)
             && stored.state == State::Decided
             && !gone;
-        let silent = stored.voices.iter().any(|voice| seen.down.contains(&voice.who));
+        let silent = stored.is_of(&seen.down);
         let place = (key, column);
         // What this run carried out is settled already, or was not confirmed and is tried again.
         if held || silent || seen.unjudged.contains(&place.0) || seen.applied.contains_key(&place) {
@@ -193,11 +197,12 @@ async fn rows(conn: &mut Conn, dataset: &str, dispute: &Dispute) -> Result<()> {
     Ok(())
 }
 
-/// Drops the rows of keys about which nothing waits any more.
+/// Drops the rows of keys about which nothing waits any more, nor may wait again once a run is taken back.
 pub(super) async fn tidy(conn: &mut Conn, dataset: &str) -> Result<()> {
     sqlx::query(
         "DELETE FROM conflict_rows WHERE dataset = $1 AND key_digest NOT IN
-             (SELECT key_digest FROM conflicts WHERE dataset = $1 AND state IN ('open', 'decided'))",
+             (SELECT key_digest FROM conflicts
+              WHERE dataset = $1 AND state IN ('open', 'decided', 'applied'))",
     )
     .bind(dataset)
     .execute(conn)

@@ -50,16 +50,6 @@ impl Store {
             };
         found.into_iter().map(read).collect()
     }
-
-    /// Keeps the times of a comparison that closes no run.
-    ///
-    /// # Errors
-    /// A store that cannot be written.
-    pub(crate) async fn put_cell_times(&self, dataset: &str, times: &[Observed]) -> Result<()> {
-        let mut tx = self.write().await?;
-        put(&mut tx, dataset, times).await?;
-        Ok(tx.commit().await?)
-    }
 }
 
 /// Keeps these times, and no others, for a dataset.

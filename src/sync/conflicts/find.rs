@@ -104,10 +104,24 @@ impl Finder<'_> {
         self.schema.columns.get(column).map(|column| column.name.clone()).unwrap_or_default()
     }
 
-    fn voice(&self, who: &str, key: &Key, column: &str, value: &Value, deleted: bool) -> Voice {
-        let seen = (!deleted).then_some(value).filter(|_| !column.is_empty() || deleted);
-        let at = (self.first)(who, key, column, seen);
-        Voice { who: who.to_owned(), value: value.clone(), deleted, at: Some(at) }
+    fn cell(&self, who: &str, key: &Key, column: &str, value: &Value) -> Voice {
+        let at = Some((self.first)(who, key, column, Some(value)));
+        Voice { who: who.to_owned(), value: value.clone(), deleted: false, at }
+    }
+
+    /// Returns the word of a member that deleted a row, or changed it: then it is as old as the latest of its changes.
+    fn row(&self, who: &str, key: &Key, row: Option<&Row>, base: Option<&Row>) -> Voice {
+        let first = |column: &str, value| (self.first)(who, key, column, value);
+        let at = match row {
+            None => Some(first("", None)),
+            Some(row) => row
+                .iter()
+                .enumerate()
+                .filter(|(at, value)| base.and_then(|base| base.get(*at)) != Some(*value))
+                .map(|(at, value)| first(&self.name(at), Some(value)))
+                .max(),
+        };
+        Voice { who: who.to_owned(), value: Value::Null, deleted: row.is_none(), at }
     }
 
     fn of_pair(&self, conflict: &Conflict) -> Dispute {
@@ -120,7 +134,9 @@ impl Finder<'_> {
         let (l, r) = (SideName::Left.as_str(), SideName::Right.as_str());
         let cells = if gone.is_some() {
             let voice = |side: SideName| {
-                self.voice(side.as_str(), key, "", &Value::Null, gone == Some(side))
+                let row = if side == SideName::Left { left } else { right };
+                let row = row.as_ref().filter(|_| gone != Some(side));
+                self.row(side.as_str(), key, row, base.as_ref())
             };
             let voices = SideName::BOTH.map(voice).into();
             vec![Disputed { column: String::new(), base: None, voices, reason: reason.to_string() }]
@@ -128,8 +144,8 @@ impl Finder<'_> {
             let cell = |cell: &lockstep_engine::conflict::CellConflict| {
                 let column = self.name(cell.column);
                 let voices = vec![
-                    self.voice(l, key, &column, &cell.left, false),
-                    self.voice(r, key, &column, &cell.right, false),
+                    self.cell(l, key, &column, &cell.left),
+                    self.cell(r, key, &column, &cell.right),
                 ];
                 let base = base.is_some().then(|| cell.base.clone());
                 Disputed { column, base, voices, reason: cell.reason.to_string() }
@@ -160,16 +176,20 @@ impl Finder<'_> {
     fn of_hub(&self, conflict: &HubConflict, members: &[Compared<'_>]) -> Dispute {
         let HubConflict { key, cells, deleted, changed, reason, digest } = conflict;
         let cells = if cells.is_empty() {
-            let said =
-                |gone: bool| move |who: &Box<str>| self.voice(who, key, "", &Value::Null, gone);
-            let mut voices: Vec<Voice> = deleted.iter().map(said(true)).collect();
-            voices.extend(changed.iter().map(said(false)));
+            let any = members.iter().find_map(|one| one.base?.get(key));
+            let changes = |who: &Box<str>| {
+                let member = members.iter().find(|one| *one.name == **who);
+                let base = member.and_then(|one| one.base?.get(key)).or(any);
+                self.row(who, key, member.and_then(|one| one.rows.get(key)), base)
+            };
+            let gone = |who: &Box<str>| self.row(who, key, None, None);
+            let voices = deleted.iter().map(gone).chain(changed.iter().map(changes)).collect();
             vec![Disputed { column: String::new(), base: None, voices, reason: reason.to_string() }]
         } else {
             let cell = |cell: &lockstep_engine::hub::HubCell| {
                 let column = self.name(cell.column);
                 let said = cell.voices.iter();
-                let said = said.map(|one| self.voice(&one.from, key, &column, &one.value, false));
+                let said = said.map(|one| self.cell(&one.from, key, &column, &one.value));
                 let (voices, base) = (said.collect(), cell.base.clone());
                 Disputed { column, base, voices, reason: cell.reason.to_string() }
             };

@@ -2,9 +2,12 @@
 //!
 //! `find` turns what a comparison left undecided into what the store keeps; `feed` gives the engine what people decided
 //! and when values were first seen; `weigh` asks the engine what a policy would decide about stored conflicts; `choose`
-//! checks decisions; `review` is the tab in which people decide.
+//! checks decisions; `desk` serves the tool, in the words of `answer`; `review` is the tab in which people decide.
 
+pub(crate) mod answer;
 pub(crate) mod choose;
+pub(crate) mod desk;
 pub(super) mod feed;
 pub(super) mod find;
+pub(crate) mod review;
 pub(crate) mod weigh;

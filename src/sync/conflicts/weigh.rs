@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::{
     conflict::Lost,
-    dataset::{DeletePolicy, Deletes, Direction, Granularity, Policy, SideName, Strategy},
+    dataset::{DeletePolicy, Deletes, Direction, Granularity, Policy, SideName},
     hub::{HUB, Spoke, reconcile_hub},
     key::Key,
     plan::{Decided, Disagreement},
@@ -81,7 +81,7 @@ pub(crate) async fn weigh(
         .map_err(|error| Error::invalid(error.to_string()).next("correct the policy"))?;
     let ground = Ground { schema: &schema, rows: &rows };
     let now = shell.reach.clock.now();
-    let mut times = |spoke: &str| {
+    let times = |spoke: &str| {
         let mut times = times(&schema, conflicts, spoke);
         times.now = Some(now);
         times
@@ -244,15 +244,13 @@ impl<'a> Outcome<'a> {
         let at = self.schema.position(&one.column);
         match at.and_then(|at| row?.get(at)) {
             Some(value) => Weighed::Cell(value.clone(), rule),
+            None if at.is_some() => {
+                Weighed::Undecided("its rows are not known any more; sync the dataset".into())
+            }
             None => Weighed::Undecided(format!(
                 "the column \"{}\" is not kept in step any more; sync the dataset",
                 one.column
             )),
         }
     }
-}
-
-/// Returns whether a strategy leaves everything to people.
-pub(crate) fn decides_nothing(policy: &Policy) -> bool {
-    policy.strategy == Strategy::ManualReview
 }

@@ -108,6 +108,13 @@ fn every_kind_has_google_s_shape() {
                 "fields": "userEnteredFormat.numberFormat"}}),
         ),
         (
+            Request::Offer { range, values: vec!["left".into()] },
+            json!({"setDataValidation": {"range": {"sheetId": 3, "startRowIndex": 1,
+                "startColumnIndex": 0, "endColumnIndex": 2}, "rule": {"condition": {
+                "type": "ONE_OF_LIST", "values": [{"userEnteredValue": "left"}]},
+                "strict": false, "showCustomUi": true}}}),
+        ),
+        (
             Request::SortRange { range, keys: vec![SortKey { column: 2, descending: true }] },
             json!({"sortRange": {"range": {"sheetId": 3, "startRowIndex": 1,
                 "startColumnIndex": 0, "endColumnIndex": 2},

@@ -106,6 +106,10 @@ enum Wire<'a> {
         cell: FormatCell<'a>,
         fields: &'static str,
     },
+    SetDataValidation {
+        range: Range,
+        rule: ListRule<'a>,
+    },
     #[serde(rename_all = "camelCase")]
     SortRange {
         range: Range,
@@ -193,6 +197,20 @@ impl Serialize for Request {
                 cell: FormatCell { user_entered_format: Formatted { format } },
                 fields: "userEnteredFormat.numberFormat",
             },
+            Self::Offer { range, values } => Wire::SetDataValidation {
+                range: range.into(),
+                rule: ListRule {
+                    condition: ListCondition {
+                        kind: "ONE_OF_LIST",
+                        values: values
+                            .iter()
+                            .map(|value| Entered { user_entered_value: value })
+                            .collect(),
+                    },
+                    strict: false,
+                    show_custom_ui: true,
+                },
+            },
             Self::SortRange { range, keys } => Wire::SortRange {
                 range: range.into(),
                 sort_specs: keys.iter().map(Sort::from).collect(),
@@ -223,6 +241,27 @@ struct Named<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     table_id: Option<&'a str>,
     range: Range,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListRule<'a> {
+    condition: ListCondition<'a>,
+    strict: bool,
+    show_custom_ui: bool,
+}
+
+#[derive(serde::Serialize)]
+struct ListCondition<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    values: Vec<Entered<'a>>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entered<'a> {
+    user_entered_value: &'a str,
 }
 
 #[derive(serde::Serialize)]
