@@ -100,6 +100,13 @@ impl Known {
         self.times.values()
     }
 
+    /// Returns when the pending values of a key were first seen, and when its row went.
+    pub(super) fn times_of<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Observed> {
+        let first = (key.clone(), String::new(), String::new());
+        let rest = self.times.range(first..).map(|(_, one)| one);
+        rest.take_while(move |one| one.key == *key)
+    }
+
     /// Returns when the pending value of a cell was first seen on a member; a blank column is the row.
     pub(super) fn time(&self, key: &Key, column: &str, member: &str) -> Option<&Observed> {
         self.times.get(&(key.clone(), column.to_owned(), member.to_owned()))

@@ -68,7 +68,7 @@ async fn five_thousand_are_listed_in_groups_settled_in_three_calls_and_written_b
     let started = Instant::now();
     let report = shop.run().await;
     let applied = started.elapsed();
-    assert_eq!((&report["state"], &report["counts"]["conflicts"]), (&json!("applied"), &json!(0)));
+    assert_eq!((&report["state"], report["counts"].get("conflicts")), (&json!("applied"), None));
     assert_eq!(shop.left(), shop.right().await);
     assert_eq!(shop.left()[1], "k0000,n01,0,t0");
     assert_eq!(shop.left()[2], "k0001,n1,12,t1");

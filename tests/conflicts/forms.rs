@@ -1,7 +1,5 @@
 //! A decision that nobody made yet is asked of the person, where the client can show a form.
 
-use std::{fs, path::Path};
-
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -9,22 +7,36 @@ use crate::support::session::{Session, modern_meta};
 
 const FORMS: &str = "io.modelcontextprotocol/clientCapabilities";
 
-fn write(folder: &Path, left: &str, right: &str) {
-    for (name, cell) in [("left.csv", left), ("right.csv", right)] {
-        fs::write(folder.join(name), format!("id,name\nA,{cell}\n")).unwrap();
+/// Puts a name on two sheets of a spreadsheet.
+fn write(session: &mut Session, id: &Value, names: [&str; 2]) {
+    for (sheet, name) in ["L", "R"].into_iter().zip(names) {
+        let cells = json!([["id", "name"], ["A", name]]);
+        let place = json!({"spreadsheetId": id, "sheet": sheet, "range": "A1", "values": cells});
+        let done = session.call("updateCells", place);
+        assert!(done["result"]["structuredContent"].is_object(), "{done}");
     }
 }
 
-/// Leaves one conflict; returns the call that asks about it.
-fn disputed(session: &mut Session, folder: &Path) -> Value {
-    let sync = json!({"name": "goods", "left": {"file": "left.csv"}, "right": {"file": "right.csv"}, "key": ["id"],
-        "direction": "both", "mode": "apply"});
-    write(folder, "Apple", "Apple");
+/// Leaves one conflict; returns the spreadsheet, and the call that asks about it.
+fn disputed(session: &mut Session) -> (Value, Value) {
+    let sheets = json!([{"title": "L"}, {"title": "R"}]);
+    let made = session
+        .call("createFile", json!({"type": "spreadsheet", "name": "S", "sheets": sheets}));
+    let id = made["result"]["structuredContent"]["id"].clone();
+    let sync = json!({"name": "goods", "left": {"spreadsheetId": id, "sheet": "L"},
+        "right": {"spreadsheetId": id, "sheet": "R"}, "key": ["id"], "direction": "both", "mode": "apply"});
+    write(session, &id, ["Apple", "Apple"]);
     session.call("syncDataset", sync.clone());
-    write(folder, "Apfel", "Pomme");
+    write(session, &id, ["Apfel", "Pomme"]);
     let found = session.call("syncDataset", sync);
     assert_eq!(found["result"]["structuredContent"]["counts"]["conflicts"], 1, "{found}");
-    json!({"action": "decide", "dataset": "goods", "apply": "now"})
+    (id, json!({"action": "decide", "dataset": "goods", "apply": "now"}))
+}
+
+/// Returns the name on a sheet.
+fn name(session: &mut Session, id: &Value, sheet: &str) -> Value {
+    let page = session.call("readSheet", json!({"spreadsheetId": id, "sheet": sheet, "as": "rows"}));
+    page["result"]["structuredContent"]["rows"][1]["cells"][1].clone()
 }
 
 fn text(answer: &Value) -> &str {
@@ -36,7 +48,7 @@ fn a_client_with_forms_shows_the_choices_while_the_call_waits() {
     let folder = TempDir::new().unwrap();
     let mut session = Session::start(folder.path());
     session.initialize_with(&json!({"elicitation": {}}));
-    let arguments = disputed(&mut session, folder.path());
+    let (id, arguments) = disputed(&mut session);
     for (said, wanted) in [
         (json!({"action": "decline"}), Err("the person said no")),
         (json!({"action": "accept", "content": {"choice": "leave"}}), Err("left it open")),
@@ -61,10 +73,7 @@ fn a_client_with_forms_shows_the_choices_while_the_call_waits() {
                     done["result"]["structuredContent"]["run"]["state"], "applied",
                     "{done}"
                 );
-                assert_eq!(
-                    fs::read_to_string(folder.path().join("left.csv")).unwrap(),
-                    format!("id,name\nA,{cell}\n")
-                );
+                assert_eq!(name(&mut session, &id, "L"), cell);
             }
             Err(why) => assert!(text(&done).contains(why), "{why}: {done}"),
         }
@@ -75,7 +84,7 @@ fn a_client_with_forms_shows_the_choices_while_the_call_waits() {
 fn a_client_of_the_later_revision_gets_the_form_as_the_answer() {
     let folder = TempDir::new().unwrap();
     let mut first = Session::initialized(folder.path());
-    let arguments = disputed(&mut first, folder.path());
+    let (id, arguments) = disputed(&mut first);
     drop(first);
     let mut session = Session::start(folder.path());
     let mut modern = |more: Value| {
@@ -95,14 +104,15 @@ fn a_client_of_the_later_revision_gets_the_form_as_the_answer() {
     let said = json!({"agree": {"action": "accept", "content": {"choice": "right"}}});
     let done = modern(json!({"requestState": result["requestState"], "inputResponses": said}));
     assert_eq!(done["result"]["structuredContent"]["run"]["state"], "applied", "{done}");
-    assert_eq!(fs::read_to_string(folder.path().join("left.csv")).unwrap(), "id,name\nA,Pomme\n");
+    let mut last = Session::initialized(folder.path());
+    assert_eq!(name(&mut last, &id, "L"), "Pomme");
 }
 
 #[test]
 fn a_client_without_forms_gets_the_list() {
     let folder = TempDir::new().unwrap();
     let mut session = Session::initialized(folder.path());
-    let arguments = disputed(&mut session, folder.path());
+    let (_, arguments) = disputed(&mut session);
     let listed = session.call("resolveConflicts", arguments);
     let answer = &listed["result"]["structuredContent"];
     assert_eq!((&answer["total"], answer.get("changed")), (&json!(1), None), "{listed}");

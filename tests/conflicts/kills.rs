@@ -19,7 +19,7 @@ async fn a_decision_is_consumed_with_the_run_that_wrote_it() {
         set(&stage, "Apple").await;
         let sync = json!({
             "name": "goods", "left": {"file": "g.csv"}, "right": {"spreadsheetId": stage.id},
-            "key": ["id"], "direction": "both", "mode": "apply",
+            "key": ["id"], "direction": "both", "deletes": "delete", "mode": "apply",
         });
         stage.call("syncDataset", sync.clone()).await.unwrap();
         std::fs::write(stage.file("g.csv"), GOODS.replace("Apple", "Apfel")).unwrap();

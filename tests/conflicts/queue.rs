@@ -108,7 +108,7 @@ async fn what_the_sides_agree_about_closes_itself_decided_or_not() {
     shop.resolve("decide", json!({"key": "B", "winner": "left"})).await;
     shop.write_right(&left).await;
     let report = shop.run().await;
-    assert_eq!(report["counts"]["conflicts"], 0, "{report:#}");
+    assert_eq!(report["counts"].get("conflicts"), None, "{report:#}");
     assert_eq!(shop.list(json!({})).await["total"], 0);
     let closed = shop.list(json!({"state": "closed"})).await;
     assert_eq!(closed["total"], 2, "{closed:#}");
@@ -257,7 +257,7 @@ async fn a_row_of_several_conflicts_waits_for_all_of_them_and_cells_for_themselv
         assert_eq!(listed["total"], if waits { 1 } else { 2 }, "{granularity}: {listed:#}");
         shop.resolve("decide", json!({"column": "qty", "winner": "right"})).await;
         let done = shop.run().await;
-        assert_eq!(done["counts"]["conflicts"], 0, "{done:#}");
+        assert_eq!(done["counts"].get("conflicts"), None, "{done:#}");
         assert_eq!(
             (&shop.left()[1][..], &shop.right().await[1][..]),
             ("A,Apfel,12,a;b", "A,Apfel,12,a;b"),
@@ -298,7 +298,6 @@ async fn the_audit_keeps_every_word_and_forget_erases_it() {
     let listed = shop.list(json!({})).await;
     assert_eq!(listed["conflicts"][0]["decision"], "right", "{listed:#}");
     let home = shop.house.data().to_owned();
-    drop(shop);
     let run = |arguments: &[&str]| {
         let mut command = crate::support::lockstep(&home);
         let out = command.args(arguments).output().unwrap();

@@ -25,8 +25,8 @@ async fn the_later_cell_wins_by_the_times_that_runs_saw() {
         shop.write_right(&edited(&[("A", 1, "Pomme"), ("B", 1, "Rave!")])).await;
         let report = shop.run().await;
         assert_eq!(
-            (&report["state"], &report["counts"]["conflicts"]),
-            (&json!("applied"), &json!(0)),
+            (&report["state"], report["counts"].get("conflicts")),
+            (&json!("applied"), None),
             "{report:#}"
         );
         let wanted = ["sku,name,qty,tags", "A,Apfel!,10,a;b", "B,Rave!,20,b", "C,Corn,30,c"];
@@ -68,6 +68,6 @@ async fn the_later_of_a_deletion_and_a_change_wins() {
     shop.pass(3_600);
     shop.write_left(&edited(&[("A", 2, "12")]));
     let report = shop.apply(json!({"policy": {"clash": "later"}})).await;
-    assert_eq!(report["counts"]["conflicts"], 0, "{report:#}");
+    assert_eq!(report["counts"].get("conflicts"), None, "{report:#}");
     assert_eq!(shop.right().await[1], "A,Apple,12,a;b");
 }

@@ -152,7 +152,7 @@ impl Shop {
                                 .iter()
                                 .map(|cell| match cell.parse::<f64>() {
                                     Ok(number) => json!(number),
-                                    Err(_) if cell.is_empty() => Value::Null,
+                                    Err(_) if cell.is_empty() => json!(""),
                                     Err(_) => json!(cell),
                                 })
                                 .collect::<Vec<_>>()
@@ -160,7 +160,7 @@ impl Shop {
                     })
                     .collect();
                 while rows.len() < 8 {
-                    rows.push(json!([null, null, null, null]));
+                    rows.push(json!(["", "", "", ""]));
                 }
                 let cells =
                     json!({"spreadsheetId": id, "sheet": "goods", "range": "A1", "values": rows});

@@ -67,7 +67,7 @@ fn cases() -> Vec<Case> {
             "40",
         ),
         case(1, "", "Pomme", json!({"strategy": "automatic_merge"}), "Pomme"),
-        case(3, "a;b;c", "b", json!({"strategy": "automatic_merge"}), "b;c"),
+        case(3, "\"a;b, c\"", "b", json!({"strategy": "automatic_merge"}), "b, c"),
         case(
             1,
             "Apfel",
@@ -132,7 +132,7 @@ async fn start(right: &str, case: &Case) -> Shop {
 }
 
 async fn cells(shop: &Shop, column: usize) -> [String; 2] {
-    let cell = |line: &str| line.split(',').nth(column).unwrap().trim_matches('"').to_owned();
+    let cell = |line: &str| line.splitn(4, ',').nth(column).unwrap().trim_matches('"').to_owned();
     [cell(&shop.left()[1]), cell(&shop.right().await[1])]
 }
 
@@ -142,7 +142,7 @@ async fn every_strategy_and_rule_as_the_datasets_own() {
         for case in cases() {
             let shop = start(right, &case).await;
             let report = shop.apply(json!({"policy": case.policy})).await;
-            assert_eq!(report["counts"]["conflicts"], 0, "{right} {}: {report:#}", case.policy);
+            assert_eq!(report["counts"].get("conflicts"), None, "{right} {}: {report:#}", case.policy);
             assert_eq!(
                 cells(&shop, case.column).await,
                 [case.wanted; 2],
@@ -193,8 +193,8 @@ async fn every_merge_of_a_column() {
         ("sum", 2, "12", "15", "17"),
         ("max", 2, "12", "15", "15"),
         ("min", 2, "12", "15", "12"),
-        ("union", 3, "a;b;c", "b", "a;b;c"),
-        ("set", 3, "a;b;c", "b", "b;c"),
+        ("union", 3, "\"a;b, c\"", "b", "a;b, b, c"),
+        ("set", 3, "\"a;b, c\"", "b", "b, c"),
         ("concat", 1, "Apfel", "Pomme", "Apfel; Pomme"),
         ("fill", 1, "", "Pomme", "Pomme"),
     ] {
@@ -202,7 +202,7 @@ async fn every_merge_of_a_column() {
         let mut columns = json!([{"name": "sku"}, {"name": "name"}, {"name": "qty", "type": "number"}, {"name": "tags", "type": "list"}]);
         columns[column]["merge"] = json!(merge);
         let report = shop.apply(json!({"columns": columns})).await;
-        assert_eq!(report["counts"]["conflicts"], 0, "{merge}: {report:#}");
+        assert_eq!(report["counts"].get("conflicts"), None, "{merge}: {report:#}");
         assert_eq!(cells(&shop, column).await, [wanted; 2], "{merge}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::{
     super::{Shell, definition::Definition, describe::shown, run},
-    answer::{Answer, PreviewOut, RunOut, choice_text, conflict_out, group_out, values},
+    answer::{Answer, PreviewOut, RunOut, conflict_out, group_out, values},
     choose::{self, BASE, Chosen, Wish, choose, place},
 };
 use crate::{

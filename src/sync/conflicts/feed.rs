@@ -149,6 +149,15 @@ pub(in super::super) fn times(
         if latest.any(|other| Some(other) != first) {
             continue;
         }
+        // Nor has a deletion an order with changes that the same run saw first.
+        let edited = |one: &Observed| {
+            let member = members.iter().find(|member| member.name == one.member)?;
+            said(known, schema, member, key, &one.column, now).map(|(.., at)| at)
+        };
+        let edits = known.times_of(key).filter(|one| column.is_empty() && !one.column.is_empty());
+        if edits.filter_map(edited).max() == Some(last) {
+            continue;
+        }
         for (member, value, at) in said {
             let side = match member.name {
                 HUB | "left" => SideName::Left,
