@@ -87,6 +87,44 @@ impl Store {
     }
 }
 
+/// The most batches that are looked through for one that went to the place of what was seen.
+const MOST: i64 = 1_000;
+
+impl Store {
+    /// Returns a number that every run which begins from now on, or is under way, comes after.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn mark(&self) -> Result<i64> {
+        Ok(sqlx::query_scalar(
+            "SELECT COALESCE((SELECT MIN(number) - 1 FROM runs WHERE state = 'applying'), MAX(number), 0)
+             FROM runs",
+        )
+        .fetch_one(&self.reads)
+        .await?)
+    }
+
+    /// Returns where runs of other datasets that came after a mark wrote; `None` if these are too many to tell.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn places_since(&self, dataset: &str, mark: i64) -> Result<Option<Vec<Json>>> {
+        let found: Vec<String> = sqlx::query_scalar(
+            "SELECT b.place FROM batches b JOIN runs r ON r.number = b.run
+             WHERE r.number > $1 AND r.dataset <> $2 LIMIT $3",
+        )
+        .bind(mark)
+        .bind(dataset)
+        .bind(MOST + 1)
+        .fetch_all(&self.reads)
+        .await?;
+        if found.len() as i64 > MOST {
+            return Ok(None);
+        }
+        found.iter().map(|place| parse(place)).collect::<Result<_>>().map(Some)
+    }
+}
+
 /// Drops what was seen of a dataset.
 pub(super) async fn drop_seen(conn: &mut Conn, dataset: &str) -> Result<()> {
     sqlx::query("DELETE FROM seen WHERE dataset = $1").bind(dataset).execute(conn).await?;

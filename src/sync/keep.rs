@@ -195,7 +195,7 @@ fn remember(
     let runs = before.map_or(0, |before| before.about.runs.saturating_add(1));
     let before = before.filter(|before| before.about.against == against);
     if let Some(before) = before.filter(|_| member.scan.extent == Extent::Unchanged) {
-        let about = About { stamp, runs, ..before.about.clone() };
+        let about = About { stamp, runs, mark: planned.mark, ..before.about.clone() };
         return Ok(Some(Remembered { about, apart: before.apart.clone() }));
     }
     let Some(apart) = apart(schema, member, reference)? else { return Ok(None) };
@@ -210,6 +210,7 @@ fn remember(
         against,
         content: member.content,
         runs,
+        mark: planned.mark,
     };
     Ok(Some(Remembered { about, apart }))
 }

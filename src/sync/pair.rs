@@ -135,7 +135,7 @@ pub(super) fn compare(
         });
     }
     let plan = plan(definition, known, settled.schema, result.into(), halts, &mut members)?;
-    Ok(Planned { plan, members, reasons, due: false })
+    Ok(Planned { plan, members, reasons, due: false, mark: 0 })
 }
 
 /// Makes the plan of what was decided.

@@ -36,6 +36,8 @@ pub(crate) struct Planned {
     pub(crate) reasons: Vec<InferReason>,
     /// Whether everything was read because it was time to.
     pub(crate) due: bool,
+    /// The mark of the store that was taken before anything was read.
+    pub(super) mark: i64,
 }
 
 /// A member of a dataset as it was read, and what the plan needs to write it.
@@ -174,6 +176,7 @@ async fn compare(
     known: Known,
     memory: &Memory,
 ) -> Result<Planned> {
+    let mark = shell.store.mark().await?;
     let members = look_at_all(shell, definition, &known, memory).await?;
     shell.reach.progress.step(0, None, "comparing");
     let definition = definition.clone();
@@ -186,6 +189,7 @@ async fn compare(
             Members::Pair { .. } => pair::compare(&definition, members, &known, &times),
             Members::Hub { .. } => spokes::compare(&definition, members, &known, &times),
         }
+        .map(|planned| Planned { mark, ..planned })
     })
     .await
 }

@@ -11,6 +11,8 @@
 //! 2. Our own writes may not raise a cursor. So the transaction that begins a journal drops what was seen, before the
 //!    first effect: a crash at any later point leaves nothing, and the next run reads whole. It is kept again only when
 //!    the run is closed, and only for members that the run did not write to.
+//!    A run of another dataset may write to the same database: what came after the mark that was taken before the member
+//!    was read puts everything in doubt that was seen through the same connection.
 //! 3. The reference is named by what cannot change under it: a base by its version, a side by the content that it must
 //!    have when it is read. Another version, another content: the member is read whole.
 //! 4. The rows that come out are summed up and compared with the sum that was kept; columns, types and headers must be
@@ -34,10 +36,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{Shell, content::Content, definition::Definition, known::Known, saved::json};
-use crate::{
-    error::{Error, Result},
-    store::Seen,
-};
+use crate::{error::Result, replica::Source, store::Seen};
 
 /// What was seen of a member, but for the rows kept apart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,6 +62,8 @@ pub(super) struct About {
     pub(super) content: Content,
     /// How many runs there were since it was read whole.
     pub(super) runs: u32,
+    /// The mark of the store that was taken before it was read.
+    pub(super) mark: i64,
 }
 
 /// The rows that a member's are compared with.
@@ -114,7 +115,7 @@ impl Memory {
         known: &Known,
     ) -> Result<Self> {
         let named = definition.kept().fingerprint()?;
-        let mut members = BTreeMap::new();
+        let mut members: BTreeMap<String, Remembered> = BTreeMap::new();
         for (name, Seen { about, apart }) in shell.store.seen(&definition.name).await? {
             // What another version of Lockstep kept is no help.
             let Ok(about) = serde_json::from_value::<About>(about) else { continue };
@@ -125,6 +126,18 @@ impl Memory {
             if about.definition == named && holds {
                 members.insert(name, Remembered { about, apart });
             }
+        }
+        if let Some(mark) = members.values().map(|one| one.about.mark).min() {
+            let places = shell.store.places_since(&definition.name, mark).await?;
+            members.retain(|name, _| {
+                match (definition.source(name).and_then(connection), &places) {
+                    (None, _) => true,
+                    (Some(_), None) => false,
+                    (Some(own), Some(places)) => {
+                        places.iter().all(|place| place["connection"] != *own)
+                    }
+                }
+            });
         }
         let every = definition.full_every;
         let due = members.values().any(|one| one.about.runs.saturating_add(1) >= every);
@@ -145,12 +158,21 @@ impl Memory {
     }
 }
 
+/// Returns the connection whose replica a cursor or a tag of others tells of, but not of our own writes.
+fn connection(source: &Source) -> Option<&str> {
+    match source {
+        Source::Table { connection, .. } | Source::Api { connection, .. } => Some(connection),
+        // A file proves itself by its time, size and content, whoever wrote it.
+        Source::File(_) | Source::Sheet { .. } | Source::Records { .. } => None,
+    }
+}
+
 impl Remembered {
     /// Returns it as the store keeps it.
     ///
     /// # Errors
     /// Something without a JSON form, which is a defect.
-    pub(super) fn stored(self) -> Result<Seen, Error> {
+    pub(super) fn stored(self) -> Result<Seen> {
         Ok(Seen { about: json(&self.about)?, apart: self.apart })
     }
 }

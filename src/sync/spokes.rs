@@ -165,7 +165,7 @@ pub(super) fn compare(
         member.order = look.order;
     }
     let plan = plan(definition, known, schema, result, halts, &mut members)?;
-    Ok(Planned { plan, members, reasons, due: false })
+    Ok(Planned { plan, members, reasons, due: false, mark: 0 })
 }
 
 /// Leaves a spoke out of the comparison, and says why.
