@@ -23,6 +23,7 @@ mod http_auth;
 mod http_replica;
 mod http_server;
 mod hub;
+mod incremental;
 mod install;
 mod moving_rows;
 mod replicas;

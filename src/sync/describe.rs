@@ -20,7 +20,7 @@ use super::{
         State, UnconfirmedOut,
     },
 };
-use crate::replica::apply::Repair;
+use crate::replica::{apply::Repair, scan::Extent};
 
 /// How many findings, and how many repairs, a report lists.
 pub(super) const MAX_LISTED: usize = 20;
@@ -110,7 +110,7 @@ pub(crate) fn report(
         state,
         plan_id: short(planned.plan.id()),
         run_id: done.run.clone(),
-        next: next(state, &counts, &short(planned.plan.id()), !findings.is_empty(), done),
+        next: next(planned, state, &counts, !findings.is_empty(), done),
         counts,
         sides: planned.members.iter().map(|member| side_out(planned, member, done)).collect(),
         truncated: total > changes.len(),
@@ -208,11 +208,18 @@ fn side_out(planned: &Planned, member: &Member, done: &Done) -> SideOut {
         name: member.name.clone(),
         rows,
         unchanged: member.unchanged,
+        read: match member.read.extent {
+            Extent::Whole => "whole",
+            Extent::Since => "since",
+            Extent::Unchanged => "unchanged",
+        },
+        rows_read: member.read.rows,
         error: member.down.clone().or_else(|| done.failed.get(&member.name).cloned()),
     }
 }
 
-fn next(state: State, counts: &Counts, id: &str, findings: bool, done: &Done) -> String {
+fn next(planned: &Planned, state: State, counts: &Counts, findings: bool, done: &Done) -> String {
+    let id = short(planned.plan.id());
     let mut more = String::new();
     if findings {
         more.push_str(" Look at findings: rows set aside are not in step.");
@@ -241,6 +248,9 @@ fn next(state: State, counts: &Counts, id: &str, findings: bool, done: &Done) ->
         more.push_str(
             " Whether the last write to a spoke that failed arrived is not known; the next run finds out first.",
         );
+    }
+    if planned.due {
+        more.push_str(" All rows were read, as every fullEvery runs.");
     }
     if done.recovered > 0 {
         more.push_str(" A run that had been interrupted was settled before.");
@@ -305,7 +315,11 @@ fn change_out(planned: &Planned, member: &Member, change: &Change, pair: bool) -
         side: (!pair || member.name == SideName::Left.as_str()).then(|| member.name.clone()),
         kind: kind(change.kind),
         key: change.key.to_string(),
-        row: change.row.map(|row| member.scan.snapshot.origin(row)),
+        // Where a row stands is known only where all rows were read.
+        row: change
+            .row
+            .filter(|_| member.recalled.is_none())
+            .map(|row| member.scan.snapshot.origin(row)),
         cells,
     }
 }

@@ -1,5 +1,7 @@
 //! A run: prepare the plan, and, when asked, apply exactly that plan and tell what came of it.
 
+use std::sync::Arc;
+
 use lockstep_engine::safety::remaining;
 
 use super::{
@@ -7,11 +9,13 @@ use super::{
     ask::ask,
     definition::Definition,
     describe::{Done, report},
+    keep::keep,
     plans,
     prepare::{Planned, prepare},
     report::{Report, State},
     rest,
     saved::save,
+    see_again::see_again,
     turn,
     write::{Job, Stopped, write},
 };
@@ -63,6 +67,7 @@ async fn apply_in_turn(
     let mut attempt = 1;
     loop {
         let planned = prepare(shell, definition).await?;
+        let planned = Arc::new(see_again(shell, definition, planned).await?);
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }
@@ -70,6 +75,9 @@ async fn apply_in_turn(
         let result = &planned.plan.body().result;
         let learns = definition.has_base() && !result.learns_nothing();
         if state == State::Halted || (planned.plan.is_quiet() && !learns) {
+            if state != State::Halted {
+                keep(shell, definition, lease, &planned).await;
+            }
             let done = Done { recovered, ..Done::default() };
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
@@ -92,6 +100,9 @@ async fn apply_in_turn(
         };
         match write(shell, &job, lease).await {
             Ok(done) => {
+                if !done.unknown {
+                    keep(shell, definition, lease, &planned).await;
+                }
                 let done = Done { recovered, ..done };
                 let state = if state == State::Planned { State::Applied } else { state };
                 let state = match planned.down().next() {
