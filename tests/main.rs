@@ -23,6 +23,8 @@ mod http_auth;
 mod http_replica;
 mod http_server;
 mod hub;
+mod hub_crash;
+mod hub_down;
 mod install;
 mod moving_rows;
 mod replicas;

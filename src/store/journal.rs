@@ -88,6 +88,8 @@ pub(crate) struct Action {
     pub(crate) after: Option<Row>,
     /// The columns that are written, ascending.
     pub(crate) cells: Vec<usize>,
+    /// Why it was left out of its batch, which was applied without it.
+    pub(crate) left_out: Option<String>,
 }
 
 /// Writes to one side that are applied together or not at all.
@@ -114,6 +116,15 @@ pub(crate) struct Moves {
     pub(crate) spoke: String,
     /// The moves.
     pub(crate) changes: Vec<BaseChange>,
+}
+
+/// Moves of a base that an open run intends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Intended {
+    /// The moves.
+    pub(crate) moves: Moves,
+    /// Whether they were made, as far as they were confirmed, while another member is still to be settled.
+    pub(crate) moved: bool,
 }
 
 impl Store {

@@ -59,7 +59,7 @@ pub(crate) struct ChangedOut {
     pub(crate) key: String,
     /// Column: "before → after".
     pub(crate) cells: BTreeMap<String, String>,
-    /// intended, applied, void or failed: only applied ones were written.
+    /// intended, applied, leftOut, void or failed: only applied ones were written.
     pub(crate) state: &'static str,
 }
 
@@ -217,6 +217,7 @@ fn changed_out(record: &ChangeRecord) -> ChangedOut {
         key: action.key.to_string(),
         cells: cells.collect(),
         state: match record.state {
+            BatchState::Applied if action.left_out.is_some() => "leftOut",
             BatchState::Intended => "intended",
             BatchState::Applied => "applied",
             BatchState::Void => "void",

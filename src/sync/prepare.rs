@@ -74,6 +74,11 @@ impl Member {
             down: None,
         }
     }
+
+    /// Returns a member that is left out, for a reason.
+    pub(super) fn down(name: &str, why: String) -> Self {
+        Self { down: Some(why), ..Self::new(name, Scan::nothing()) }
+    }
 }
 
 impl Planned {
@@ -100,13 +105,25 @@ impl Planned {
 /// # Errors
 /// A member that cannot be read or understood (a spoke that cannot be read is reported instead), and columns that do not
 /// fit it.
-pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Planned> {
+///
+/// Of the spokes in `waiting` it is not known what was written: they are left out, for the reason given there.
+pub(crate) async fn prepare(
+    shell: &Shell,
+    definition: &Definition,
+    waiting: &BTreeMap<String, String>,
+) -> Result<Planned> {
     shell.reach.progress.check()?;
     shell.reach.progress.step(0, None, "reading all sides");
     let known = Known::load(shell, definition).await?;
     let looks = definition.members().into_iter().map(|(name, source)| {
         let role = definition.role(name, known.schema.is_some());
-        Box::pin(look(shell, name, source, role)) as Looking<'_>
+        let looking = async move {
+            match waiting.get(name) {
+                Some(why) => Ok(Member::down(name, why.clone())),
+                None => look(shell, name, source, role).await,
+            }
+        };
+        Box::pin(looking) as Looking<'_>
     });
     let mut members = Vec::new();
     for (at, looked) in together(looks.collect()).await.into_iter().enumerate() {
@@ -114,8 +131,7 @@ pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Pl
             Ok(member) => members.push(member),
             Err((name, error)) if at > 0 && definition.is_hub() && can_wait(&error) => {
                 tracing::warn!(%error, name, "a spoke could not be read");
-                let scan = Scan::nothing();
-                members.push(Member { down: Some(error.to_string()), ..Member::new(&name, scan) });
+                members.push(Member::down(&name, error.to_string()));
             }
             Err((_, error)) => return Err(error),
         }

@@ -1,5 +1,7 @@
 //! A run: prepare the plan, and, when asked, apply exactly that plan and tell what came of it.
 
+use std::collections::BTreeMap;
+
 use lockstep_engine::safety::remaining;
 
 use super::{
@@ -9,6 +11,7 @@ use super::{
     describe::{Done, report},
     plans,
     prepare::{Planned, prepare},
+    recover::Recovered,
     report::{Report, State},
     rest,
     saved::save,
@@ -29,7 +32,7 @@ const ATTEMPTS: u32 = 3;
 /// See [`prepare`].
 pub(crate) async fn plan(shell: &Shell, definition: &Definition, sample: usize) -> Result<Report> {
     save(shell, definition, None).await?;
-    let planned = prepare(shell, definition).await?;
+    let planned = prepare(shell, definition, &BTreeMap::new()).await?;
     let state = state_before(&planned, definition);
     plans::keep(shell, &planned.plan, &definition.kept()).await?;
     Ok(report(shell, &definition.name, &planned, state, sample, &Done::default()))
@@ -58,11 +61,11 @@ async fn apply_in_turn(
     plan_id: Option<&str>,
     sample: usize,
     lease: &mut Lease,
-    recovered: u32,
+    recovered: Recovered,
 ) -> Result<Report> {
     let mut attempt = 1;
     loop {
-        let planned = prepare(shell, definition).await?;
+        let planned = prepare(shell, definition, &recovered.waiting).await?;
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }
@@ -70,7 +73,7 @@ async fn apply_in_turn(
         let result = &planned.plan.body().result;
         let learns = definition.has_base() && !result.learns_nothing();
         if state == State::Halted || (planned.plan.is_quiet() && !learns) {
-            let done = Done { recovered, ..Done::default() };
+            let done = Done { recovered: recovered.runs, ..Done::default() };
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
         plans::keep(shell, &planned.plan, &definition.kept()).await?;
@@ -92,7 +95,7 @@ async fn apply_in_turn(
         };
         match write(shell, &job, lease).await {
             Ok(done) => {
-                let done = Done { recovered, ..done };
+                let done = Done { recovered: recovered.runs, ..done };
                 let state = if state == State::Planned { State::Applied } else { state };
                 let state = match planned.down().next() {
                     Some(_) => State::Partial,
