@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lockstep_engine::key::Key;
 
-use super::codec::{damaged, from_word, key, key_digest, parse, row, word};
-use super::journal::{Action, Batch, BatchState, Intended, Moves};
+use super::codec::{damaged, from_word, json, key, key_digest, parse, row, word};
+use super::journal::{Action, Batch, BatchState, Intended, LeftOut, Moves};
 use super::lease::{self, Lease};
 use super::runs::open_run;
 use super::segment::{Packed, unpack_moves};
@@ -25,7 +25,7 @@ impl Store {
         seq: u32,
         state: BatchState,
         note: Option<&str>,
-        left_out: &[(Key, String)],
+        left_out: &[(Key, LeftOut)],
     ) -> Result<()> {
         let mut tx = self.write().await?;
         lease::check(&mut tx, lease).await?;
@@ -57,18 +57,29 @@ impl Store {
             .bind(i64::from(seq))
             .execute(&mut *tx)
             .await?;
-        for (key, why) in left_out {
-            sqlx::query(
-                "UPDATE actions SET left_out = $1 WHERE run = $2 AND seq = $3 AND key_digest = $4",
-            )
-            .bind(why)
-            .bind(number)
-            .bind(i64::from(seq))
-            .bind(key_digest(key))
-            .execute(&mut *tx)
-            .await?;
-        }
+        leave_out(&mut tx, number, seq, left_out).await?;
         aims::settled(&mut tx, run, seq).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Takes note, before a batch is committed, of what is left out of it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(crate) async fn leave_out(
+        &self,
+        run: &str,
+        seq: u32,
+        left_out: &[(Key, LeftOut)],
+    ) -> Result<()> {
+        let mut tx = self.write().await?;
+        let number: Option<i64> = sqlx::query_scalar("SELECT number FROM runs WHERE id = $1")
+            .bind(run)
+            .fetch_optional(&mut *tx)
+            .await?;
+        if let Some(number) = number {
+            leave_out(&mut tx, number, seq, left_out).await?;
+        }
         Ok(tx.commit().await?)
     }
 
@@ -149,6 +160,21 @@ impl Store {
     }
 }
 
+async fn leave_out(conn: &mut Conn, run: i64, seq: u32, left_out: &[(Key, LeftOut)]) -> Result<()> {
+    for (key, why) in left_out {
+        sqlx::query(
+            "UPDATE actions SET left_out = $1 WHERE run = $2 AND seq = $3 AND key_digest = $4",
+        )
+        .bind(json(why)?)
+        .bind(run)
+        .bind(i64::from(seq))
+        .bind(key_digest(key))
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
 /// Reads the actions of a run by their batch.
 async fn actions(conn: &mut Conn, run: i64) -> Result<BTreeMap<i64, Vec<Action>>> {
     let found: Vec<BatchAction> = sqlx::query_as(
@@ -192,7 +218,7 @@ impl ActionRow {
             before: self.before_image.as_deref().map(row).transpose()?,
             after: self.after_image.as_deref().map(row).transpose()?,
             cells: parse(&self.cells)?,
-            left_out: self.left_out,
+            left_out: self.left_out.as_deref().map(parse).transpose()?,
         };
         if action.key.is_blank() { Err(damaged("an action has no key")) } else { Ok(action) }
     }

@@ -50,7 +50,7 @@ pub(crate) use self::backup::restore;
 pub(crate) use self::base::{Base, base_name};
 pub(crate) use self::history::ChangeRecord;
 pub(crate) use self::journal::{
-    Action, Batch, BatchState, Intended, Moves, NewRun, RunKind, RunState,
+    Action, Batch, BatchState, Intended, LeftOut, Moves, NewRun, RunKind, RunState,
 };
 pub(crate) use self::lease::{Acquired, Lease};
 pub(crate) use self::plans::PlanLookup;

@@ -129,6 +129,8 @@ mod tests {
     };
     use serde_json::Value as Json;
 
+    use crate::store::LeftOut;
+
     use super::*;
 
     fn schema() -> Schema {
@@ -208,7 +210,7 @@ mod tests {
         assert_eq!(learned(&first.base, &of(BatchState::Applied)), first.base);
         let mut left_out = of(BatchState::Applied);
         for action in left_out.iter_mut().flat_map(|batch| &mut batch.actions) {
-            action.left_out = Some("refused".into());
+            action.left_out = Some(LeftOut::refused("too long", None));
         }
         assert_eq!(learned(&first.base, &left_out), []);
     }

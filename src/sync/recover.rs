@@ -25,7 +25,7 @@ use crate::{
         apply::{self, Mended, Place, Repair, Settled, Writes, settle},
         scan::{Role, Scan},
     },
-    store::{Action, Batch, BatchState, Intended, Lease, Outcome, Run, RunState},
+    store::{Action, Batch, BatchState, Intended, Lease, LeftOut, Outcome, Run, RunState},
 };
 
 /// What was settled before a run, and what could not be.
@@ -86,7 +86,8 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<BTreeMap<
         if batch.state == BatchState::Intended && !waiting.contains_key(&batch.side) {
             match find_out(shell, run, batch, &mut eyes).await {
                 Ok((state, note, open)) => {
-                    let why = |key: Key| (key, "it was not found there afterwards".to_owned());
+                    let why =
+                        |key: Key| (key, LeftOut::changed("it was not found there afterwards"));
                     let open: Vec<_> = open.into_iter().map(why).collect();
                     let note = Some(note.as_str());
                     shell.store.mark_batch(lease, &run.id, batch.seq, state, note, &open).await?;
@@ -151,7 +152,7 @@ pub(super) fn learned(
 }
 
 /// Takes note of what became of a batch.
-pub(super) fn settled(batch: &mut Batch, state: BatchState, open: &[(Key, String)]) {
+pub(super) fn settled(batch: &mut Batch, state: BatchState, open: &[(Key, LeftOut)]) {
     batch.state = state;
     for (key, why) in open {
         for action in batch.actions.iter_mut().filter(|action| action.key == *key) {
@@ -186,11 +187,13 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     let settled = settle(&shell.reach, &place).await;
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
-        // A database left out single rows that had changed, which only its dead process knew.
         (Ok(Settled::Applied), Place::Sheet { .. } | Place::Api { .. }) => {
             Found::Look(Proof::Applied)
         }
-        (Ok(Settled::Applied), Place::Sql { .. }) => Found::Look(Proof::Batch),
+        // What was left out of it was noted before its commit.
+        (Ok(Settled::Applied), Place::Sql { .. }) => {
+            Found::State(BatchState::Applied, "settled: its marker is there")
+        }
         (Ok(Settled::Applied), Place::File { .. }) => {
             Found::State(BatchState::Applied, "settled: the file is what was written")
         }
@@ -274,7 +277,7 @@ async fn look(
         }
     };
     let state = match proof {
-        Proof::Applied | Proof::Batch => (BatchState::Applied, marked(&mended.repaired)),
+        Proof::Applied => (BatchState::Applied, marked(&mended.repaired)),
         Proof::None if open.len() < batch.actions.len() => (
             BatchState::Applied,
             "settled: its rows are there, as far as nobody wrote them since".to_owned(),
@@ -320,8 +323,9 @@ fn place(batch: &Batch) -> Result<Place> {
 /// Returns how a run ended, by what came of its batches.
 pub(super) fn state_of(batches: &[Batch]) -> RunState {
     let applied = batches.iter().filter(|batch| batch.state == BatchState::Applied).count();
+    let whole = batches.iter().flat_map(|batch| &batch.actions).all(|one| one.left_out.is_none());
     match applied {
-        _ if applied == batches.len() => RunState::Applied,
+        _ if applied == batches.len() && whole => RunState::Applied,
         0 => RunState::Failed,
         _ => RunState::Partial,
     }

@@ -118,16 +118,12 @@ async fn send_one(
     let notes = Notes { store: shell.store.clone(), run: run.to_owned(), seq: entry.seq };
     let sent = apply::send(&shell.reach, prepared, number, writes, &notes).await;
     halt::point("sent").await;
-    let mut left_out = Vec::new();
+    let left_out = match &sent {
+        Ok(sent) => apply::left_out(writes, &sent.unconfirmed),
+        Err(_) => Vec::new(),
+    };
     let (state, note) = match &sent {
-        Ok(sent) => {
-            for one in &sent.unconfirmed {
-                if let Some(change) = writes.changes.get(one.change) {
-                    left_out.push((change.key.clone(), one.why.clone()));
-                }
-            }
-            (BatchState::Applied, None)
-        }
+        Ok(_) => (BatchState::Applied, None),
         // Whether it was applied is unknown: it stays intended, and is settled by its marker before the next run.
         Err(error) if error.retry() == Retry::Ambiguous => return sent.map_err(Failure::Refused),
         Err(error) => (BatchState::Failed, Some(error.to_string())),

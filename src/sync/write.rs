@@ -21,7 +21,7 @@ use crate::{
         apply::{self, Guard},
         marker,
     },
-    store::{Action, Batch, BatchState, Lease, Moves, NewRun, Outcome, RunKind},
+    store::{Action, Batch, BatchState, Lease, LeftOut, Moves, NewRun, Outcome, RunKind},
 };
 
 /// Why a batch after one that failed was not written.
@@ -250,8 +250,8 @@ async fn close_part(
 }
 
 /// Returns the writes that were left out of batches that were applied: member, key and why.
-fn left_out(journal: &[Batch]) -> Vec<(String, Key, String)> {
-    let of = |batch: &Batch| -> Vec<(String, Key, String)> {
+fn left_out(journal: &[Batch]) -> Vec<(String, Key, LeftOut)> {
+    let of = |batch: &Batch| -> Vec<(String, Key, LeftOut)> {
         let why = |action: &Action| {
             Some((batch.side.clone(), action.key.clone(), action.left_out.clone()?))
         };
