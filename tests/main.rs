@@ -24,6 +24,8 @@ mod http_replica;
 mod http_server;
 mod hub;
 mod incremental;
+mod hub_crash;
+mod hub_down;
 mod install;
 mod moving_rows;
 mod replicas;

@@ -51,7 +51,9 @@ use sqlx::{Pool, Sqlite, SqliteConnection, Transaction};
 pub(crate) use self::backup::restore;
 pub(crate) use self::base::{Base, PackedBase, base_name};
 pub(crate) use self::history::ChangeRecord;
-pub(crate) use self::journal::{Action, Batch, BatchState, Moves, NewRun, RunKind, RunState};
+pub(crate) use self::journal::{
+    Action, Batch, BatchState, Intended, LeftOut, Moves, NewRun, RunKind, RunState,
+};
 pub(crate) use self::lease::{Acquired, Lease};
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};

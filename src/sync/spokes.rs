@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    replica::{scan::Scan, sheet_types},
+    replica::sheet_types,
 };
 
 /// Compares a hub and its spokes as they were read, and makes the plan.
@@ -170,7 +170,7 @@ pub(super) fn compare(
 
 /// Leaves a spoke out of the comparison, and says why.
 fn leave_out(member: &mut Member, why: String) {
-    *member = Member { down: Some(why), ..Member::new(&member.name, Scan::nothing()) };
+    *member = Member::down(&member.name, why);
 }
 
 /// Checks that the mapped columns are not among those that the member's own schema says cannot be read.

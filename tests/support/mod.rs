@@ -5,6 +5,7 @@ use std::{path::Path, process::Command};
 pub(crate) mod api;
 pub(crate) mod bounded;
 pub(crate) mod http;
+pub(crate) mod kill;
 pub(crate) mod listening;
 pub(crate) mod mariadb;
 pub(crate) mod postgres;

@@ -175,7 +175,7 @@ impl Stage {
         let mut sent = self.write(scan, changes).await;
         assert_eq!(sent.len(), 1);
         let sent = sent.remove(0).unwrap();
-        sent.unconfirmed.into_iter().map(|one| (one.change, one.why)).collect()
+        sent.unconfirmed.into_iter().map(|one| (one.change, one.why.why)).collect()
     }
 
     pub(super) fn item(&self, sku: &str) -> Json {
