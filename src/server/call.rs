@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use rmcp::{
     ErrorData, RoleServer,
-    model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, Resource,
-    },
+    model::{CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject},
     service::RequestContext,
 };
 use serde_json::Value;
@@ -55,7 +53,9 @@ pub(super) async fn call(
         Outcome::Done(result) => {
             notify::log(server, &context, tool.name, &result).await;
             if let (Ok(value), Some(false) | None) = (&result, tool.annotations.read_only_hint) {
-                server.shared.changes.told(tool.name, &arguments, value);
+                let done =
+                    resources::Done { tool: tool.name, arguments: &arguments, result: value };
+                resources::tell(&server.context, &done);
             }
             Ok(linked(result).into())
         }
@@ -177,20 +177,8 @@ impl Call<'_> {
 
 /// Returns the result, with links to what it leaves out.
 fn linked(result: Result<Value>) -> CallToolResult {
-    let text = |name: &str| -> Option<String> {
-        result.as_ref().ok()?.get(name)?.as_str().map(str::to_owned)
-    };
-    let (plan, run) = (text("planId"), text("runId"));
+    let links = result.as_ref().map(resources::links).unwrap_or_default();
     let mut result = to_result(result);
-    let mut link = |uri: String, name: String, mime: &str| {
-        let resource = Resource::new(uri, name).with_mime_type(mime);
-        result.content.push(ContentBlock::resource_link(resource));
-    };
-    if let Some(plan) = plan {
-        link(format!("{}{plan}", resources::PLANS), format!("plan {plan}"), "text/markdown");
-    }
-    if let Some(run) = run {
-        link(format!("{}{run}", resources::RUNS), format!("run {run}"), "application/json");
-    }
+    result.content.extend(links.into_iter().map(ContentBlock::resource_link));
     result
 }

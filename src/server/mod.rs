@@ -77,7 +77,6 @@ struct Session {
 struct Shared {
     metrics: metrics::Metrics,
     asking: Arc<asking::Asking>,
-    changes: follow::Changes,
 }
 
 impl Server {
@@ -90,11 +89,7 @@ impl Server {
             tools: tools::all().into(),
             principal: Principal::local(),
             session: Arc::default(),
-            shared: Arc::new(Shared {
-                metrics: metrics::Metrics::new(),
-                asking,
-                changes: follow::Changes::new(),
-            }),
+            shared: Arc::new(Shared { metrics: metrics::Metrics::new(), asking }),
         }
     }
 
@@ -309,7 +304,7 @@ impl ServerHandler for Server {
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        self.session.followed.start(&self.shared.changes, context.peer);
+        self.session.followed.start(&self.context.changes, context.peer);
     }
 
     async fn subscribe(
@@ -318,7 +313,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         self.session.followed.add(request.uri)?;
-        self.session.followed.start(&self.shared.changes, context.peer);
+        self.session.followed.start(&self.context.changes, context.peer);
         Ok(())
     }
 
@@ -355,6 +350,6 @@ impl ServerHandler for Server {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        follow::listen(&self.shared.changes, subscription).await
+        follow::listen(&self.context.changes, subscription).await
     }
 }

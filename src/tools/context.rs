@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use lockstep_google::Google;
 
 use crate::{
+    changes::Changes,
     clock::Clock,
     consent::{Consent, Key},
     error::Result,
@@ -36,6 +37,8 @@ pub struct Context {
     pub progress: Progress,
     /// Whether somebody agreed to what cannot easily be undone.
     pub consent: Consent,
+    /// Where changes are told to those who follow resources.
+    pub changes: Changes,
     /// With what questions to people are signed.
     pub key: Key,
     /// Who calls, where it is not the person at this machine.
