@@ -70,6 +70,7 @@ impl App {
             consent: Consent::given(),
             changes: Changes::default(),
             key: Key::load(&path.with_extension("key"))?,
+            task: None,
             subject: None,
         };
         Ok(Self { context, workspace })

@@ -8,6 +8,7 @@ use super::base::{names, work};
 use super::codec::{self, damaged, json, key_digest};
 use super::erase::erase;
 use super::segment::{Packed, unpack};
+use super::tasks;
 use super::{Conn, Store};
 use crate::error::{Error, Kind, Result};
 
@@ -61,6 +62,8 @@ impl Store {
             forgotten.tombstones += tombstones(&mut tx, &base, key).await?;
         }
         notes(&mut tx, dataset, key).await?;
+        // They are kept for a day only, and may quote any row.
+        tasks::silence(&mut tx).await?;
         tx.commit().await?;
         self.clear_log().await?;
         Ok(forgotten)

@@ -5,6 +5,7 @@
 //! - `plans`: content-addressed and expiring. `lease`: who may run a dataset.
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
+//! - `tasks`: calls that go on after their request was answered.
 //! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
@@ -35,6 +36,7 @@ mod quota;
 mod retain;
 mod runs;
 mod segment;
+mod tasks;
 mod tombstones;
 mod verify;
 
@@ -53,6 +55,7 @@ pub(crate) use self::journal::{Action, Batch, BatchState, Moves, NewRun, RunKind
 pub(crate) use self::lease::{Acquired, Lease};
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};
+pub(crate) use self::tasks::{Task, TaskState};
 pub(crate) use self::verify::AuditVerdict;
 use crate::error::Result;
 

@@ -58,6 +58,14 @@ pub(crate) async fn recover_all(shell: &Shell) {
     }
 }
 
+/// Settles the open runs of one dataset.
+///
+/// # Errors
+/// A dataset that another run has, and a replica that cannot be asked.
+pub(crate) async fn recover_one(shell: &Shell, dataset: &str) -> Result<()> {
+    turn::with(shell, dataset, async |_, _| Ok(())).await
+}
+
 async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
     let mut batches = shell.store.batches(&run.id).await?;
     let mut unconfirmed = Unconfirmed::new();

@@ -5,11 +5,18 @@
 //! [`Context`] has; what a tool call changes is said by [`Shelf::changed`]. Both kinds of subscription follow both.
 
 use futures_util::future::BoxFuture;
-use rmcp::model::{JsonObject, Resource, ResourceContents, ResourceTemplate};
-use serde_json::Value;
+use rmcp::{
+    ErrorData,
+    model::{
+        JsonObject, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
+        ResourceTemplate,
+    },
+};
+use serde_json::{Value, json};
 
+use super::failed;
 use crate::{
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     tools::{self, Context},
 };
 
@@ -17,6 +24,9 @@ mod datasets;
 mod plans;
 mod runs;
 mod sheets;
+mod tasks;
+
+pub(super) use tasks::task_changed;
 
 /// How many datasets a page of the list has.
 const PAGE: u32 = 100;
@@ -70,8 +80,8 @@ trait Shelf: Sync {
 
 /// Returns every kind.
 fn shelves() -> impl Iterator<Item = &'static dyn Shelf> {
-    let all: [&'static dyn Shelf; 4] =
-        [&plans::Plans, &runs::Runs, &datasets::Datasets, &sheets::Sheets];
+    let all: [&'static dyn Shelf; 5] =
+        [&plans::Plans, &runs::Runs, &datasets::Datasets, &sheets::Sheets, &tasks::Tasks];
     all.into_iter()
 }
 
@@ -107,6 +117,25 @@ pub async fn read(context: &Context, uri: &str) -> Result<Option<Vec<ResourceCon
         }
     }
     Ok(None)
+}
+
+/// Answers `resources/read`.
+pub(super) async fn answer(
+    context: &Context,
+    uri: &str,
+) -> Result<ReadResourceResponse, ErrorData> {
+    let why = match read(context, uri).await {
+        Ok(Some(contents)) => return Ok(ReadResourceResult::new(contents).into()),
+        Ok(None) => format!(
+            "there is no {uri}: plans expire after 24 h, and datasets are listed by resources/list"
+        ),
+        // A plan id or a spreadsheet that is none.
+        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::InvalidArgument) => {
+            error.to_string()
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+    Err(ErrorData::resource_not_found(why, Some(json!({"uri": uri}))))
 }
 
 /// Returns links to what a result leaves out.
