@@ -9,6 +9,7 @@ use super::codec::{self, damaged, json, key_digest};
 use super::erase::erase;
 use super::seen::drop_seen;
 use super::segment::{Packed, unpack};
+use super::tasks;
 use super::{Conn, Store};
 use crate::error::{Error, Kind, Result};
 
@@ -63,6 +64,8 @@ impl Store {
         }
         drop_seen(&mut tx, dataset).await?;
         notes(&mut tx, dataset, key).await?;
+        // They are kept for a day only, and may quote any row.
+        tasks::silence(&mut tx).await?;
         tx.commit().await?;
         self.clear_log().await?;
         Ok(forgotten)

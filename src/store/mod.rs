@@ -6,6 +6,7 @@
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
 //! - `seen`: what the last run saw, so that the next need not read it again.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
+//! - `tasks`: calls that go on after their request was answered.
 //! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
@@ -37,6 +38,7 @@ mod retain;
 mod runs;
 mod seen;
 mod segment;
+mod tasks;
 mod tombstones;
 mod verify;
 
@@ -58,6 +60,7 @@ pub(crate) use self::lease::{Acquired, Lease};
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};
 pub(crate) use self::seen::Seen;
+pub(crate) use self::tasks::{Task, TaskState};
 pub(crate) use self::verify::AuditVerdict;
 use crate::error::Result;
 
