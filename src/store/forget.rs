@@ -24,6 +24,8 @@ pub(crate) struct Forgotten {
     pub(crate) plans: u64,
     /// Marks of its deletion.
     pub(crate) tombstones: u64,
+    /// Conflicts about it, with their decisions and notes.
+    pub(crate) conflicts: u64,
     /// Lines of the audit that lost their content; the lines stay, and the chain holds.
     pub(crate) audit_payloads: u64,
 }
@@ -56,6 +58,7 @@ impl Store {
             actions: actions(&mut tx, dataset, key).await?,
             plans: plans(&mut tx, dataset, key).await?,
             audit_payloads: payloads(&mut tx, dataset, key).await?,
+            conflicts: conflicts(&mut tx, dataset, key).await?,
             ..Forgotten::default()
         };
         for base in names(&mut tx, dataset).await? {
@@ -120,6 +123,23 @@ async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
     let done = sqlx::query("DELETE FROM tombstones WHERE dataset = $1 AND key_digest = $2")
         .bind(dataset)
         .bind(key_digest(key))
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// Erases what waits about a key, its rows, and when its values were seen.
+async fn conflicts(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
+    let digest = key_digest(key);
+    for erase in [
+        "DELETE FROM conflict_rows WHERE dataset = $1 AND key_digest = $2",
+        "DELETE FROM cell_times WHERE dataset = $1 AND key_digest = $2",
+    ] {
+        sqlx::query(erase).bind(dataset).bind(&digest).execute(&mut *conn).await?;
+    }
+    let done = sqlx::query("DELETE FROM conflicts WHERE dataset = $1 AND key_digest = $2")
+        .bind(dataset)
+        .bind(digest)
         .execute(conn)
         .await?;
     Ok(done.rows_affected())

@@ -7,7 +7,7 @@
 //! - `seen`: what the last run saw, so that the next need not read it again.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
 //! - `tasks`: calls that go on after their request was answered.
-//! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
+//! - `conflicts`: what waits for a person, and what was decided. `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
 //! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
@@ -22,6 +22,7 @@ mod backup;
 mod base;
 mod batches;
 mod codec;
+pub(crate) mod conflicts;
 mod datasets;
 mod erase;
 mod fault;

@@ -156,6 +156,7 @@ pub(super) fn learned(
         counts: serde_json::Value::Null,
         error: None,
         finished,
+        seen: None,
     }
 }
 
