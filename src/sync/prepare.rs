@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, task::Poll};
 
-use lockstep_engine::{
-    findings::Finding, infer::InferReason, plan::Plan, reconcile::Change, times::Times,
-};
+use lockstep_engine::{findings::Finding, infer::InferReason, plan::Plan, reconcile::Change};
 
 use super::{
     Shell,
@@ -23,6 +21,7 @@ use crate::{
         Source,
         scan::{Extent, Role, Scan, scan},
     },
+    store::conflicts::Seen,
 };
 
 /// A plan, with what applying and reporting it need.
@@ -38,6 +37,8 @@ pub(crate) struct Planned {
     pub(crate) due: bool,
     /// The mark of the store that was taken before anything was read.
     pub(super) mark: i64,
+    /// What was found of conflicts; `None` of a dataset without a base, and of a rollback.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// A member of a dataset as it was read, and what the plan needs to write it.
@@ -102,13 +103,16 @@ impl Member {
             down: None,
         }
     }
-}
 
-impl Member {
+    /// Returns a member that is left out, for a reason.
+    pub(super) fn down(name: &str, why: String) -> Self {
+        Self { down: Some(why), ..Self::new(name, Scan::nothing()) }
+    }
+
     /// Returns a spoke that cannot be read now: the others go on without it.
     pub(super) fn left_out(name: &str, error: &Error) -> Self {
         tracing::warn!(%error, name, "a spoke could not be read");
-        Self { down: Some(error.to_string()), ..Self::new(name, Scan::nothing()) }
+        Self::down(name, error.to_string())
     }
 }
 
@@ -145,12 +149,18 @@ impl Planned {
 /// # Errors
 /// A member that cannot be read or understood (a spoke that cannot be read is reported instead), and columns that do not
 /// fit it.
-pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Planned> {
+///
+/// Of the spokes in `waiting` it is not known what was written: they are left out, for the reason given there.
+pub(crate) async fn prepare(
+    shell: &Shell,
+    definition: &Definition,
+    waiting: &BTreeMap<String, String>,
+) -> Result<Planned> {
     shell.reach.progress.check()?;
     shell.reach.progress.step(0, None, "reading all sides");
     let known = Known::load(shell, definition).await?;
     let memory = Memory::load(shell, definition, &known).await?;
-    let planned = compare(shell, definition, known, &memory).await?;
+    let planned = compare(shell, definition, known, &memory, waiting).await?;
     if planned.members.iter().all(|member| planned.holds(member)) {
         return Ok(Planned { due: memory.due, ..planned });
     }
@@ -158,16 +168,20 @@ pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Pl
         dataset = definition.name,
         "what was seen is in doubt: all sides are read whole"
     );
-    whole(shell, definition).await
+    whole(shell, definition, waiting).await
 }
 
 /// Reads all members whole and makes the plan.
 ///
 /// # Errors
 /// See [`prepare`].
-pub(super) async fn whole(shell: &Shell, definition: &Definition) -> Result<Planned> {
+pub(super) async fn whole(
+    shell: &Shell,
+    definition: &Definition,
+    waiting: &BTreeMap<String, String>,
+) -> Result<Planned> {
     let known = Known::load(shell, definition).await?;
-    compare(shell, definition, known, &Memory::default()).await
+    compare(shell, definition, known, &Memory::default(), waiting).await
 }
 
 async fn compare(
@@ -175,19 +189,18 @@ async fn compare(
     definition: &Definition,
     known: Known,
     memory: &Memory,
+    waiting: &BTreeMap<String, String>,
 ) -> Result<Planned> {
     let mark = shell.store.mark().await?;
-    let members = look_at_all(shell, definition, &known, memory).await?;
+    let members = look_at_all(shell, definition, &known, memory, waiting).await?;
     shell.reach.progress.step(0, None, "comparing");
     let definition = definition.clone();
     let now = shell.reach.clock.now();
     // A million rows take seconds: not on a thread that serves other calls.
     work(move || {
-        let mut times = Times::default();
-        times.now = Some(now);
         match definition.members {
-            Members::Pair { .. } => pair::compare(&definition, members, &known, &times),
-            Members::Hub { .. } => spokes::compare(&definition, members, &known, &times),
+            Members::Pair { .. } => pair::compare(&definition, members, &known, now),
+            Members::Hub { .. } => spokes::compare(&definition, members, &known, now),
         }
         .map(|planned| Planned { mark, ..planned })
     })
@@ -200,10 +213,17 @@ async fn look_at_all(
     definition: &Definition,
     known: &Known,
     memory: &Memory,
+    waiting: &BTreeMap<String, String>,
 ) -> Result<Vec<Member>> {
     let looks = definition.members().into_iter().map(|(name, source)| {
         let role = definition.role(name, known.schema.is_some());
-        Box::pin(look(shell, name, source, role, memory.stamp(name))) as Looking<'_>
+        let looking = async move {
+            match waiting.get(name) {
+                Some(why) => Ok(Member::down(name, why.clone())),
+                None => look(shell, name, source, role, memory.stamp(name)).await,
+            }
+        };
+        Box::pin(looking) as Looking<'_>
     });
     let mut members: Vec<Member> = Vec::new();
     for (at, looked) in together(looks.collect()).await.into_iter().enumerate() {

@@ -33,7 +33,7 @@ use super::{
     write::{Job, write},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     replica::{
         apply::Guard,
         scan::{Role, Scan},
@@ -75,6 +75,18 @@ pub(crate) async fn apply(
     let run = find(shell, &undo.run).await?;
     turn::with(shell, &run.dataset, async |lease, recovered| {
         let Prepared { run, planned, guard, bases, base_columns } = prepare(shell, undo).await?;
+        let wrote = |member: &&Member| !planned.writes(member).is_empty();
+        if let Some((spoke, why)) = planned
+            .members
+            .iter()
+            .filter(wrote)
+            .find_map(|member| recovered.waiting.get_key_value(&member.name))
+        {
+            return Err(Error::new(Kind::Unavailable, why.clone())
+                .context(spoke.clone())
+                .next("call again when it can be reached"));
+        }
+        let recovered = recovered.runs;
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "rollbackSync").await?;
         }
@@ -187,7 +199,7 @@ async fn prepare(shell: &Shell, wanted: &Undo) -> Result<Prepared> {
         findings: Vec::new(),
         halts: Vec::new(),
     });
-    let planned = Planned { plan, members, reasons: Vec::new(), due: false, mark: 0 };
+    let planned = Planned { plan, members, reasons: Vec::new(), due: false, mark: 0, seen: None };
     Ok(Prepared { run, planned, guard: saved.definition.guard, bases, base_columns })
 }
 
@@ -227,7 +239,8 @@ async fn written(
     let mut images: BTreeMap<String, Vec<Action>> = BTreeMap::new();
     for batch in shell.store.batches(&run.id).await? {
         if batch.state == BatchState::Applied {
-            images.entry(batch.side).or_default().extend(batch.actions);
+            let made = batch.actions.into_iter().filter(|action| action.left_out.is_none());
+            images.entry(batch.side).or_default().extend(made);
         }
     }
     if let Some(keys) = keys {

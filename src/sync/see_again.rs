@@ -1,6 +1,6 @@
 //! Reads members whole that are to be written, where the write has to know more than what was recalled of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use lockstep_engine::{
     key::Key,
@@ -32,6 +32,7 @@ pub(super) async fn see_again(
     shell: &Shell,
     definition: &Definition,
     planned: Planned,
+    waiting: &BTreeMap<String, String>,
 ) -> Result<Planned> {
     if !planned.members.iter().any(|member| wanted(&planned, member)) {
         return Ok(planned);
@@ -45,7 +46,7 @@ pub(super) async fn see_again(
             Ok(now) => scans.push((at, now.scan)),
             // What was compared of a spoke does not count any more when it is down now.
             Err((_, error)) if at > 0 && definition.is_hub() && can_wait(&error) => {
-                return whole(shell, definition).await;
+                return whole(shell, definition, waiting).await;
             }
             Err((_, error)) => return Err(error),
         }
@@ -53,7 +54,7 @@ pub(super) async fn see_again(
     let again = work(move || placed(planned, scans)).await?;
     match again {
         Some(planned) => Ok(planned),
-        None => whole(shell, definition).await,
+        None => whole(shell, definition, waiting).await,
     }
 }
 
@@ -67,7 +68,7 @@ fn wanted(planned: &Planned, member: &Member) -> bool {
 
 /// Gives members what was read now, and the changes the places of their rows in it; `None` if it is something else.
 fn placed(planned: Planned, scans: Vec<(usize, Scan)>) -> Result<Option<Planned>> {
-    let Planned { plan, mut members, reasons, due, mark } = planned;
+    let Planned { plan, mut members, reasons, due, mark, seen } = planned;
     let mut body = plan.into_body();
     for (at, mut scan) in scans {
         let Some(member) = members.get_mut(at) else { continue };
@@ -98,5 +99,5 @@ fn placed(planned: Planned, scans: Vec<(usize, Scan)>) -> Result<Option<Planned>
         member.recalled = None;
         member.scan = scan;
     }
-    Ok(Some(Planned { plan: Plan::new(body), members, reasons, due, mark }))
+    Ok(Some(Planned { plan: Plan::new(body), members, reasons, due, mark, seen }))
 }
