@@ -27,6 +27,8 @@ mod hub_crash;
 mod hub_down;
 mod install;
 mod moving_rows;
+#[cfg(feature = "remote-files")]
+mod remote_files;
 mod replicas;
 mod rollback;
 mod sheet_dress;

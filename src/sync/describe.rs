@@ -20,7 +20,10 @@ use super::{
         Report, SideOut, State, UnconfirmedOut,
     },
 };
-use crate::{replica::apply::Repair, store::LeftOut};
+use crate::{
+    replica::apply::{Repair, unguarded},
+    store::LeftOut,
+};
 
 /// How many findings, and how many repairs, a report lists.
 pub(super) const MAX_LISTED: usize = 20;
@@ -120,7 +123,11 @@ pub(crate) fn report(
             done,
         ),
         counts,
-        sides: planned.members.iter().map(|member| side_out(planned, member, done)).collect(),
+        sides: planned
+            .members
+            .iter()
+            .map(|member| side_out(shell, planned, member, done))
+            .collect(),
         truncated: total > changes.len(),
         changes,
         halted,
@@ -218,14 +225,16 @@ fn counts(planned: &Planned) -> Counts {
     }
 }
 
-fn side_out(planned: &Planned, member: &Member, done: &Done) -> SideOut {
+fn side_out(shell: &Shell, planned: &Planned, member: &Member, done: &Done) -> SideOut {
     let mut rows: BTreeMap<&'static str, u64> = BTreeMap::new();
     for change in planned.plan.body().result.writes(&member.name) {
         *rows.entry(kind(change.kind)).or_default() += 1;
     }
+    let note = if rows.is_empty() { None } else { unguarded(&shell.reach, &member.scan.target) };
     SideOut {
         name: member.name.clone(),
         rows,
+        note,
         unchanged: member.unchanged,
         error: member.down.clone().or_else(|| done.failed.get(&member.name).cloned()),
     }
