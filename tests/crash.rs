@@ -11,8 +11,16 @@ use crate::{
 };
 
 /// The steps of a run, and how often each can be passed in one run.
-const POINTS: &[(&str, u32)] =
-    &[("begun", 1), ("sending", 3), ("sent", 3), ("marked", 3), ("closing", 1), ("closed", 1)];
+const POINTS: &[(&str, u32)] = &[
+    ("begun", 1),
+    ("sending", 3),
+    ("sent", 3),
+    ("marked", 3),
+    ("closing", 1),
+    ("closed", 1),
+    ("keeping", 1),
+    ("kept", 1),
+];
 
 mod kinds;
 

@@ -25,6 +25,7 @@ mod http_server;
 mod hub;
 mod hub_crash;
 mod hub_down;
+mod incremental;
 mod install;
 mod moving_rows;
 #[cfg(feature = "remote-files")]

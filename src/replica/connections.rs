@@ -33,7 +33,7 @@ pub enum ConnectionConfig {
     /// A folder of files.
     Folder(FolderConfig),
     /// A folder of files behind a network.
-    Remote(RemoteConfig),
+    Remote(Box<RemoteConfig>),
 }
 
 impl<'de> Deserialize<'de> for ConnectionConfig {
@@ -48,9 +48,9 @@ impl<'de> Deserialize<'de> for ConnectionConfig {
             "sqlite" => part(rest).map(Self::Sqlite),
             "http" => part(rest).map(Self::Http),
             "folder" => part(rest).map(Self::Folder),
-            "s3" => part(rest).map(|config| Self::Remote(RemoteConfig::S3(config))),
-            "sftp" => part(rest).map(|config| Self::Remote(RemoteConfig::Sftp(config))),
-            "web" => part(rest).map(|config| Self::Remote(RemoteConfig::Web(config))),
+            "s3" => part(rest).map(|config| Self::Remote(Box::new(RemoteConfig::S3(config)))),
+            "sftp" => part(rest).map(|config| Self::Remote(Box::new(RemoteConfig::Sftp(config)))),
+            "web" => part(rest).map(|config| Self::Remote(Box::new(RemoteConfig::Web(config)))),
             other => {
                 let kinds = &["postgres", "mysql", "sqlite", "http", "folder", "s3", "sftp", "web"];
                 Err(D::Error::unknown_variant(other, kinds))

@@ -7,6 +7,7 @@ use lockstep_engine::plan::Body;
 use super::base::{names, work};
 use super::codec::{self, damaged, json, key_digest};
 use super::erase::erase;
+use super::seen::drop_seen;
 use super::segment::{Packed, unpack};
 use super::{Conn, Store};
 use crate::error::{Error, Kind, Result};
@@ -60,6 +61,7 @@ impl Store {
             forgotten.bases += erase(&mut tx, &base, key).await?;
             forgotten.tombstones += tombstones(&mut tx, &base, key).await?;
         }
+        drop_seen(&mut tx, dataset).await?;
         notes(&mut tx, dataset, key).await?;
         tx.commit().await?;
         self.clear_log().await?;

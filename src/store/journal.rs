@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::base::work;
 use super::codec::{bytes, json, key_digest, micros, stored, word};
 use super::lease::{self, Lease};
+use super::seen::drop_seen;
 use super::segment::{Packed, pack_moves};
 use super::{Conn, Db, ROWS_PER_INSERT, Store};
 use crate::error::{Error, Kind, Result};
@@ -180,6 +181,8 @@ impl Store {
 
         let mut tx = self.write().await?;
         lease::check(&mut tx, lease).await?;
+        // What is about to be written is no longer as it was seen.
+        drop_seen(&mut tx, &lease.dataset).await?;
         let number = insert_run(&mut tx, lease, run).await?;
         insert_batches(&mut tx, number, batches).await?;
         let pieces = packed.into_iter().flat_map(|(spoke, pieces)| {

@@ -4,6 +4,7 @@
 //!   (`segment`, `fold`: its form).
 //! - `plans`: content-addressed and expiring. `lease`: who may run a dataset.
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
+//! - `seen`: what the last run saw, so that the next need not read it again.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
 //! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
@@ -34,6 +35,7 @@ mod plans;
 mod quota;
 mod retain;
 mod runs;
+mod seen;
 mod segment;
 mod tombstones;
 mod verify;
@@ -47,7 +49,7 @@ use std::sync::Arc;
 use sqlx::{Pool, Sqlite, SqliteConnection, Transaction};
 
 pub(crate) use self::backup::restore;
-pub(crate) use self::base::{Base, base_name};
+pub(crate) use self::base::{Base, PackedBase, base_name};
 pub(crate) use self::history::ChangeRecord;
 pub(crate) use self::journal::{
     Action, Batch, BatchState, Intended, LeftOut, Moves, NewRun, RunKind, RunState,
@@ -55,6 +57,7 @@ pub(crate) use self::journal::{
 pub(crate) use self::lease::{Acquired, Lease};
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};
+pub(crate) use self::seen::Seen;
 pub(crate) use self::verify::AuditVerdict;
 use crate::error::Result;
 

@@ -41,6 +41,7 @@ impl Store {
             .execute(&mut *tx)
             .await?
             .rows_affected();
+        sqlx::query("DELETE FROM seen WHERE at < $1").bind(before).execute(&mut *tx).await?;
         tx.commit().await?;
         self.shrink().await?;
         Ok(Retained { runs, actions, bases, plans })

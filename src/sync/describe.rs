@@ -21,7 +21,10 @@ use super::{
     },
 };
 use crate::{
-    replica::apply::{Repair, unguarded},
+    replica::{
+        apply::{Repair, unguarded},
+        scan::Extent,
+    },
     store::LeftOut,
 };
 
@@ -114,14 +117,7 @@ pub(crate) fn report(
         state,
         plan_id: short(planned.plan.id()),
         run_id: done.run.clone(),
-        next: next(
-            state,
-            &counts,
-            &short(planned.plan.id()),
-            !findings.is_empty(),
-            planned.down().next().is_some(),
-            done,
-        ),
+        next: next(planned, state, &counts, !findings.is_empty(), done),
         counts,
         sides: planned
             .members
@@ -236,18 +232,18 @@ fn side_out(shell: &Shell, planned: &Planned, member: &Member, done: &Done) -> S
         rows,
         note,
         unchanged: member.unchanged,
+        read: match member.read.extent {
+            Extent::Whole => "whole",
+            Extent::Since => "since",
+            Extent::Unchanged => "unchanged",
+        },
+        rows_read: member.read.rows,
         error: member.down.clone().or_else(|| done.failed.get(&member.name).cloned()),
     }
 }
 
-fn next(
-    state: State,
-    counts: &Counts,
-    id: &str,
-    findings: bool,
-    down: bool,
-    done: &Done,
-) -> String {
+fn next(planned: &Planned, state: State, counts: &Counts, findings: bool, done: &Done) -> String {
+    let id = short(planned.plan.id());
     let mut more = String::new();
     if findings {
         more.push_str(" Look at findings: rows set aside are not in step.");
@@ -275,7 +271,7 @@ fn next(
              afresh.",
         ));
     }
-    let failed = !done.failed.is_empty() || down;
+    let failed = !done.failed.is_empty() || planned.down().next().is_some();
     if state == State::Partial && failed {
         more.push_str(" Look at sides: what failed there is caught up by the next run.");
     }
@@ -283,6 +279,9 @@ fn next(
         more.push_str(
             " Whether the last write to a spoke that failed arrived is not known; the next run finds out first.",
         );
+    }
+    if planned.due {
+        more.push_str(" All rows were read, as every fullEvery runs.");
     }
     if done.recovered > 0 {
         more.push_str(" A run that had been interrupted was settled before.");
@@ -347,7 +346,11 @@ fn change_out(planned: &Planned, member: &Member, change: &Change, pair: bool) -
         side: (!pair || member.name == SideName::Left.as_str()).then(|| member.name.clone()),
         kind: kind(change.kind),
         key: change.key.to_string(),
-        row: change.row.map(|row| member.scan.snapshot.origin(row)),
+        // Where a row stands is known only where all rows were read.
+        row: change
+            .row
+            .filter(|_| member.recalled.is_none())
+            .map(|row| member.scan.snapshot.origin(row)),
         cells,
     }
 }

@@ -239,7 +239,8 @@ impl Eyes {
             let saved = self.saved.as_ref().ok_or_else(nothing)?;
             let source = saved.definition.source(member).ok_or_else(nothing)?;
             let role = Role::Both { side: SideName::Right, typed: true };
-            let now = look_at(shell, member, source, role).await.map_err(|(_, error)| error)?;
+            let now =
+                look_at(shell, member, source, role, None).await.map_err(|(_, error)| error)?;
             self.members.insert(member.to_owned(), now.scan);
         }
         self.members.get(member).ok_or_else(nothing)
@@ -269,7 +270,7 @@ async fn look(
                 eyes.members.remove(&batch.side);
             }
             let now = eyes.on(shell, &batch.side).await?;
-            let snapshot = widened(&now.snapshot, headers.iter().flatten());
+            let snapshot = widened(now.snapshot.clone(), headers.iter().flatten());
             let view = images::view(&snapshot, &schema, &headers, &batch.side)?;
             let mut open = images::unconfirmed(&view, &batch.actions, proof);
             open.extend(mended.missing.iter().cloned());

@@ -107,6 +107,9 @@ pub(crate) struct SideOut {
     pub(crate) rows: BTreeMap<&'static str, u64>,
     /// Rows that stay.
     pub(crate) unchanged: u64,
+    /// How it was read: whole, since (the rows changed since the last run) or unchanged.
+    pub(crate) read: &'static str,
+    pub(crate) rows_read: u64,
     /// Why it was left out; the next run catches it up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,

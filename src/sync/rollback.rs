@@ -156,14 +156,14 @@ async fn prepare(shell: &Shell, wanted: &Undo) -> Result<Prepared> {
             continue;
         };
         let role = Role::Both { side: SideName::Right, typed: true };
-        let mut now = look(shell, name, source, role).await.map_err(|(_, error)| error)?;
+        let mut now = look(shell, name, source, role, None).await.map_err(|(_, error)| error)?;
         now.headers = images::headers(&saved, &schema, name);
         // What a member does not have was never written there, or is written only where an image needs it.
         let lacks = |header: &String| !now.scan.snapshot.headers().contains(header);
         let optional = now.headers.iter().enumerate();
         let optional = optional.filter(|(_, header)| header.as_ref().is_some_and(lacks));
         now.optional = optional.map(|(at, _)| at).collect();
-        now.scan.snapshot = widened(&now.scan.snapshot, now.headers.iter().flatten());
+        now.scan.snapshot = widened(now.scan.snapshot, now.headers.iter().flatten());
         let changes: Vec<Change> = actions.iter().map(change).collect();
         compared.push(compare(&schema, &now.headers, &changes, &now.scan.snapshot, name)?);
         wrote.push(changes);
@@ -199,7 +199,7 @@ async fn prepare(shell: &Shell, wanted: &Undo) -> Result<Prepared> {
         findings: Vec::new(),
         halts: Vec::new(),
     });
-    let planned = Planned { plan, members, reasons: Vec::new() };
+    let planned = Planned { plan, members, reasons: Vec::new(), due: false, mark: 0 };
     Ok(Prepared { run, planned, guard: saved.definition.guard, bases, base_columns })
 }
 

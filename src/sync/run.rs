@@ -1,6 +1,6 @@
 //! A run: prepare the plan, and, when asked, apply exactly that plan and tell what came of it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use lockstep_engine::safety::remaining;
 
@@ -9,12 +9,14 @@ use super::{
     ask::ask,
     definition::Definition,
     describe::{Done, report},
+    keep::keep,
     plans,
     prepare::{Planned, prepare},
     recover::Recovered,
     report::{Report, State},
     rest,
     saved::save,
+    see_again::see_again,
     turn,
     write::{Job, Stopped, write},
 };
@@ -65,7 +67,9 @@ async fn apply_in_turn(
 ) -> Result<Report> {
     let mut attempt = 1;
     loop {
-        let planned = prepare(shell, definition, &recovered.waiting).await?;
+        let waiting = &recovered.waiting;
+        let planned = prepare(shell, definition, waiting).await?;
+        let planned = Arc::new(see_again(shell, definition, planned, waiting).await?);
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }
@@ -73,6 +77,9 @@ async fn apply_in_turn(
         let result = &planned.plan.body().result;
         let learns = definition.has_base() && !result.learns_nothing();
         if state == State::Halted || (planned.plan.is_quiet() && !learns) {
+            if state != State::Halted {
+                keep(shell, definition, lease, &planned).await;
+            }
             let done = Done { recovered: recovered.runs, ..Done::default() };
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
@@ -95,6 +102,9 @@ async fn apply_in_turn(
         };
         match write(shell, &job, lease).await {
             Ok(done) => {
+                if !done.unknown {
+                    keep(shell, definition, lease, &planned).await;
+                }
                 let done = Done { recovered: recovered.runs, ..done };
                 let state = if state == State::Planned { State::Applied } else { state };
                 let state = match planned.down().next() {

@@ -110,7 +110,8 @@ pub(super) fn compare(
         });
         member.optional = own.map(|(at, _)| at).collect();
         if member.down.is_none() {
-            member.scan.snapshot = widened(&member.scan.snapshot, member.headers.iter().flatten());
+            let own = std::mem::take(&mut member.scan.snapshot);
+            member.scan.snapshot = widened(own, member.headers.iter().flatten());
         }
     }
     let (result, halts, looks) = {
@@ -163,8 +164,8 @@ pub(super) fn compare(
         member.unchanged = look.unchanged;
         member.order = look.order;
     }
-    let plan = plan(definition, known, schema, result, halts, &members)?;
-    Ok(Planned { plan, members, reasons })
+    let plan = plan(definition, known, schema, result, halts, &mut members)?;
+    Ok(Planned { plan, members, reasons, due: false, mark: 0 })
 }
 
 /// Leaves a spoke out of the comparison, and says why.

@@ -49,7 +49,7 @@ pub(crate) struct SideArg {
     query: Option<String>,
     /// Of an API, with connection.
     resource: Option<String>,
-    /// Column that grows with every change: only newer rows are read.
+    /// Column that grows with every change: only newer rows are read; deletions are seen every fullEvery runs.
     cursor: Option<String>,
     /// Rows the database refuses: rollback (default) of the batch, or skip.
     #[schemars(with = "Option<String>")]

@@ -14,6 +14,7 @@ pub(crate) mod proxy;
 pub(crate) mod require;
 pub(crate) mod server;
 pub(crate) mod session;
+pub(crate) mod wire;
 pub(crate) mod workspace;
 
 /// The binary under test, as Cargo built it for this run.

@@ -5,6 +5,8 @@
 //! ([`verify`]); the disk then sees it whole or not at all ([`folder::Files::replace_if`]). The precondition of a write
 //! is the hash of the content that was read.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,7 +85,7 @@ pub(crate) async fn scan(
 ) -> Result<Scan> {
     let shelf = reach.shelf(source.connection.as_deref())?;
     let (source, taken) = (source.clone(), reach.clock.now());
-    let since = since.and_then(|stamp| Stamp::parse(stamp, &source));
+    let since = since.and_then(|stamp| Stamp::parse(stamp, &source, shelf.root()));
     let here = tokio::runtime::Handle::current();
     // A large file takes seconds: not on a thread that serves other calls, and beside the other side.
     tokio::task::spawn_blocking(move || {
@@ -92,14 +94,14 @@ pub(crate) async fn scan(
             shelf.check_writable(&source.path)?;
         }
         let got = here.block_on(shelf.get(&source.path, role.writes(), known))?;
-        read(&source, role, since, taken, got)
+        read((&source, shelf.root()), role, since, taken, got)
     })
     .await
     .map_err(|error| Error::internal(format!("the file could not be read: {error}")))?
 }
 
 fn read(
-    source: &FileSource,
+    (source, root): (&FileSource, &Path),
     role: Role,
     before: Option<Stamp>,
     taken: Timestamp,
@@ -117,7 +119,7 @@ fn read(
         }
     };
     let hash = blake3::hash(&bytes);
-    let stamp = Stamp::new(source, &meta, hash, Format::of(source, &bytes)?, taken);
+    let stamp = Stamp::new((source, root), &meta, hash, Format::of(source, &bytes)?, taken);
     if before.is_some_and(|before| before.hash() == Some(hash)) {
         return Ok(unchanged(source, &stamp));
     }

@@ -5,7 +5,7 @@
 //! where the service keeps such a promise; elsewhere the content is compared right before the write, and the report says
 //! that the store cannot guard what lies between.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, path::Path, pin::Pin, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use opendal::{
@@ -35,6 +35,8 @@ type Asking<T> = Pin<Box<dyn Future<Output = opendal::Result<T>> + Send>>;
 pub(crate) struct Remote {
     operator: Operator,
     name: Arc<str>,
+    /// Service, host and folder in one.
+    root: Arc<Path>,
     /// What it is, for people.
     what: &'static str,
     writable: bool,
@@ -83,12 +85,18 @@ impl Remote {
         Ok(Self {
             operator: operator.layer(HttpClientLayer::new(HttpClient::with(client))),
             name: name.into(),
+            root: Path::new(&config.root()).into(),
             what: config.what(),
             writable: config.writable(),
             guards: config.conditional()
                 && capability.write_with_if_match
                 && capability.write_with_if_not_exists,
         })
+    }
+
+    /// Returns what tells this store from others.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Returns why a write cannot be guarded against somebody else's at the same moment, if so.

@@ -20,6 +20,10 @@ pub enum RemoteConfig {
 /// A bucket.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(
+    not(feature = "remote-files"),
+    allow(dead_code, reason = "only a build with the feature reads what is described")
+)]
 pub struct S3Config {
     bucket: String,
     /// The prefix that is the folder; the whole bucket if not named.
@@ -46,6 +50,10 @@ pub struct S3Config {
 /// A folder of another machine.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(
+    not(feature = "remote-files"),
+    allow(dead_code, reason = "only a build with the feature reads what is described")
+)]
 pub struct SftpConfig {
     /// `ssh://host:port`.
     endpoint: String,
@@ -75,6 +83,10 @@ pub enum KnownHosts {
 /// A folder of a web server.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(
+    not(feature = "remote-files"),
+    allow(dead_code, reason = "only a build with the feature reads what is described")
+)]
 pub struct WebConfig {
     /// The folder's address.
     url: String,
@@ -148,6 +160,20 @@ impl RemoteConfig {
             }
         }
         Ok(options)
+    }
+
+    /// Returns what tells this store from others: service, host and folder.
+    pub(super) fn root(&self) -> String {
+        match self {
+            Self::S3(S3Config { endpoint, bucket, root, .. }) => {
+                let (endpoint, root) = (endpoint.as_deref(), root.as_deref());
+                format!("s3:{}/{bucket}/{}", endpoint.unwrap_or_default(), root.unwrap_or_default())
+            }
+            Self::Sftp(SftpConfig { endpoint, user, root, .. }) => {
+                format!("sftp:{user}@{endpoint}/{root}")
+            }
+            Self::Web(config) => format!("web:{}", config.url),
+        }
     }
 
     /// Returns what it is, for people.

@@ -1,5 +1,7 @@
 //! Where the files of a connection are: a folder of this machine, or one behind a network.
 
+use std::path::Path;
+
 use super::folder::{Files, Meta};
 #[cfg(feature = "remote-files")]
 use super::remote::Remote;
@@ -27,6 +29,15 @@ pub(super) enum Got {
 }
 
 impl Shelf {
+    /// Returns what tells this place from others.
+    pub(super) fn root(&self) -> &Path {
+        match self {
+            Self::Folder(files) => files.root(),
+            #[cfg(feature = "remote-files")]
+            Self::Remote(remote) => remote.root(),
+        }
+    }
+
     /// Checks that a file may be written, without writing.
     ///
     /// # Errors

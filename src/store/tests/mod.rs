@@ -15,6 +15,7 @@ mod million;
 mod open;
 mod plans;
 mod quota;
+mod seen;
 
 use jiff::{SignedDuration, Timestamp};
 use lockstep_engine::key::Key;
