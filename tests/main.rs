@@ -43,6 +43,7 @@ mod storm;
 mod support;
 mod surface;
 mod sync_one_way;
+mod tasks;
 mod torn;
 mod town;
 mod two_way;

@@ -183,7 +183,7 @@ impl Store {
         })
     }
 
-    async fn read_runs(&self, mut query: sqlx::QueryBuilder<Db>) -> Result<Vec<Run>> {
+    pub(super) async fn read_runs(&self, mut query: sqlx::QueryBuilder<Db>) -> Result<Vec<Run>> {
         let found: Vec<RunRow> = query.build_query_as().fetch_all(&self.reads).await?;
         found.into_iter().map(RunRow::read).collect()
     }

@@ -6,7 +6,8 @@
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
 //! - `seen`: what the last run saw, so that the next need not read it again.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
-//! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
+//! - `tasks`: calls that go on after their request was answered.
+//! - `conflicts`: what waits for a person, and what was decided. `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
 //! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
@@ -21,6 +22,7 @@ mod backup;
 mod base;
 mod batches;
 mod codec;
+pub(crate) mod conflicts;
 mod datasets;
 mod erase;
 mod fault;
@@ -37,6 +39,7 @@ mod retain;
 mod runs;
 mod seen;
 mod segment;
+mod tasks;
 mod tombstones;
 mod verify;
 
@@ -58,6 +61,7 @@ pub(crate) use self::lease::{Acquired, Lease};
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};
 pub(crate) use self::seen::Seen;
+pub(crate) use self::tasks::{Task, TaskState};
 pub(crate) use self::verify::AuditVerdict;
 use crate::error::Result;
 

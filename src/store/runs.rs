@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::advance::{Advance, advance};
 use super::base::base_name;
 use super::codec::{count, from_word, json, micros, parse, time, word};
+use super::conflicts::{self, Seen};
 use super::journal::{BatchState, Moves, RunKind, RunState, check_width, widths};
 use super::lease::{self, Lease};
 use super::{Conn, Db, Store, aims, audit, tombstones};
@@ -61,6 +62,8 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<String>,
     /// When.
     pub(crate) finished: Timestamp,
+    /// What the comparison found of conflicts; `None` where another process closes the run, or it is a rollback.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// A run as it stands in its table.
@@ -71,7 +74,7 @@ pub(super) struct RunRow {
     dataset: String,
     plan: String,
     kind: String,
-    undoes: Option<String>,
+    pub(super) undoes: Option<String>,
     undone_by: Option<String>,
     state: String,
     pub(super) caller: String,
@@ -159,6 +162,7 @@ impl Store {
         let row = open_run(&mut tx, &lease.dataset, run).await?;
         check_settled(&mut tx, &row).await?;
         let version = move_bases(&mut tx, lease, &row, outcome).await?;
+        conflicts::settle::close(&mut tx, &row, &lease.dataset, outcome).await?;
         audit::append(&mut tx, &row, &lease.dataset, outcome.finished).await?;
         close(&mut tx, &row, outcome).await?;
         tx.commit().await?;

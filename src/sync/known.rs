@@ -16,7 +16,10 @@ use lockstep_engine::{
 use super::{Shell, definition::Definition, policy::Mark, saved};
 use crate::{
     error::{Error, Result},
-    store::{PackedBase, base_name},
+    store::{
+        PackedBase, base_name,
+        conflicts::{Filter, Observed, State, Stored},
+    },
 };
 
 /// What earlier runs of a dataset found out and agreed on.
@@ -26,6 +29,10 @@ pub(super) struct Known {
     pub(super) schema: Option<Schema>,
     /// The columns in which members marked their rows.
     pub(super) marks: BTreeMap<String, Mark>,
+    /// The conflicts that wait, for a person or for a run.
+    conflicts: Vec<Stored>,
+    /// When pending values were first seen, by key, column and member.
+    times: BTreeMap<(Key, String, String), Observed>,
     /// What each member with a base last agreed on; none before its first run.
     bases: BTreeMap<String, Learned>,
 }
@@ -65,12 +72,38 @@ impl Known {
         {
             (known.schema, known.marks) = (saved.schema, saved.marks);
         }
+        if definition.has_base() {
+            let live = Filter {
+                dataset: Some(definition.name.clone()),
+                states: vec![State::Open, State::Decided],
+                ..Filter::default()
+            };
+            known.conflicts = shell.store.conflicts(&live, 0, u32::MAX).await?.conflicts;
+            for one in shell.store.cell_times(&definition.name).await? {
+                known.times.insert((one.key.clone(), one.column.clone(), one.member.clone()), one);
+            }
+        }
         Ok(known)
     }
 
     /// Returns what a member last agreed on.
     pub(super) fn base(&self, member: &str) -> &Learned {
         self.bases.get(member).unwrap_or(&NOTHING)
+    }
+
+    /// Returns the conflicts that wait, for a person or for a run.
+    pub(super) fn conflicts(&self) -> &[Stored] {
+        &self.conflicts
+    }
+
+    /// Returns when pending values were first seen.
+    pub(super) fn times(&self) -> impl Iterator<Item = &Observed> {
+        self.times.values()
+    }
+
+    /// Returns when the pending value of a cell was first seen on a member; a blank column is the row.
+    pub(super) fn time(&self, key: &Key, column: &str, member: &str) -> Option<&Observed> {
+        self.times.get(&(key.clone(), column.to_owned(), member.to_owned()))
     }
 
     /// Returns the members that have a base, or will have one.

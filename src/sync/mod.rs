@@ -8,6 +8,7 @@ use crate::{consent::Consent, halt, replica::reach::Reach, store::Store};
 
 mod ask;
 mod columns;
+pub(crate) mod conflicts;
 mod content;
 pub(crate) mod definition;
 pub(crate) mod describe;

@@ -1,6 +1,8 @@
 //! From two sides to a plan: agree on columns and types, reconcile, check.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
 
 use lockstep_engine::{
     dataset::{PerSide, SideName},
@@ -12,12 +14,12 @@ use lockstep_engine::{
     schema::Schema,
     snapshot::{Mapping, Snapshot, SnapshotBuilder, View},
     terms::Terms,
-    times::Times,
     views::feed_views,
 };
 
 use super::{
     columns::{check_headers, check_key, columns, schema, widened},
+    conflicts::{feed, find},
     content::Content,
     definition::Definition,
     known::Known,
@@ -38,7 +40,7 @@ pub(super) fn compare(
     definition: &Definition,
     members: Vec<Member>,
     known: &Known,
-    times: &Times,
+    now: Timestamp,
 ) -> Result<Planned> {
     let mut members = members.into_iter();
     let (Some(left), Some(right)) = (members.next(), members.next()) else {
@@ -86,9 +88,19 @@ pub(super) fn compare(
         (true, Some(_)) => Some(&learned.snapshot),
     };
     let base = agreed.map(|snapshot| base_view(snapshot, &settled.schema)).transpose()?;
-    let mut reconciler = Reconciler::new(&terms, times);
+    let keys: BTreeSet<&Key> = known.times().map(|one| &one.key).collect();
+    let bases: Vec<_> = base.iter().map(|base| feed::rows_of(base, &keys)).collect();
+    let present = |name: SideName, view| feed::Present {
+        name: name.as_str(),
+        rows: feed::rows_of(view, &keys),
+        bases: bases.clone(),
+    };
+    let present = [present(SideName::Left, &left), present(SideName::Right, &right)];
+    let times = feed::times(known, &settled.schema, &present, SideName::Right.as_str(), now);
+    let decisions = feed::decisions(known, &settled.schema);
+    let mut reconciler = Reconciler::new(&terms, &times);
     if definition.has_base() {
-        reconciler = reconciler.tombstones(&learned.tombstones);
+        reconciler = reconciler.tombstones(&learned.tombstones).decisions(&decisions);
     }
     let found = feed_views(&mut reconciler, base.as_ref(), &left, &right);
     let result = reconciler.finish();
@@ -134,8 +146,12 @@ pub(super) fn compare(
             ..Member::new(side.as_str(), scan)
         });
     }
-    let plan = plan(definition, known, settled.schema, result.into(), halts, &mut members)?;
-    Ok(Planned { plan, members, reasons, due: false, mark: 0 })
+    let result = Decided::from(result);
+    let seen = definition
+        .has_base()
+        .then(|| find::seen(known, &settled.schema, &result, &[], BTreeSet::new(), now));
+    let plan = plan(definition, known, settled.schema, result, halts, &mut members)?;
+    Ok(Planned { plan, members, reasons, due: false, mark: 0, seen })
 }
 
 /// Makes the plan of what was decided.

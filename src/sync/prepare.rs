@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, task::Poll};
 
-use lockstep_engine::{
-    findings::Finding, infer::InferReason, plan::Plan, reconcile::Change, times::Times,
-};
+use lockstep_engine::{findings::Finding, infer::InferReason, plan::Plan, reconcile::Change};
 
 use super::{
     Shell,
@@ -23,6 +21,7 @@ use crate::{
         Source,
         scan::{Extent, Role, Scan, scan},
     },
+    store::conflicts::Seen,
 };
 
 /// A plan, with what applying and reporting it need.
@@ -38,6 +37,8 @@ pub(crate) struct Planned {
     pub(crate) due: bool,
     /// The mark of the store that was taken before anything was read.
     pub(super) mark: i64,
+    /// What was found of conflicts; `None` of a dataset without a base, and of a rollback.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// A member of a dataset as it was read, and what the plan needs to write it.
@@ -107,9 +108,7 @@ impl Member {
     pub(super) fn down(name: &str, why: String) -> Self {
         Self { down: Some(why), ..Self::new(name, Scan::nothing()) }
     }
-}
 
-impl Member {
     /// Returns a spoke that cannot be read now: the others go on without it.
     pub(super) fn left_out(name: &str, error: &Error) -> Self {
         tracing::warn!(%error, name, "a spoke could not be read");
@@ -202,11 +201,9 @@ async fn compare(
     let now = shell.reach.clock.now();
     // A million rows take seconds: not on a thread that serves other calls.
     work(move || {
-        let mut times = Times::default();
-        times.now = Some(now);
         match definition.members {
-            Members::Pair { .. } => pair::compare(&definition, members, &known, &times),
-            Members::Hub { .. } => spokes::compare(&definition, members, &known, &times),
+            Members::Pair { .. } => pair::compare(&definition, members, &known, now),
+            Members::Hub { .. } => spokes::compare(&definition, members, &known, now),
         }
         .map(|planned| Planned { mark, ..planned })
     })

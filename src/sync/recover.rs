@@ -75,6 +75,14 @@ pub(crate) async fn recover_all(shell: &Shell) {
     }
 }
 
+/// Settles the open runs of one dataset.
+///
+/// # Errors
+/// A dataset that another run has, and a replica that cannot be asked.
+pub(crate) async fn recover_one(shell: &Shell, dataset: &str) -> Result<()> {
+    turn::with(shell, dataset, async |_, _| Ok(())).await
+}
+
 /// Settles a run as far as its members can be asked; returns the spokes that could not be.
 async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<BTreeMap<String, Error>> {
     let mut batches = shell.store.batches(&run.id).await?;
@@ -148,6 +156,7 @@ pub(super) fn learned(
         counts: serde_json::Value::Null,
         error: None,
         finished,
+        seen: None,
     }
 }
 

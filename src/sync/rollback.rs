@@ -199,7 +199,7 @@ async fn prepare(shell: &Shell, wanted: &Undo) -> Result<Prepared> {
         findings: Vec::new(),
         halts: Vec::new(),
     });
-    let planned = Planned { plan, members, reasons: Vec::new(), due: false, mark: 0 };
+    let planned = Planned { plan, members, reasons: Vec::new(), due: false, mark: 0, seen: None };
     Ok(Prepared { run, planned, guard: saved.definition.guard, bases, base_columns })
 }
 

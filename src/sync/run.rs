@@ -78,6 +78,10 @@ async fn apply_in_turn(
         let learns = definition.has_base() && !result.learns_nothing();
         if state == State::Halted || (planned.plan.is_quiet() && !learns) {
             if state != State::Halted {
+                if let Some(seen) = planned.seen.as_ref().filter(|seen| seen.matters) {
+                    save(shell, definition, Some(&planned)).await?;
+                    shell.store.record_conflicts(lease, seen, shell.reach.clock.now()).await?;
+                }
                 keep(shell, definition, lease, &planned).await;
             }
             let done = Done { recovered: recovered.runs, ..Done::default() };

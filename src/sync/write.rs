@@ -145,6 +145,7 @@ async fn begin(
         started: shell.reach.clock.now(),
         columns: wide.columns,
         sensitive: Vec::new(),
+        decisions: job.planned.seen.as_ref().map(|seen| seen.applied.clone()).unwrap_or_default(),
     };
     shell.store.begin(lease, &new, journal, &bases).await
 }
@@ -224,6 +225,7 @@ async fn close(
         counts: counts(job.planned)?,
         error,
         finished: shell.reach.clock.now(),
+        seen: job.planned.seen.clone(),
     };
     halt::point("closing").await;
     shell.store.finish(lease, run, &outcome).await?;

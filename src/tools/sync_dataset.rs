@@ -261,6 +261,7 @@ impl Tool for SyncDataset {
 without mode: a plan (counts, sample, planId), nothing written. Then the same arguments with mode \"apply\" and planId. \
 Safe to repeat. For a few cells use updateCells.";
     const ASKS: bool = true;
+    const LASTS: bool = true;
     type Args = Args;
     type Output = Report;
 

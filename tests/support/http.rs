@@ -110,7 +110,7 @@ impl Client {
             .header("content-type", "application/json")
             .header("mcp-protocol-version", "2026-07-28")
             .header("mcp-method", method);
-        let name = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str);
+        let name = ["name", "uri", "taskId"].iter().find_map(|field| params.get(field)?.as_str());
         if let Some(name) = name {
             request = request.header("mcp-name", name);
         }

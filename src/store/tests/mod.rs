@@ -25,6 +25,9 @@ use proptest::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
 
+use std::collections::BTreeMap;
+
+use super::audit::LineKind;
 use super::*;
 
 const TTL: SignedDuration = SignedDuration::from_secs(60);
@@ -95,6 +98,7 @@ fn run(id: &str, dataset: &str) -> NewRun {
         started: at(0),
         columns: names(&["id", "n"]),
         sensitive: vec![],
+        decisions: BTreeMap::new(),
     }
 }
 
@@ -111,6 +115,7 @@ fn outcome(state: RunState, base: Vec<BaseChange>) -> Outcome {
         counts: json!({ "insert": 1 }),
         error: None,
         finished: at(5),
+        seen: None,
     }
 }
 
