@@ -28,6 +28,8 @@ mod hub_down;
 mod incremental;
 mod install;
 mod moving_rows;
+#[cfg(feature = "remote-files")]
+mod remote_files;
 mod replicas;
 mod rollback;
 mod sheet_dress;

@@ -144,6 +144,9 @@ impl Planned {
     }
 }
 
+/// Spokes of which it is not known what was written, with the reason.
+pub(super) type Waiting = BTreeMap<String, String>;
+
 /// Reads all members, as far as they are not known already, and makes the plan.
 ///
 /// # Errors
@@ -154,7 +157,7 @@ impl Planned {
 pub(crate) async fn prepare(
     shell: &Shell,
     definition: &Definition,
-    waiting: &BTreeMap<String, String>,
+    waiting: &Waiting,
 ) -> Result<Planned> {
     shell.reach.progress.check()?;
     shell.reach.progress.step(0, None, "reading all sides");
@@ -178,7 +181,7 @@ pub(crate) async fn prepare(
 pub(super) async fn whole(
     shell: &Shell,
     definition: &Definition,
-    waiting: &BTreeMap<String, String>,
+    waiting: &Waiting,
 ) -> Result<Planned> {
     let known = Known::load(shell, definition).await?;
     compare(shell, definition, known, &Memory::default(), waiting).await
@@ -189,10 +192,10 @@ async fn compare(
     definition: &Definition,
     known: Known,
     memory: &Memory,
-    waiting: &BTreeMap<String, String>,
+    waiting: &Waiting,
 ) -> Result<Planned> {
     let mark = shell.store.mark().await?;
-    let members = look_at_all(shell, definition, &known, memory, waiting).await?;
+    let members = look_at_all(shell, definition, (&known, memory), waiting).await?;
     shell.reach.progress.step(0, None, "comparing");
     let definition = definition.clone();
     let now = shell.reach.clock.now();
@@ -211,9 +214,8 @@ async fn compare(
 async fn look_at_all(
     shell: &Shell,
     definition: &Definition,
-    known: &Known,
-    memory: &Memory,
-    waiting: &BTreeMap<String, String>,
+    (known, memory): (&Known, &Memory),
+    waiting: &Waiting,
 ) -> Result<Vec<Member>> {
     let looks = definition.members().into_iter().map(|(name, source)| {
         let role = definition.role(name, known.schema.is_some());

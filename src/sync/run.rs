@@ -67,9 +67,9 @@ async fn apply_in_turn(
 ) -> Result<Report> {
     let mut attempt = 1;
     loop {
-        let planned = prepare(shell, definition, &recovered.waiting).await?;
-        let planned = see_again(shell, definition, planned, &recovered.waiting).await?;
-        let planned = Arc::new(planned);
+        let waiting = &recovered.waiting;
+        let planned = prepare(shell, definition, waiting).await?;
+        let planned = Arc::new(see_again(shell, definition, planned, waiting).await?);
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }

@@ -15,7 +15,7 @@ use super::{
     definition::Definition,
     known::work,
     pair::view_of,
-    prepare::{Member, Planned, can_wait, look, whole},
+    prepare::{Member, Planned, Waiting, can_wait, look, whole},
 };
 use crate::{
     error::Result,
@@ -32,7 +32,7 @@ pub(super) async fn see_again(
     shell: &Shell,
     definition: &Definition,
     planned: Planned,
-    waiting: &BTreeMap<String, String>,
+    waiting: &Waiting,
 ) -> Result<Planned> {
     if !planned.members.iter().any(|member| wanted(&planned, member)) {
         return Ok(planned);
