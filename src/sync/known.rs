@@ -13,7 +13,7 @@ use lockstep_engine::{
     value::Value,
 };
 
-use super::{Shell, definition::Definition, policy::Mark, saved};
+use super::{Shell, definition::Definition, expected::Referred, policy::Mark, saved};
 use crate::{
     error::Result,
     store::{Base, base_name},
@@ -26,6 +26,8 @@ pub(super) struct Known {
     pub(super) schema: Option<Schema>,
     /// The columns in which members marked their rows.
     pub(super) marks: BTreeMap<String, Mark>,
+    /// The columns of other datasets that expectations refer to.
+    pub(super) referred: Referred,
     /// What each member with a base last agreed on; none before its first run.
     bases: BTreeMap<String, Learned>,
 }
@@ -49,7 +51,8 @@ impl Known {
     /// # Errors
     /// A store that cannot be read.
     pub(super) async fn load(shell: &Shell, definition: &Definition) -> Result<Self> {
-        let mut known = Self::default();
+        let referred = Referred::load(shell, definition).await?;
+        let mut known = Self { referred, ..Self::default() };
         for (member, spoke) in definition.bases() {
             let name = base_name(&definition.name, spoke);
             let mut learned =

@@ -10,6 +10,7 @@ mod ask;
 mod columns;
 pub(crate) mod definition;
 pub(crate) mod describe;
+pub(crate) mod expected;
 pub(crate) mod history;
 pub mod holder;
 mod images;

@@ -19,6 +19,7 @@ use lockstep_engine::{
 use super::{
     columns::{check_headers, check_key, columns, schema, widened},
     definition::Definition,
+    expected::{Judged, judge},
     known::Known,
     policy::{Settled, settle},
     prepare::{Member, Planned},
@@ -88,7 +89,10 @@ pub(super) fn compare(
         reconciler = reconciler.tombstones(&learned.tombstones);
     }
     let found = feed_views(&mut reconciler, base.as_ref(), &left, &right);
-    let result = reconciler.finish();
+    let mut result = reconciler.finish();
+    if let Some(only) = &definition.only {
+        result.restrict(|key| only.contains(&key.to_string()));
+    }
 
     let aside = PerSide { left: set_aside(&found.left), right: set_aside(&found.right) };
     let name = |column: &usize| Some(settled.schema.columns.get(*column)?.name.clone());
@@ -102,7 +106,14 @@ pub(super) fn compare(
         base_rows: learned.snapshot.len(),
         sides: PerSide { left: seen(SideName::Left, &left), right: seen(SideName::Right, &right) },
     };
-    let halts = safety::check(&result, &seen, &settled.policy);
+    let mut halts = safety::check(&result, &seen, &settled.policy);
+    let mut judged = PerSide::<Judged>::default();
+    for (side, view) in [(SideName::Left, &left), (SideName::Right, &right)] {
+        let name = side.as_str();
+        let found = judge(definition, &settled.schema, &known.referred, name, view, times.now)?;
+        halts.extend(found.halts.iter().cloned());
+        *judged.get_mut(side) = found;
+    }
     let changed = result.right.iter().filter(|change| change.row.is_some()).count();
     let unchanged = right.len().saturating_sub(aside.right).saturating_sub(changed);
     let mut order =
@@ -116,7 +127,10 @@ pub(super) fn compare(
         let own = scan.snapshot.findings().iter().cloned();
         let aside = *aside.get(side);
         members.push(Member {
-            findings: own.chain(std::mem::take(keys.get_mut(side))).collect(),
+            findings: own
+                .chain(std::mem::take(keys.get_mut(side)))
+                .chain(std::mem::take(&mut judged.get_mut(side).findings))
+                .collect(),
             headers: std::mem::take(headers.get_mut(side)),
             optional: std::mem::take(optional.get_mut(side)),
             mark: marks.get_mut(side).take(),

@@ -18,6 +18,7 @@ use lockstep_engine::{
 use super::{
     columns::{check_headers, widened},
     definition::Definition,
+    expected::judge,
     known::Known,
     pair::{base_view, order, plan, set_aside, view_of},
     prepare::{Member, Planned},
@@ -147,13 +148,25 @@ pub(super) fn compare(
             .collect();
         let nothing = Table::default();
         let hub = side(0, tables.first().unwrap_or(&nothing));
-        let result = Decided::from(reconcile_hub(hub, &spokes, &all, &BTreeMap::new()));
+        let mut result = Decided::from(reconcile_hub(hub, &spokes, &all, &BTreeMap::new()));
+        if let Some(only) = &definition.only {
+            result.restrict(|key| only.contains(&key.to_string()));
+        }
         let looks: Vec<Looked> = members
             .iter()
             .zip(&views)
             .map(|(member, view)| looked(member, view.as_ref(), &views, &result))
             .collect();
-        let halts = halts(definition, known, &schema, &members, &views, &looks, &missing, &result);
+        let mut halts =
+            halts(definition, known, &schema, &members, &views, &looks, &missing, &result);
+        let mut looks = looks;
+        for ((member, view), look) in members.iter().zip(&views).zip(&mut looks) {
+            let Some(view) = view else { continue };
+            let name = &member.name;
+            let judged = judge(definition, &schema, &known.referred, name, view, times.now)?;
+            look.findings.extend(judged.findings);
+            halts.extend(judged.halts);
+        }
         (result, halts, looks)
     };
     for (member, look) in members.iter_mut().zip(looks) {

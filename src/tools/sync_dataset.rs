@@ -1,7 +1,10 @@
 //! `syncDataset`: makes one replica agree with another, by plan and apply.
 
+use std::collections::BTreeSet;
+
 use lockstep_engine::{
     dataset::{Direction, Safety},
+    expect::Expectation,
     safety::HaltReason,
 };
 use rmcp::model::ToolAnnotations;
@@ -19,7 +22,7 @@ use crate::{
     error::{Error, Result, did_you_mean},
     replica::{Source, apply::Guard},
     sync::{
-        definition::{Definition, Disappeared, Members},
+        definition::{Definition, Disappeared, Members, Targets},
         report::Report,
         run, saved,
     },
@@ -86,6 +89,17 @@ pub(crate) struct Args {
     mark_value: Option<String>,
     /// Against rows moved meanwhile: auto (default), anchor (surest), readBack (1 call less; repairs).
     guard: Option<GuardArg>,
+    /// [{column, notNull, unique, ofType, min, max, matchRegex, acceptedValues, relationships: {to, field}, freshness: "24h",
+    /// mostly, severity: warn (default) or block}].
+    #[serde(default)]
+    #[schemars(with = "Vec<AnyObject>")]
+    expectations: Vec<Expectation>,
+    /// {within: "24h", systemOfRecord: side}, for healthReport.
+    #[serde(default)]
+    #[schemars(with = "Option<AnyObject>")]
+    health: Targets,
+    /// Only these, as reports show them.
+    keys: Option<Vec<String>>,
     /// Default plan.
     #[serde(default)]
     mode: ModeArg,
@@ -152,6 +166,8 @@ impl Args {
         let is_hub = matches!(members, Members::Hub { .. });
         let direction = if is_hub { DirectionArg::Both } else { direction };
         let columns = self.columns.unwrap_or_default();
+        check_expectations(&self.expectations, &columns)?;
+        check_targets(&self.health, &members)?;
         let mut policy = self.policy.unwrap_or_default().policy(direction, &columns);
         policy.safety.max_change_percent = self.max_change_percent;
         policy.safety.max_delete_percent =
@@ -174,8 +190,48 @@ impl Args {
                 GuardArg::ReadBack => Guard::ReadBack,
                 GuardArg::Anchor => Guard::Anchor,
             },
+            expectations: self.expectations,
+            health: self.health,
+            only: None,
             overrides: self.overrides,
         })
+    }
+}
+
+/// Checks expectations as far as no row is needed for it.
+fn check_expectations(expected: &[Expectation], columns: &[ColumnArg]) -> Result<()> {
+    for one in expected {
+        one.check().map_err(|error| {
+            Error::invalid(format!("argument expectations: {error}"))
+                .next("correct it; nothing was read or written")
+        })?;
+        let names = || columns.iter().map(ColumnArg::name);
+        if !columns.is_empty() && !names().any(|name| name == one.column) {
+            return Err(Error::not_found(format!(
+                "argument expectations: columns has no \"{}\".{}",
+                one.column,
+                did_you_mean(&one.column, names())
+            ))
+            .next("expect something of a column that is kept in step"));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the system of record is a member.
+fn check_targets(health: &Targets, members: &Members) -> Result<()> {
+    let names: Vec<&str> = match members {
+        Members::Pair { .. } => vec!["left", "right"],
+        Members::Hub { spokes, .. } => {
+            std::iter::once("hub").chain(spokes.iter().map(|spoke| spoke.name.as_str())).collect()
+        }
+    };
+    match &health.system_of_record {
+        Some(name) if !names.contains(&name.as_str()) => {
+            Err(Error::invalid(format!("argument health: systemOfRecord \"{name}\" is no side"))
+                .next(format!("the sides are {}", names.join(", "))))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -269,7 +325,13 @@ Safe to repeat. For a few cells use updateCells.";
         let Asked { apply, sample } =
             Asked::of(args.mode, args.dry_run, plan_id.as_deref(), args.sample)?;
         check_overrides(&args.overrides)?;
-        let definition = definition(context, args).await?;
+        let only = args.keys.clone().map(|keys| keys.into_iter().collect::<BTreeSet<_>>());
+        if only.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Err(Error::invalid("argument keys: there are none")
+                .next("name the keys to sync, or leave keys out for all rows"));
+        }
+        let mut definition = definition(context, args).await?;
+        definition.only = only;
         let shell = context.shell(Self::NAME);
         if apply {
             run::apply(&shell, &definition, plan_id.as_deref(), sample).await
@@ -289,6 +351,8 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         || args.columns.is_some()
         || args.direction.is_some()
         || args.policy.is_some()
+        || !args.expectations.is_empty()
+        || args.health != Targets::default()
     {
         return Err(Error::invalid(
             "a saved dataset is named, and parts of a definition are given beside it",
