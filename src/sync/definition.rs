@@ -45,6 +45,9 @@ pub(crate) struct Definition {
     /// The keys, as reports show them, that a run is about; all where none are named. No part of what is saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) only: Option<BTreeSet<String>>,
+    /// Whether what a run wrote to these keys, and what is not there any more, is written again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) rewrite_lost: bool,
     /// The halts that the caller passes.
     #[serde(skip)]
     pub(crate) overrides: Vec<String>,
@@ -255,7 +258,7 @@ impl Definition {
 
     /// Returns the definition as it is kept: without the rows that came with the call.
     pub(crate) fn kept(&self) -> Self {
-        let mut kept = Self { only: None, ..self.clone() };
+        let mut kept = Self { only: None, rewrite_lost: false, ..self.clone() };
         let sources: Vec<&mut Source> = match &mut kept.members {
             Members::Pair { left, right } => vec![left, right],
             Members::Hub { hub, spokes } => std::iter::once(hub)

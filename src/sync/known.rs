@@ -13,7 +13,7 @@ use lockstep_engine::{
     value::Value,
 };
 
-use super::{Shell, definition::Definition, expected::Referred, policy::Mark, saved};
+use super::{Shell, definition::Definition, expected::Referred, lost, policy::Mark, saved};
 use crate::{
     error::Result,
     store::{Base, base_name},
@@ -57,7 +57,12 @@ impl Known {
             let name = base_name(&definition.name, spoke);
             let mut learned =
                 Learned { tombstones: shell.store.tombstones(&name).await?, ..Learned::default() };
-            if let Some(base) = shell.store.base(&name).await? {
+            if let Some(mut base) = shell.store.base(&name).await? {
+                if definition.rewrite_lost
+                    && let Some(only) = &definition.only
+                {
+                    lost::unlearn(shell, definition, member, only, &mut base).await?;
+                }
                 (learned.version, learned.snapshot) = (Some(base.version), snapshot(&base));
             }
             known.bases.insert(member.to_owned(), learned);

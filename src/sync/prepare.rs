@@ -104,6 +104,45 @@ pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Pl
     shell.reach.progress.check()?;
     shell.reach.progress.step(0, None, "reading all sides");
     let known = Known::load(shell, definition).await?;
+    let members = look_at_all(shell, definition, &known).await?;
+    shell.reach.progress.step(0, None, "comparing");
+    let definition = definition.clone();
+    let now = shell.reach.clock.now();
+    // A million rows take seconds: not on a thread that serves other calls.
+    tokio::task::spawn_blocking(move || {
+        let mut times = Times::default();
+        times.now = Some(now);
+        compare(&definition, members, &known, &times)
+    })
+    .await
+    .map_err(|error| Error::internal(format!("the comparison failed: {error}")))?
+}
+
+/// Makes the plan of members that were read.
+///
+/// # Errors
+/// Columns and a policy that do not fit the members.
+pub(super) fn compare(
+    definition: &Definition,
+    members: Vec<Member>,
+    known: &Known,
+    times: &Times,
+) -> Result<Planned> {
+    match definition.members {
+        Members::Pair { .. } => pair::compare(definition, members, known, times),
+        Members::Hub { .. } => spokes::compare(definition, members, known, times),
+    }
+}
+
+/// Reads all members at once.
+///
+/// # Errors
+/// A member that cannot be read; a spoke that cannot be read is down instead.
+pub(super) async fn look_at_all(
+    shell: &Shell,
+    definition: &Definition,
+    known: &Known,
+) -> Result<Vec<Member>> {
     let looks = definition.members().into_iter().map(|(name, source)| {
         let role = definition.role(name, known.schema.is_some());
         Box::pin(look(shell, name, source, role)) as Looking<'_>
@@ -120,20 +159,7 @@ pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Pl
             Err((_, error)) => return Err(error),
         }
     }
-    shell.reach.progress.step(0, None, "comparing");
-    let definition = definition.clone();
-    let now = shell.reach.clock.now();
-    // A million rows take seconds: not on a thread that serves other calls.
-    tokio::task::spawn_blocking(move || {
-        let mut times = Times::default();
-        times.now = Some(now);
-        match definition.members {
-            Members::Pair { .. } => pair::compare(&definition, members, &known, &times),
-            Members::Hub { .. } => spokes::compare(&definition, members, &known, &times),
-        }
-    })
-    .await
-    .map_err(|error| Error::internal(format!("the comparison failed: {error}")))?
+    Ok(members)
 }
 
 /// Returns whether the others may go on without a member that failed so: not when the caller gave up.

@@ -10,6 +10,7 @@ use lockstep_engine::{dataset::SideName, schema::Schema, snapshot::Snapshot};
 use super::{
     Shell,
     columns::widened,
+    ends,
     images::{self, Proof},
     journal::{Unconfirmed, confirmed},
     prepare::look as look_at,
@@ -23,7 +24,7 @@ use crate::{
         apply::{self, Mended, Place, Repair, Settled, Writes, settle},
         scan::{Role, Scan},
     },
-    store::{Action, Batch, BatchState, Lease, Outcome, Run, RunState},
+    store::{Action, Batch, BatchState, EndState, Lease, Outcome, Run, RunEnd, RunKind, RunState},
 };
 
 /// Settles the open runs of the lease's dataset; returns how many there were.
@@ -89,7 +90,22 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
         )),
         finished: shell.reach.clock.now(),
     };
-    shell.store.finish(lease, &run.id, &outcome).await?;
+    let state = match outcome.state {
+        RunState::Failed => EndState::Failed,
+        _ => EndState::Partial,
+    };
+    let interrupted = ("interrupted".to_owned(), outcome.error.clone().unwrap_or_default());
+    let end = RunEnd {
+        error: Some(interrupted),
+        // How long it took is not known, and what this call asked for is not its.
+        millis: 0,
+        reads: 0,
+        writes: 0,
+        retries: 0,
+        ..ends::end(shell, &run.dataset, state)
+    };
+    let end = (run.kind == RunKind::Sync).then_some(&end);
+    shell.store.finish_counted(lease, &run.id, &outcome, end).await?;
     Ok(())
 }
 

@@ -6,8 +6,9 @@ use lockstep_engine::{dataset::SideName, hub::HUB, key::Key, reconcile::Change};
 
 use super::{
     Shell,
+    definition::Definition,
     describe::{Done, kind},
-    halt,
+    ends, halt,
     journal::{batches, confirmed, refused},
     prepare::{Planned, can_wait},
     recover::state_of,
@@ -21,12 +22,14 @@ use crate::{
         apply::{self, Guard},
         marker,
     },
-    store::{Batch, BatchState, Lease, Moves, NewRun, Outcome, RunKind},
+    store::{Batch, BatchState, Lease, Moves, NewRun, Outcome, RunEnd, RunKind},
 };
 
 /// What is to be written, and as what it is remembered.
 pub(super) struct Job<'a> {
     pub(super) dataset: &'a str,
+    /// The dataset of a sync, whose end is counted.
+    pub(super) definition: Option<&'a Definition>,
     pub(super) guard: Guard,
     pub(super) kind: RunKind,
     /// The run that this one takes back.
@@ -172,7 +175,7 @@ async fn settle(
         for batch in journal.iter_mut().filter(|batch| batch.state == BatchState::Intended) {
             batch.state = BatchState::Void;
         }
-        let why = Some(error.to_string());
+        let why = Some((error.kind().as_str().to_owned(), error.to_string()));
         close(shell, job, lease, &run, &journal, &unconfirmed, why).await.map_err(stopped)?;
         let error = if written == 0 {
             error
@@ -187,7 +190,7 @@ async fn settle(
     // A run of which a spoke's batch may or may not have been written stays open: it is settled before the next one.
     if !unknown {
         let why: Vec<String> = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-        let why = (!why.is_empty()).then(|| why.join("; "));
+        let why = (!why.is_empty()).then(|| ("spokeFailed".to_owned(), why.join("; ")));
         close(shell, job, lease, &run, &journal, &unconfirmed, why).await.map_err(stopped)?;
         halt::point("closed").await;
     }
@@ -209,20 +212,27 @@ async fn close(
     run: &str,
     journal: &[Batch],
     unconfirmed: &BTreeMap<(String, Key), String>,
-    error: Option<String>,
+    error: Option<(String, String)>,
 ) -> Result<()> {
     shell.store.void_intended(lease, run, "not sent").await?;
+    let applied = journal.iter().filter(|batch| batch.state == BatchState::Applied);
+    let applied: usize = applied.map(|batch| batch.actions.len()).sum();
+    let rows = applied.saturating_sub(unconfirmed.len()) as u64;
+    let end = job.definition.map(|definition| RunEnd {
+        error: error.clone(),
+        ..ends::written(shell, definition, job.planned, state_of(journal), rows)
+    });
     let unconfirmed = unconfirmed.keys().cloned().collect();
     let outcome = Outcome {
         state: state_of(journal),
         bases: confirmed(job.bases.to_vec(), journal, &unconfirmed),
         columns: job.base_columns.clone(),
         counts: counts(job.planned)?,
-        error,
+        error: error.map(|(_, text)| text),
         finished: shell.reach.clock.now(),
     };
     halt::point("closing").await;
-    shell.store.finish(lease, run, &outcome).await?;
+    shell.store.finish_counted(lease, run, &outcome, end.as_ref()).await?;
     Ok(())
 }
 

@@ -83,6 +83,7 @@ impl Context {
                 None => caller.to_owned(),
             },
             consent: self.consent.clone(),
+            began: self.clock.now(),
             holder: self.holder.clone(),
         }
     }

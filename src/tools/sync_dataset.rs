@@ -100,6 +100,9 @@ pub(crate) struct Args {
     health: Targets,
     /// Only these, as reports show them.
     keys: Option<Vec<String>>,
+    /// With keys: what a run wrote there and is gone is written again, not taken for an edit.
+    #[serde(default)]
+    rewrite_lost: bool,
     /// Default plan.
     #[serde(default)]
     mode: ModeArg,
@@ -193,6 +196,7 @@ impl Args {
             expectations: self.expectations,
             health: self.health,
             only: None,
+            rewrite_lost: false,
             overrides: self.overrides,
         })
     }
@@ -330,8 +334,12 @@ Safe to repeat. For a few cells use updateCells.";
             return Err(Error::invalid("argument keys: there are none")
                 .next("name the keys to sync, or leave keys out for all rows"));
         }
-        let mut definition = definition(context, args).await?;
-        definition.only = only;
+        if args.rewrite_lost && only.is_none() {
+            return Err(Error::invalid("argument rewriteLost: it goes with keys")
+                .next("name the keys that verifyDataset found with cause writeLost"));
+        }
+        let rewrite_lost = args.rewrite_lost;
+        let definition = Definition { only, rewrite_lost, ..definition(context, args).await? };
         let shell = context.shell(Self::NAME);
         if apply {
             run::apply(&shell, &definition, plan_id.as_deref(), sample).await
@@ -360,10 +368,16 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         .next("give only name (with mode, planId, override, sample), or the sides and all of the rest"));
     }
     let overrides = args.overrides;
-    let mut definition = match context.declared.get(&name) {
-        Some(declared) => declared.clone(),
-        None => saved::definition(&context.shell(SyncDataset::NAME), &name).await?,
-    };
-    definition.overrides = overrides;
-    Ok(definition)
+    Ok(Definition { overrides, ..self::named(context, &name).await? })
+}
+
+/// Returns the declared or saved dataset of a name.
+///
+/// # Errors
+/// A name that no dataset has.
+pub(crate) async fn named(context: &Context, name: &str) -> Result<Definition> {
+    match context.declared.get(name) {
+        Some(declared) => Ok(declared.clone()),
+        None => saved::definition(&context.shell(SyncDataset::NAME), name).await,
+    }
 }

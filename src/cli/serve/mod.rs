@@ -47,6 +47,8 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     let keep = config.store.keep_days.unwrap_or(KEEP_DAYS);
     let settling = app.context();
     let settling = tokio::spawn(async move { settling.tidy(keep).await });
+    // Beside everything else: a channel that is down delays nothing.
+    let telling = app.alerts().map(|alerts| tokio::spawn(alerts.run()));
     let server = Server::new(app.context());
     let outcome = match over_http {
         Some((settings, listener, address)) => {
@@ -56,6 +58,9 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
         None => stdio::serve(server, stop).await,
     };
     settling.abort();
+    if let Some(telling) = telling {
+        telling.abort();
+    }
     app.stop().await;
     outcome.map_err(|error| Error::internal(format!("serving failed: {error}")))?;
     Ok(ExitCode::SUCCESS)
