@@ -16,6 +16,7 @@ use crate::{
         settings::{Settings, Written},
         watch::Alerts,
     },
+    changes::Changes,
     clock::Clock,
     config::{AlertsConfig, Backend, Config, data_dir},
     consent::{Consent, Key},
@@ -73,7 +74,9 @@ impl App {
             clock: Clock::System,
             progress: Progress::silent(),
             consent: Consent::given(),
+            changes: Changes::default(),
             key: Key::load(&path.with_extension("key"))?,
+            task: None,
             subject: None,
         };
         Ok(Self { context, alerts, workspace })

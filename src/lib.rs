@@ -3,7 +3,7 @@
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
 //! `main > cli > app > server > tools > alerts > health > sync > replica > {google, store} > engine`.
-//! [`error`], [`clock`], [`consent`], [`principal`], [`progress`] and `halt` (for tests) are leaves that everything may
+//! [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`] and `halt` (for tests) are leaves that everything may
 //! use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
@@ -18,6 +18,7 @@
 
 pub mod alerts;
 pub mod app;
+pub mod changes;
 pub mod cli;
 pub mod clock;
 pub mod config;

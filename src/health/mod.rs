@@ -5,6 +5,7 @@
 
 pub(crate) mod dashboard;
 mod estimate;
+mod look;
 pub(crate) mod metrics;
 mod quality;
 pub(crate) mod report;

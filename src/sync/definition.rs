@@ -48,6 +48,9 @@ pub(crate) struct Definition {
     /// Whether what a run wrote to these keys, and what is not there any more, is written again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) rewrite_lost: bool,
+    /// Every so many runs all rows are read, also where a member could prove that nothing changed.
+    #[serde(default = "full_every")]
+    pub(crate) full_every: u32,
     /// The halts that the caller passes.
     #[serde(skip)]
     pub(crate) overrides: Vec<String>,
@@ -74,6 +77,13 @@ impl Targets {
     pub(crate) fn within(&self) -> Span {
         self.within.unwrap_or(Span::hours(24))
     }
+}
+
+/// How often all rows are read, where nobody says.
+pub(crate) const FULL_EVERY: u32 = 20;
+
+fn full_every() -> u32 {
+    FULL_EVERY
 }
 
 /// A column that is kept in step.

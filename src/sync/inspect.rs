@@ -9,7 +9,6 @@ use lockstep_engine::{
     key::Key,
     schema::Schema,
     snapshot::View,
-    times::Times,
     value::Row,
 };
 
@@ -19,7 +18,8 @@ use super::{
     expected::checks,
     known::Known,
     pair::{base_view, view_of},
-    prepare::{Member, compare, look_at_all},
+    prepare::{Member, compare_members, look_at_all},
+    seen::Memory,
     segments::{self, Segments},
 };
 use crate::{error::Result, store::ChangeRecord};
@@ -82,7 +82,8 @@ pub(crate) async fn inspect(
         Some((members, segments)) => (members, Some(segments)),
         None => {
             shell.reach.progress.step(0, None, "reading all sides");
-            (look_at_all(shell, definition, &known).await?, None)
+            let (memory, waiting) = (Memory::default(), BTreeMap::new());
+            (look_at_all(shell, definition, &known, &memory, &waiting).await?, None)
         }
     };
     let rows_read = looked
@@ -93,11 +94,9 @@ pub(crate) async fn inspect(
     let now = shell.reach.clock.now();
     let owned = definition.clone();
     let mut inspected = tokio::task::spawn_blocking(move || {
-        let mut times = Times::default();
-        times.now = Some(now);
         // The plan itself is not used: a part of the rows may have been read.
         let unlimited = Definition { only: None, ..owned.clone() };
-        let planned = compare(&unlimited, looked, &known, &times)?;
+        let planned = compare_members(&unlimited, looked, &known, now)?;
         let schema = planned.plan.body().basis.schema.clone();
         gather(owned, schema, planned.members, &known, which)
     })

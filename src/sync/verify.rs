@@ -104,15 +104,27 @@ pub(crate) async fn verify(
         None => Which::Differing,
     };
     let seen = inspect(shell, definition, which).await?;
-    Ok(report(&seen, ask.limit))
+    let (found, unexplained) = report(&seen, ask.limit);
+    if ask.sample.is_none() {
+        let now = shell.reach.clock.now().as_microsecond();
+        shell
+            .store
+            .learn(&definition.name, |facts| {
+                facts.compared = Some(now);
+                facts.unexplained = unexplained;
+            })
+            .await?;
+    }
+    Ok(found)
 }
 
-fn report(seen: &Inspected, limit: usize) -> Verification {
+/// Returns what was found, and how many disagreements nobody who may change things explains.
+fn report(seen: &Inspected, limit: usize) -> (Verification, u64) {
     let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
     let (mut by_column, mut by_cause) = (by_kind.clone(), by_kind.clone());
     let mut drift = Vec::new();
     let (mut sync, mut lost): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
-    let mut wrong = 0;
+    let (mut wrong, mut unexplained) = (0, 0);
     for one in &seen.keys {
         let found = seen.drifts(one);
         for each in &found {
@@ -121,6 +133,7 @@ fn report(seen: &Inspected, limit: usize) -> Verification {
                 continue;
             }
             wrong += 1;
+            unexplained += u64::from(seen.is_unexplained(each));
             *by_kind.entry(each.kind.as_str().into()).or_default() += 1;
             if let Some(name) = column(seen, each) {
                 *by_column.entry(name).or_default() += 1;
@@ -144,7 +157,7 @@ fn report(seen: &Inspected, limit: usize) -> Verification {
         .iter()
         .filter_map(|member| Some((member.name.clone(), member.down.clone()?)))
         .collect();
-    Verification {
+    let found = Verification {
         dataset: seen.definition.name.clone(),
         in_step: wrong == 0 && set_aside == 0 && unreadable.is_empty(),
         checked,
@@ -159,7 +172,8 @@ fn report(seen: &Inspected, limit: usize) -> Verification {
         set_aside,
         unreadable,
         repair,
-    }
+    };
+    (found, unexplained)
 }
 
 fn next(wrong: u64, set_aside: u64, shown: u64, repair: bool) -> String {

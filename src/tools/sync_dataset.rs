@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Result, did_you_mean},
     replica::{Source, apply::Guard},
     sync::{
-        definition::{Definition, Disappeared, Members, Targets},
+        definition::{Definition, Disappeared, FULL_EVERY, Members, Targets},
         report::Report,
         run, saved,
     },
@@ -108,6 +108,9 @@ pub(crate) struct Args {
     mode: ModeArg,
     /// Apply exactly that plan; refused if anything changed since.
     plan_id: Option<String>,
+    /// Every so many runs (default 20) all rows are read, which finds deletions that a cursor or API hides.
+    #[schemars(range(min = 1))]
+    full_every: Option<u32>,
     /// Names of halts to pass, from halted.
     #[serde(default, rename = "override")]
     overrides: Vec<String>,
@@ -197,6 +200,7 @@ impl Args {
             health: self.health,
             only: None,
             rewrite_lost: false,
+            full_every: self.full_every.unwrap_or(FULL_EVERY).max(1),
             overrides: self.overrides,
         })
     }
@@ -317,6 +321,7 @@ impl Tool for SyncDataset {
 without mode: a plan (counts, sample, planId), nothing written. Then the same arguments with mode \"apply\" and planId. \
 Safe to repeat. For a few cells use updateCells.";
     const ASKS: bool = true;
+    const LASTS: bool = true;
     type Args = Args;
     type Output = Report;
 
@@ -361,6 +366,7 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         || args.policy.is_some()
         || !args.expectations.is_empty()
         || args.health != Targets::default()
+        || args.full_every.is_some()
     {
         return Err(Error::invalid(
             "a saved dataset is named, and parts of a definition are given beside it",
