@@ -5,6 +5,7 @@
 
 mod abuse;
 mod airports;
+mod alerts;
 mod architecture;
 mod bad_input;
 mod care;
@@ -16,9 +17,11 @@ mod contracts;
 mod crash;
 mod desk;
 mod diff;
+mod expectations;
 mod files;
 mod guarded_cells;
 mod harness;
+mod health;
 mod http_auth;
 mod http_replica;
 mod http_server;
@@ -47,4 +50,5 @@ mod tasks;
 mod torn;
 mod town;
 mod two_way;
+mod verify;
 mod workspace_clients;

@@ -116,7 +116,10 @@ fn names_key(packed: &Packed, key: &str) -> Result<bool> {
         return Ok(true);
     }
     let body: Body = codec::parse(text)?;
-    Ok(body.findings.iter().any(|finding| matches!(finding, Finding::NotOfType { .. })))
+    let quotes = |finding: &Finding| {
+        matches!(finding, Finding::NotOfType { .. } | Finding::Expectation { .. })
+    };
+    Ok(body.findings.iter().any(quotes))
 }
 
 async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {

@@ -7,6 +7,7 @@ use super::advance::{Advance, advance};
 use super::base::base_name;
 use super::codec::{count, from_word, json, micros, parse, time, word};
 use super::conflicts::{self, Seen};
+use super::ends::{self, RunEnd};
 use super::journal::{BatchState, Moves, RunKind, RunState, check_width, widths};
 use super::lease::{self, Lease};
 use super::{Conn, Db, Store, aims, audit, tombstones};
@@ -146,11 +147,26 @@ impl Store {
     ///
     /// # Errors
     /// [`Kind::Changed`] when the lease is no longer current or the run is closed; a batch that is still intended.
+    #[cfg(test)]
     pub(crate) async fn finish(
         &self,
         lease: &Lease,
         run: &str,
         outcome: &Outcome,
+    ) -> Result<Option<u64>> {
+        self.finish_counted(lease, run, outcome, None).await
+    }
+
+    /// Closes a run like [`finish`](Self::finish), and counts its end in the same transaction.
+    ///
+    /// # Errors
+    /// Those of [`finish`](Self::finish).
+    pub(crate) async fn finish_counted(
+        &self,
+        lease: &Lease,
+        run: &str,
+        outcome: &Outcome,
+        end: Option<&RunEnd>,
     ) -> Result<Option<u64>> {
         if outcome.state == RunState::Applying {
             return Err(Error::internal("a run cannot be closed as one that is under way"));
@@ -165,6 +181,9 @@ impl Store {
         conflicts::settle::close(&mut tx, &row, &lease.dataset, outcome).await?;
         audit::append(&mut tx, &row, &lease.dataset, outcome.finished).await?;
         close(&mut tx, &row, outcome).await?;
+        if let Some(end) = end {
+            ends::record(&mut tx, end).await?;
+        }
         tx.commit().await?;
         Ok(version)
     }

@@ -22,6 +22,7 @@ use super::{
     conflicts::{feed, find},
     content::Content,
     definition::Definition,
+    expected::{Judged, judge},
     known::Known,
     policy::{Settled, settle},
     prepare::{Member, Planned},
@@ -103,7 +104,10 @@ pub(super) fn compare(
         reconciler = reconciler.tombstones(&learned.tombstones).decisions(&decisions);
     }
     let found = feed_views(&mut reconciler, base.as_ref(), &left, &right);
-    let result = reconciler.finish();
+    let mut result = reconciler.finish();
+    if let Some(only) = &definition.only {
+        result.restrict(|key| only.contains(&key.to_string()));
+    }
 
     let aside = PerSide { left: set_aside(&found.left), right: set_aside(&found.right) };
     let name = |column: &usize| Some(settled.schema.columns.get(*column)?.name.clone());
@@ -117,7 +121,14 @@ pub(super) fn compare(
         base_rows: learned.snapshot.len(),
         sides: PerSide { left: seen(SideName::Left, &left), right: seen(SideName::Right, &right) },
     };
-    let halts = safety::check(&result, &seen, &settled.policy);
+    let mut halts = safety::check(&result, &seen, &settled.policy);
+    let mut judged = PerSide::<Judged>::default();
+    for (side, view) in [(SideName::Left, &left), (SideName::Right, &right)] {
+        let name = side.as_str();
+        let found = judge(definition, &settled.schema, &known.referred, name, view, Some(now))?;
+        halts.extend(found.halts.iter().cloned());
+        *judged.get_mut(side) = found;
+    }
     let changed = result.right.iter().filter(|change| change.row.is_some()).count();
     let unchanged = right.len().saturating_sub(aside.right).saturating_sub(changed);
     let mut order =
@@ -131,7 +142,10 @@ pub(super) fn compare(
         let own = scan.snapshot.findings().iter().cloned();
         let aside = *aside.get(side);
         members.push(Member {
-            findings: own.chain(std::mem::take(keys.get_mut(side))).collect(),
+            findings: own
+                .chain(std::mem::take(keys.get_mut(side)))
+                .chain(std::mem::take(&mut judged.get_mut(side).findings))
+                .collect(),
             headers: std::mem::take(headers.get_mut(side)),
             optional: std::mem::take(optional.get_mut(side)),
             mark: marks.get_mut(side).take(),
@@ -147,9 +161,10 @@ pub(super) fn compare(
         });
     }
     let result = Decided::from(result);
-    let seen = definition
-        .has_base()
-        .then(|| find::seen(known, &settled.schema, &result, &[], BTreeSet::new(), now));
+    // A run about some keys says nothing about the conflicts of the others.
+    let whole = definition.has_base() && definition.only.is_none();
+    let seen =
+        whole.then(|| find::seen(known, &settled.schema, &result, &[], BTreeSet::new(), now));
     let plan = plan(definition, known, settled.schema, result, halts, &mut members)?;
     Ok(Planned { plan, members, reasons, due: false, mark: 0, seen })
 }

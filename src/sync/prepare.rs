@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, task::Poll};
 
+use jiff::Timestamp;
 use lockstep_engine::{findings::Finding, infer::InferReason, plan::Plan, reconcile::Change};
 
 use super::{
@@ -201,17 +202,33 @@ async fn compare(
     let now = shell.reach.clock.now();
     // A million rows take seconds: not on a thread that serves other calls.
     work(move || {
-        match definition.members {
-            Members::Pair { .. } => pair::compare(&definition, members, &known, now),
-            Members::Hub { .. } => spokes::compare(&definition, members, &known, now),
-        }
-        .map(|planned| Planned { mark, ..planned })
+        compare_members(&definition, members, &known, now)
+            .map(|planned| Planned { mark, ..planned })
     })
     .await
 }
 
+/// Makes the plan of members that were read.
+///
+/// # Errors
+/// Columns and a policy that do not fit the members.
+pub(super) fn compare_members(
+    definition: &Definition,
+    members: Vec<Member>,
+    known: &Known,
+    now: Timestamp,
+) -> Result<Planned> {
+    match definition.members {
+        Members::Pair { .. } => pair::compare(definition, members, known, now),
+        Members::Hub { .. } => spokes::compare(definition, members, known, now),
+    }
+}
+
 /// Reads the members; what of one was not read is recalled, and one of which anything is in doubt is read whole.
-async fn look_at_all(
+///
+/// # Errors
+/// A member that cannot be read; a spoke that cannot be read is down instead.
+pub(super) async fn look_at_all(
     shell: &Shell,
     definition: &Definition,
     (known, memory): (&Known, &Memory),

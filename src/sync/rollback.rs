@@ -98,6 +98,7 @@ pub(crate) async fn apply(
         ask(shell, &run.dataset, &planned)?;
         let job = Job {
             dataset: &run.dataset,
+            definition: None,
             guard,
             kind: RunKind::Rollback,
             undoes: Some(run.id.clone()),

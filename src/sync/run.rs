@@ -9,6 +9,7 @@ use super::{
     ask::ask,
     definition::Definition,
     describe::{Done, report},
+    ends,
     keep::keep,
     plans,
     prepare::{Planned, prepare},
@@ -52,7 +53,16 @@ pub(crate) async fn apply(
 ) -> Result<Report> {
     save(shell, definition, None).await?;
     turn::with(shell, &definition.name, async |lease, recovered| {
-        apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await
+        let (result, journaled) =
+            match apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await {
+                Ok(report) => (Ok(report), false),
+                Err(Stopped { error, run: None }) => (Err(error), false),
+                Err(stopped) => (Err(stopped.into()), true),
+            };
+        if !journaled {
+            ends::note(shell, definition, result.as_ref()).await;
+        }
+        result
     })
     .await
 }
@@ -64,7 +74,7 @@ async fn apply_in_turn(
     sample: usize,
     lease: &mut Lease,
     recovered: Recovered,
-) -> Result<Report> {
+) -> Result<Report, Stopped> {
     let mut attempt = 1;
     loop {
         let waiting = &recovered.waiting;
@@ -97,6 +107,7 @@ async fn apply_in_turn(
         let bases: Vec<Moves> = definition.bases().into_iter().filter_map(base).collect();
         let job = Job {
             dataset: &definition.name,
+            definition: Some(definition),
             guard: definition.guard,
             kind: RunKind::Sync,
             undoes: None,
@@ -123,7 +134,7 @@ async fn apply_in_turn(
                 tracing::info!(attempt, "a side changed while it was compared; comparing afresh");
                 attempt += 1;
             }
-            Err(stopped) => return Err(stopped.into()),
+            Err(stopped) => return Err(stopped),
         }
     }
 }
