@@ -30,11 +30,13 @@ const ROOMS: &[&[&str]] = &[
     &["app"],
     &["server", "web"],
     &["tools"],
+    &["alerts"],
+    &["health"],
     &["sync"],
     &["replica"],
     &["store"],
     &["consent", "progress"],
-    &["error", "clock", "halt", "principal"],
+    &["error", "changes", "clock", "halt", "principal"],
 ];
 
 /// `config` is seen by `app` and `cli` alone.

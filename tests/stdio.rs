@@ -25,16 +25,19 @@ fn tool_names(answer: &Value) -> Vec<&str> {
     tools.iter().filter_map(|tool| tool["name"].as_str()).collect()
 }
 
-const TOOLS: [&str; 9] = [
+const TOOLS: [&str; 12] = [
     "appendRows",
     "createFile",
     "describeSpreadsheet",
     "findFiles",
+    "healthReport",
     "readSheet",
+    "resolveConflicts",
     "rollbackSync",
     "syncDataset",
     "syncHistory",
     "updateCells",
+    "verifyDataset",
 ];
 
 /// Panics unless the session still serves requests.

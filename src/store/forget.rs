@@ -7,7 +7,9 @@ use lockstep_engine::plan::Body;
 use super::base::{names, work};
 use super::codec::{self, damaged, json, key_digest};
 use super::erase::erase;
+use super::seen::drop_seen;
 use super::segment::{Packed, unpack};
+use super::tasks;
 use super::{Conn, Store};
 use crate::error::{Error, Kind, Result};
 
@@ -63,7 +65,10 @@ impl Store {
             forgotten.bases += erase(&mut tx, &base, key).await?;
             forgotten.tombstones += tombstones(&mut tx, &base, key).await?;
         }
+        drop_seen(&mut tx, dataset).await?;
         notes(&mut tx, dataset, key).await?;
+        // They are kept for a day only, and may quote any row.
+        tasks::silence(&mut tx).await?;
         tx.commit().await?;
         self.clear_log().await?;
         Ok(forgotten)
@@ -111,7 +116,10 @@ fn names_key(packed: &Packed, key: &str) -> Result<bool> {
         return Ok(true);
     }
     let body: Body = codec::parse(text)?;
-    Ok(body.findings.iter().any(|finding| matches!(finding, Finding::NotOfType { .. })))
+    let quotes = |finding: &Finding| {
+        matches!(finding, Finding::NotOfType { .. } | Finding::Expectation { .. })
+    };
+    Ok(body.findings.iter().any(quotes))
 }
 
 async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {

@@ -1,5 +1,7 @@
 //! A run: prepare the plan, and, when asked, apply exactly that plan and tell what came of it.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use lockstep_engine::safety::remaining;
 
 use super::{
@@ -8,11 +10,15 @@ use super::{
     conflicts::review,
     definition::Definition,
     describe::{Done, report},
+    ends,
+    keep::keep,
     plans,
     prepare::{Planned, prepare},
+    recover::Recovered,
     report::{Report, State},
     rest,
     saved::{check, save},
+    see_again::see_again,
     turn,
     write::{Job, Stopped, write},
 };
@@ -31,7 +37,7 @@ const ATTEMPTS: u32 = 3;
 pub(crate) async fn plan(shell: &Shell, definition: &Definition, sample: usize) -> Result<Report> {
     check(shell, definition).await?;
     // What cannot be planned is not saved: a rule is checked where it is defined.
-    let planned = prepare(shell, definition).await?;
+    let planned = prepare(shell, definition, &BTreeMap::new()).await?;
     save(shell, definition, None).await?;
     let state = state_before(&planned, definition);
     plans::keep(shell, &planned.plan, &definition.kept()).await?;
@@ -51,13 +57,22 @@ pub(crate) async fn apply(
     check(shell, definition).await?;
     turn::with(shell, &definition.name, async |lease, recovered| {
         let mut told = review::take_in(shell, definition).await;
-        let mut report =
-            apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await?;
-        if report.state != State::Halted {
-            review::put_out(shell, definition, &mut told).await;
+        let (mut result, journaled) =
+            match apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await {
+                Ok(report) => (Ok(report), false),
+                Err(Stopped { error, run: None }) => (Err(error), false),
+                Err(stopped) => (Err(stopped.into()), true),
+            };
+        if !journaled {
+            ends::note(shell, definition, result.as_ref()).await;
         }
-        report.findings.extend(told.findings);
-        Ok(report)
+        if let Ok(report) = &mut result {
+            if report.state != State::Halted {
+                review::put_out(shell, definition, &mut told).await;
+            }
+            report.findings.extend(told.findings);
+        }
+        result
     })
     .await
 }
@@ -68,14 +83,16 @@ async fn apply_in_turn(
     plan_id: Option<&str>,
     sample: usize,
     lease: &mut Lease,
-    recovered: u32,
-) -> Result<Report> {
+    recovered: Recovered,
+) -> Result<Report, Stopped> {
     let mut attempt = 1;
     loop {
-        let planned = prepare(shell, definition).await?;
+        let waiting = &recovered.waiting;
+        let planned = prepare(shell, definition, waiting).await?;
         if attempt == 1 {
             save(shell, definition, None).await?;
         }
+        let planned = Arc::new(see_again(shell, definition, planned, waiting).await?);
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }
@@ -83,13 +100,14 @@ async fn apply_in_turn(
         let result = &planned.plan.body().result;
         let learns = definition.has_base() && !result.learns_nothing();
         if state == State::Halted || (planned.plan.is_quiet() && !learns) {
-            if state != State::Halted
-                && let Some(seen) = planned.seen.as_ref().filter(|seen| seen.matters)
-            {
-                save(shell, definition, Some(&planned)).await?;
-                shell.store.record_conflicts(lease, seen, shell.reach.clock.now()).await?;
+            if state != State::Halted {
+                if let Some(seen) = planned.seen.as_ref().filter(|seen| seen.matters) {
+                    save(shell, definition, Some(&planned)).await?;
+                    shell.store.record_conflicts(lease, seen, shell.reach.clock.now()).await?;
+                }
+                keep(shell, definition, lease, &planned).await;
             }
-            let done = Done { recovered, ..Done::default() };
+            let done = Done { recovered: recovered.runs, ..Done::default() };
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
         plans::keep(shell, &planned.plan, &definition.kept()).await?;
@@ -102,6 +120,7 @@ async fn apply_in_turn(
         let bases: Vec<Moves> = definition.bases().into_iter().filter_map(base).collect();
         let job = Job {
             dataset: &definition.name,
+            definition: Some(definition),
             guard: definition.guard,
             kind: RunKind::Sync,
             undoes: None,
@@ -111,7 +130,10 @@ async fn apply_in_turn(
         };
         match write(shell, &job, lease).await {
             Ok(done) => {
-                let done = Done { recovered, ..done };
+                if !done.unknown {
+                    keep(shell, definition, lease, &planned).await;
+                }
+                let done = Done { recovered: recovered.runs, ..done };
                 let state = if state == State::Planned { State::Applied } else { state };
                 let state = match planned.down().next() {
                     Some(_) => State::Partial,
@@ -125,7 +147,7 @@ async fn apply_in_turn(
                 tracing::info!(attempt, "a side changed while it was compared; comparing afresh");
                 attempt += 1;
             }
-            Err(stopped) => return Err(stopped.into()),
+            Err(stopped) => return Err(stopped),
         }
     }
 }

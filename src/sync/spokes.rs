@@ -26,6 +26,7 @@ use super::{
         find::{self, Compared},
     },
     definition::Definition,
+    expected::judge,
     known::Known,
     pair::{base_view, order, plan, set_aside, view_of},
     prepare::{Member, Planned},
@@ -35,7 +36,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    replica::{scan::Scan, sheet_types},
+    replica::sheet_types,
 };
 
 /// Compares a hub and its spokes as they were read, and makes the plan.
@@ -118,7 +119,8 @@ pub(super) fn compare(
         });
         member.optional = own.map(|(at, _)| at).collect();
         if member.down.is_none() {
-            member.scan.snapshot = widened(&member.scan.snapshot, member.headers.iter().flatten());
+            let own = std::mem::take(&mut member.scan.snapshot);
+            member.scan.snapshot = widened(own, member.headers.iter().flatten());
         }
     }
     let (result, halts, looks, seen) = {
@@ -158,7 +160,10 @@ pub(super) fn compare(
         let nothing = Table::default();
         let decisions = feed::hub_decisions(known, &schema);
         let hub = side(0, tables.first().unwrap_or(&nothing));
-        let result = Decided::from(reconcile_hub(hub, &spokes, &all, &decisions));
+        let mut result = Decided::from(reconcile_hub(hub, &spokes, &all, &decisions));
+        if let Some(only) = &definition.only {
+            result.restrict(|key| only.contains(&key.to_string()));
+        }
         let looks: Vec<Looked> = members
             .iter()
             .zip(&views)
@@ -175,8 +180,18 @@ pub(super) fn compare(
             .collect();
         let down = members.iter().filter(|member| member.down.is_some());
         let down = down.map(|member| member.name.clone()).collect();
-        let seen = find::seen(known, &schema, &result, &read, down, now);
-        let halts = halts(definition, known, &schema, &members, &views, &looks, &missing, &result);
+        let whole = definition.only.is_none();
+        let seen = whole.then(|| find::seen(known, &schema, &result, &read, down, now));
+        let mut halts =
+            halts(definition, known, &schema, &members, &views, &looks, &missing, &result);
+        let mut looks = looks;
+        for ((member, view), look) in members.iter().zip(&views).zip(&mut looks) {
+            let Some(view) = view else { continue };
+            let name = &member.name;
+            let judged = judge(definition, &schema, &known.referred, name, view, Some(now))?;
+            look.findings.extend(judged.findings);
+            halts.extend(judged.halts);
+        }
         (result, halts, looks, seen)
     };
     for (member, look) in members.iter_mut().zip(looks) {
@@ -186,8 +201,8 @@ pub(super) fn compare(
         member.unchanged = look.unchanged;
         member.order = look.order;
     }
-    let plan = plan(definition, known, schema, result, halts, &members)?;
-    Ok(Planned { plan, members, reasons, seen: Some(seen) })
+    let plan = plan(definition, known, schema, result, halts, &mut members)?;
+    Ok(Planned { plan, members, reasons, due: false, mark: 0, seen })
 }
 
 /// Returns, for each spoke, when pending values of it and of the hub were first seen.
@@ -220,7 +235,7 @@ fn times(
 
 /// Leaves a spoke out of the comparison, and says why.
 fn leave_out(member: &mut Member, why: String) {
-    *member = Member { down: Some(why), ..Member::new(&member.name, Scan::nothing()) };
+    *member = Member::down(&member.name, why);
 }
 
 /// Checks that the mapped columns are not among those that the member's own schema says cannot be read.

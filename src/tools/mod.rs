@@ -21,21 +21,24 @@ use crate::error::{Error, Result};
 
 mod append_rows;
 mod cell;
-mod context;
+pub(crate) mod context;
 mod create_file;
 mod dataset;
 mod describe_spreadsheet;
 mod filter;
 mod find_files;
+mod health_report;
 mod mode;
 mod read_sheet;
 mod resolve_conflicts;
+mod review;
 mod rollback_sync;
 mod schema;
 mod spoke;
 pub(crate) mod sync_dataset;
 mod sync_history;
 mod update_cells;
+mod verify_dataset;
 
 pub use context::Context;
 
@@ -54,6 +57,9 @@ pub trait Tool {
 
     /// Whether the tool may ask for a person's agreement: then it takes `confirm`, see [`Registered::call`].
     const ASKS: bool = false;
+
+    /// Whether a call may go on after its request was answered, as a task whose report is kept for a while.
+    const LASTS: bool = false;
 
     /// Returns what the tool may do, as hints for clients.
     fn annotations() -> ToolAnnotations;
@@ -89,6 +95,7 @@ pub struct Registered {
     /// The JSON Schema of the structured result.
     pub output_schema: Arc<JsonObject>,
     asks: bool,
+    lasts: bool,
     run: for<'a> fn(&'a Context, JsonObject) -> Answer<'a>,
 }
 
@@ -112,6 +119,7 @@ impl Registered {
             }),
             output_schema: Arc::new(schema::of_output::<T::Output>()),
             asks: T::ASKS,
+            lasts: T::LASTS,
             run: run::<T>,
         }
     }
@@ -120,6 +128,12 @@ impl Registered {
     #[must_use]
     pub fn asks(&self) -> bool {
         self.asks
+    }
+
+    /// Returns whether a call may go on as a task.
+    #[must_use]
+    pub fn lasts(&self) -> bool {
+        self.lasts
     }
 
     /// Parses the arguments and runs the tool.
@@ -178,12 +192,14 @@ pub fn all() -> Vec<Registered> {
         Registered::of::<create_file::CreateFile>(),
         Registered::of::<describe_spreadsheet::DescribeSpreadsheet>(),
         Registered::of::<find_files::FindFiles>(),
+        Registered::of::<health_report::HealthReportTool>(),
         Registered::of::<read_sheet::ReadSheet>(),
         Registered::of::<resolve_conflicts::ResolveConflicts>(),
         Registered::of::<rollback_sync::RollbackSync>(),
         Registered::of::<sync_dataset::SyncDataset>(),
         Registered::of::<sync_history::SyncHistory>(),
         Registered::of::<update_cells::UpdateCells>(),
+        Registered::of::<verify_dataset::VerifyDataset>(),
     ];
     tools.sort_by_key(|tool| tool.name);
     tools

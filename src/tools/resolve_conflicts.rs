@@ -186,7 +186,7 @@ lists with counts, previews a decision for a filter, decides, by winner, value o
         let wanted = |filter: Filter| Wanted { filter, limit, skip, whole: args.row };
         if let Some(dataset) = &args.dataset {
             // A name that no dataset has is told apart from one without conflicts.
-            sync_dataset::of_name(context, dataset).await?;
+            sync_dataset::named(context, dataset).await?;
         }
         if args.action == ActionArg::List {
             if given(&args) > 0 || args.apply == ApplyArg::Now {
@@ -226,7 +226,7 @@ lists with counts, previews a decision for a filter, decides, by winner, value o
             return Err(Error::invalid("argument ids: they are of several datasets")
                 .next("decide about one dataset at a time; nothing was decided"));
         };
-        let definition = sync_dataset::of_name(context, dataset).await?;
+        let definition = sync_dataset::named(context, dataset).await?;
         if args.action == ActionArg::Reopen {
             return desk::reopen(&shell, &conflicts).await;
         }

@@ -1,7 +1,10 @@
 //! `syncDataset`: makes one replica agree with another, by plan and apply.
 
+use std::collections::BTreeSet;
+
 use lockstep_engine::{
     dataset::{Direction, Safety},
+    expect::Expectation,
     safety::HaltReason,
 };
 use rmcp::model::ToolAnnotations;
@@ -12,6 +15,7 @@ use super::{
     Context, Tool,
     dataset::{AnyObject, ColumnArg, DirectionArg, PolicyArg, SideArg},
     mode::{Asked, ModeArg},
+    review::ReviewArg,
     schema::like_the_first,
     spoke::{self, SpokeArg},
 };
@@ -19,8 +23,7 @@ use crate::{
     error::{Error, Result, did_you_mean},
     replica::{Source, apply::Guard},
     sync::{
-        conflicts::review::ReviewSheet,
-        definition::{Definition, Disappeared, Members},
+        definition::{Definition, Disappeared, FULL_EVERY, Members, Targets},
         report::Report,
         run, saved,
     },
@@ -90,11 +93,28 @@ pub(crate) struct Args {
     /// {spreadsheetId, sheet}: a tab, made and kept, in which people decide conflicts.
     #[schemars(with = "Option<AnyObject>")]
     review_sheet: Option<ReviewArg>,
+    /// [{column, notNull, unique, ofType, min, max, matchRegex, acceptedValues, relationships: {to, field}, freshness: "24h",
+    /// mostly, severity: warn (default) or block}].
+    #[serde(default)]
+    #[schemars(with = "Vec<AnyObject>")]
+    expectations: Vec<Expectation>,
+    /// {within: "24h", systemOfRecord: side}, for healthReport.
+    #[serde(default)]
+    #[schemars(with = "Option<AnyObject>")]
+    health: Targets,
+    /// Only these, as reports show them.
+    keys: Option<Vec<String>>,
+    /// With keys: what a run wrote there and is gone is written again, not taken for an edit.
+    #[serde(default)]
+    rewrite_lost: bool,
     /// Default plan.
     #[serde(default)]
     mode: ModeArg,
     /// Apply exactly that plan; refused if anything changed since.
     plan_id: Option<String>,
+    /// Every so many runs (default 20) all rows are read, which finds deletions that a cursor or API hides.
+    #[schemars(range(min = 1))]
+    full_every: Option<u32>,
     /// Names of halts to pass, from halted.
     #[serde(default, rename = "override")]
     overrides: Vec<String>,
@@ -156,6 +176,8 @@ impl Args {
         let is_hub = matches!(members, Members::Hub { .. });
         let direction = if is_hub { DirectionArg::Both } else { direction };
         let columns = self.columns.unwrap_or_default();
+        check_expectations(&self.expectations, &columns)?;
+        check_targets(&self.health, &members)?;
         let mut policy = self.policy.unwrap_or_default().policy(direction, &columns);
         policy.safety.max_change_percent = self.max_change_percent;
         policy.safety.max_delete_percent =
@@ -180,40 +202,50 @@ impl Args {
                 GuardArg::ReadBack => Guard::ReadBack,
                 GuardArg::Anchor => Guard::Anchor,
             },
+            expectations: self.expectations,
+            health: self.health,
+            only: None,
+            rewrite_lost: false,
+            full_every: self.full_every.unwrap_or(FULL_EVERY).max(1),
             overrides: self.overrides,
         })
     }
 }
 
-/// A tab in which people decide conflicts.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ReviewArg {
-    spreadsheet_id: Option<String>,
-    sheet: Option<String>,
+/// Checks expectations as far as no row is needed for it.
+fn check_expectations(expected: &[Expectation], columns: &[ColumnArg]) -> Result<()> {
+    for one in expected {
+        one.check().map_err(|error| {
+            Error::invalid(format!("argument expectations: {error}"))
+                .next("correct it; nothing was read or written")
+        })?;
+        let names = || columns.iter().map(ColumnArg::name);
+        if !columns.is_empty() && !names().any(|name| name == one.column) {
+            return Err(Error::not_found(format!(
+                "argument expectations: columns has no \"{}\".{}",
+                one.column,
+                did_you_mean(&one.column, names())
+            ))
+            .next("expect something of a column that is kept in step"));
+        }
+    }
+    Ok(())
 }
 
-impl ReviewArg {
-    /// Returns where the tab is: in the spreadsheet of a side, where no other is named.
-    fn sheet(self, members: &Members, dataset: &str) -> Result<ReviewSheet> {
-        let sources: Vec<&Source> = match members {
-            Members::Pair { left, right } => vec![left, right],
-            Members::Hub { hub, spokes } => {
-                std::iter::once(hub).chain(spokes.iter().map(|spoke| &spoke.source)).collect()
-            }
-        };
-        let own = sources.into_iter().find_map(|source| match source {
-            Source::Sheet { spreadsheet, .. } => Some(spreadsheet.clone()),
-            _ => None,
-        });
-        let given = self.spreadsheet_id.map(|id| lockstep_google::parse_id(&id).unwrap_or(id));
-        let spreadsheet = given.or(own).ok_or_else(|| {
-            Error::invalid("argument reviewSheet: no side is a sheet, so spreadsheetId is needed")
-                .next("name a spreadsheet for the review tab")
-        })?;
-        let sheet =
-            self.sheet.unwrap_or_else(|| format!("Review {dataset}").chars().take(100).collect());
-        Ok(ReviewSheet { spreadsheet, sheet })
+/// Checks that the system of record is a member.
+fn check_targets(health: &Targets, members: &Members) -> Result<()> {
+    let names: Vec<&str> = match members {
+        Members::Pair { .. } => vec!["left", "right"],
+        Members::Hub { spokes, .. } => {
+            std::iter::once("hub").chain(spokes.iter().map(|spoke| spoke.name.as_str())).collect()
+        }
+    };
+    match &health.system_of_record {
+        Some(name) if !names.contains(&name.as_str()) => {
+            Err(Error::invalid(format!("argument health: systemOfRecord \"{name}\" is no side"))
+                .next(format!("the sides are {}", names.join(", "))))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -295,6 +327,7 @@ impl Tool for SyncDataset {
 without mode: a plan (counts, sample, planId), nothing written. Then the same arguments with mode \"apply\" and planId. \
 Safe to repeat. For a few cells use updateCells.";
     const ASKS: bool = true;
+    const LASTS: bool = true;
     type Args = Args;
     type Output = Report;
 
@@ -307,7 +340,17 @@ Safe to repeat. For a few cells use updateCells.";
         let Asked { apply, sample } =
             Asked::of(args.mode, args.dry_run, plan_id.as_deref(), args.sample)?;
         check_overrides(&args.overrides)?;
-        let definition = definition(context, args).await?;
+        let only = args.keys.clone().map(|keys| keys.into_iter().collect::<BTreeSet<_>>());
+        if only.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Err(Error::invalid("argument keys: there are none")
+                .next("name the keys to sync, or leave keys out for all rows"));
+        }
+        if args.rewrite_lost && only.is_none() {
+            return Err(Error::invalid("argument rewriteLost: it goes with keys")
+                .next("name the keys that verifyDataset found with cause writeLost"));
+        }
+        let rewrite_lost = args.rewrite_lost;
+        let definition = Definition { only, rewrite_lost, ..definition(context, args).await? };
         let shell = context.shell(Self::NAME);
         if apply {
             run::apply(&shell, &definition, plan_id.as_deref(), sample).await
@@ -328,6 +371,9 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         || args.direction.is_some()
         || args.policy.is_some()
         || args.review_sheet.is_some()
+        || !args.expectations.is_empty()
+        || args.health != Targets::default()
+        || args.full_every.is_some()
     {
         return Err(Error::invalid(
             "a saved dataset is named, and parts of a definition are given beside it",
@@ -335,14 +381,14 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         .next("give only name (with mode, planId, override, sample), or the sides and all of the rest"));
     }
     let overrides = args.overrides;
-    Ok(Definition { overrides, ..of_name(context, &name).await? })
+    Ok(Definition { overrides, ..self::named(context, &name).await? })
 }
 
-/// Returns the dataset of a name, declared or saved.
+/// Returns the declared or saved dataset of a name.
 ///
 /// # Errors
 /// A name that no dataset has.
-pub(super) async fn of_name(context: &Context, name: &str) -> Result<Definition> {
+pub(crate) async fn named(context: &Context, name: &str) -> Result<Definition> {
     match context.declared.get(name) {
         Some(declared) => Ok(declared.clone()),
         None => saved::definition(&context.shell(SyncDataset::NAME), name).await,

@@ -20,8 +20,8 @@ fn write(session: &mut Session, id: &Value, names: [&str; 2]) {
 /// Leaves one conflict; returns the spreadsheet, and the call that asks about it.
 fn disputed(session: &mut Session) -> (Value, Value) {
     let sheets = json!([{"title": "L"}, {"title": "R"}]);
-    let made = session
-        .call("createFile", json!({"type": "spreadsheet", "name": "S", "sheets": sheets}));
+    let made =
+        session.call("createFile", json!({"type": "spreadsheet", "name": "S", "sheets": sheets}));
     let id = made["result"]["structuredContent"]["id"].clone();
     let sync = json!({"name": "goods", "left": {"spreadsheetId": id, "sheet": "L"},
         "right": {"spreadsheetId": id, "sheet": "R"}, "key": ["id"], "direction": "both", "mode": "apply"});
@@ -35,7 +35,8 @@ fn disputed(session: &mut Session) -> (Value, Value) {
 
 /// Returns the name on a sheet.
 fn name(session: &mut Session, id: &Value, sheet: &str) -> Value {
-    let page = session.call("readSheet", json!({"spreadsheetId": id, "sheet": sheet, "as": "rows"}));
+    let page =
+        session.call("readSheet", json!({"spreadsheetId": id, "sheet": sheet, "as": "rows"}));
     page["result"]["structuredContent"]["rows"][1]["cells"][1].clone()
 }
 

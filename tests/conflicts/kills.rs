@@ -13,13 +13,22 @@ async fn set(stage: &Stage, name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_is_consumed_with_the_run_that_wrote_it() {
-    for point in ["begun:1", "sent:1", "sent:2", "marked:1", "closing:1", "closed:1"] {
+    for (deletes, point) in ["delete", "mark"].into_iter().cycle().zip([
+        "begun:1",
+        "sent:1",
+        "sent:2",
+        "marked:1",
+        "closing:1",
+        "closed:1",
+        "sent:1",
+        "marked:2",
+    ]) {
         let stage = Stage::new().await;
         std::fs::write(stage.file("g.csv"), GOODS).unwrap();
         set(&stage, "Apple").await;
         let sync = json!({
             "name": "goods", "left": {"file": "g.csv"}, "right": {"spreadsheetId": stage.id},
-            "key": ["id"], "direction": "both", "deletes": "delete", "mode": "apply",
+            "key": ["id"], "direction": "both", "deletes": deletes, "mode": "apply",
         });
         stage.call("syncDataset", sync.clone()).await.unwrap();
         std::fs::write(stage.file("g.csv"), GOODS.replace("Apple", "Apfel")).unwrap();

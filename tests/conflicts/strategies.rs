@@ -142,7 +142,12 @@ async fn every_strategy_and_rule_as_the_datasets_own() {
         for case in cases() {
             let shop = start(right, &case).await;
             let report = shop.apply(json!({"policy": case.policy})).await;
-            assert_eq!(report["counts"].get("conflicts"), None, "{right} {}: {report:#}", case.policy);
+            assert_eq!(
+                report["counts"].get("conflicts"),
+                None,
+                "{right} {}: {report:#}",
+                case.policy
+            );
             assert_eq!(
                 cells(&shop, case.column).await,
                 [case.wanted; 2],

@@ -35,6 +35,7 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
         }
         None => None,
     };
+    let tasks = settings::tasks(&config)?;
     let app = operator.app().await?;
     let stop = CancellationToken::new();
     let signalled = stop.clone();
@@ -46,8 +47,14 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     // In the background: a replica that cannot be reached must not keep clients waiting.
     let keep = config.store.keep_days.unwrap_or(KEEP_DAYS);
     let settling = app.context();
-    let settling = tokio::spawn(async move { settling.tidy(keep).await });
-    let server = Server::new(app.context());
+    // Beside everything else: a channel that is down delays nothing.
+    let telling = app.alerts().map(|alerts| tokio::spawn(alerts.run()));
+    let server = Server::new(app.context(), tasks);
+    let (ending, settler) = (server.clone(), server.clone());
+    let settling = tokio::spawn(async move {
+        settling.tidy(keep).await;
+        settler.settle_tasks().await;
+    });
     let outcome = match over_http {
         Some((settings, listener, address)) => {
             print(&format!("MCP is served at http://{address}/mcp (Ctrl-C stops it)"))?;
@@ -56,6 +63,10 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
         None => stdio::serve(server, stop).await,
     };
     settling.abort();
+    if let Some(telling) = telling {
+        telling.abort();
+    }
+    ending.stop_tasks().await;
     app.stop().await;
     outcome.map_err(|error| Error::internal(format!("serving failed: {error}")))?;
     Ok(ExitCode::SUCCESS)

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// How long a person may think.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How many open questions are remembered; the oldest are forgotten first.
 const MOST: usize = 10_000;
@@ -78,13 +78,20 @@ pub(super) enum Way {
     Code,
 }
 
+/// What a person agreed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Agreed {
+    /// What the question was about.
+    pub(super) about: String,
+    /// What they chose, where there was a choice.
+    pub(super) said: Option<Said>,
+}
+
 /// What the person said.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Word {
     /// They agree to this.
-    Yes(String),
-    /// They chose, about this.
-    Chose(String, Said),
+    Yes(Agreed),
     /// They do not.
     No,
     /// They have not been heard.
@@ -171,19 +178,22 @@ fn agree(question: &Question) -> Value {
     })
 }
 
-fn word(about: &str, result: &ElicitResult) -> Word {
+/// Returns a question as a request that a client can show.
+pub(super) fn request(question: &Question) -> Result<InputRequest> {
+    let request = json!({"method": "elicitation/create", "params": form(question)?});
+    serde_json::from_value(request)
+        .map_err(|error| Error::internal("the question has no form").with_source(error))
+}
+
+/// Returns what the person said to a question about this.
+pub(super) fn word(about: &str, result: &ElicitResult) -> Word {
     let content = |name: &str| result.content.as_ref().and_then(|content| content.get(name));
-    let agreed = content(ASK) == Some(&Value::Bool(true));
     let text = |name: &str| content(name).and_then(Value::as_str).map(str::to_owned);
-    match (&result.action, text(CHOICE)) {
-        (ElicitationAction::Accept, Some(choice)) => {
-            let value = text(VALUE).filter(|value| !value.is_empty());
-            return Word::Chose(about.to_owned(), Said { choice, value });
-        }
-        _ => {}
-    }
+    let said = text(CHOICE)
+        .map(|choice| Said { choice, value: text(VALUE).filter(|value| !value.is_empty()) });
+    let agreed = said.is_some() || content(ASK) == Some(&Value::Bool(true));
     match result.action {
-        ElicitationAction::Accept if agreed => Word::Yes(about.to_owned()),
+        ElicitationAction::Accept if agreed => Word::Yes(Agreed { about: about.to_owned(), said }),
         _ => Word::No,
     }
 }
@@ -239,10 +249,8 @@ impl Asking {
             .codec()?
             .seal_json_with(&state, &options)
             .map_err(|error| Error::internal("the question cannot be signed").with_source(error))?;
-        let request = json!({"method": "elicitation/create", "params": form(question)?});
-        let request: InputRequest = serde_json::from_value(request)
-            .map_err(|error| Error::internal("the question has no form").with_source(error))?;
-        Ok(InputRequiredResult::new(Some([(ASK.to_owned(), request)].into()), Some(sealed)))
+        let requests = [(ASK.to_owned(), request(question)?)].into();
+        Ok(InputRequiredResult::new(Some(requests), Some(sealed)))
     }
 
     /// Returns the person's word from a call that was repeated with it.

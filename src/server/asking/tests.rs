@@ -72,7 +72,10 @@ fn a_state_is_good_once_for_its_own_call_and_unchanged() {
     assert!(asking.heard(other, &state, Some(&yes)).is_err(), "another call's");
     assert!(asking.heard(mine, &format!("{state}x"), Some(&yes)).is_err(), "changed");
     assert!(asked().0.heard(mine, &state, Some(&yes)).is_err(), "another server's");
-    assert_eq!(asking.heard(mine, &state, Some(&yes)).unwrap(), Word::Yes("plan1".into()));
+    assert_eq!(
+        asking.heard(mine, &state, Some(&yes)).unwrap(),
+        Word::Yes(Agreed { about: "plan1".into(), said: None })
+    );
     assert!(asking.heard(mine, &state, Some(&yes)).is_err(), "twice");
     for no in [said("accept", false), said("decline", true), said("cancel", true)] {
         assert_eq!(asking.heard(mine, &fresh(), Some(&no)).unwrap(), Word::No);

@@ -1,7 +1,6 @@
 //! Decisions in the journal: taken up when a run begins, consumed when it is closed, and given back by a rollback.
 
 use jiff::Timestamp;
-use lockstep_engine::key::Key;
 
 use super::super::Conn;
 use super::super::codec::{key_digest, micros, word};
@@ -54,14 +53,11 @@ pub(in super::super) async fn close(
     dataset: &str,
     outcome: &Outcome,
 ) -> Result<()> {
-    for key in &outcome.unconfirmed {
-        give_back(conn, dataset, &run.id, key).await?;
-    }
     // What is left of this run's are those of keys whose writes all arrived.
     sqlx::query(
         "UPDATE conflicts SET run = NULL WHERE run = $1 AND state = $2 AND key_digest IN
              (SELECT a.key_digest FROM actions a JOIN batches b ON b.run = a.run AND b.seq = a.seq
-              WHERE a.run = $3 AND b.state <> $4)",
+              WHERE a.run = $3 AND (b.state <> $4 OR a.left_out IS NOT NULL))",
     )
     .bind(&run.id)
     .bind(word(&State::Decided)?)
@@ -85,20 +81,6 @@ pub(in super::super) async fn close(
         Some(seen) => record::record(conn, dataset, seen, outcome.finished).await,
         None => record::tidy(conn, dataset).await,
     }
-}
-
-async fn give_back(conn: &mut Conn, dataset: &str, run: &str, key: &Key) -> Result<()> {
-    sqlx::query(
-        "UPDATE conflicts SET run = NULL
-         WHERE dataset = $1 AND run = $2 AND key_digest = $3 AND state = $4",
-    )
-    .bind(dataset)
-    .bind(run)
-    .bind(key_digest(key))
-    .bind(word(&State::Decided)?)
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// Opens again what the run that was taken back had decided, for the rows that were taken back.
