@@ -299,7 +299,7 @@ async fn a_sheet_gets_a_row_for_each_message() {
     look(&house, after(now, 1)).await;
     let page = house.ok("readSheet", json!({"spreadsheetId": id, "sheet": "Alerts"})).await;
     let text = page.to_string();
-    assert_eq!(page["records"].as_array().unwrap().len(), 2, "{page:#}");
+    assert_eq!(page["rows"].as_array().unwrap().len(), 2, "{page:#}");
     assert!(text.contains("belowThreshold") && text.contains("a safety bound stopped"), "{page:#}");
 }
 

@@ -226,19 +226,14 @@ async fn the_dashboard_is_made_once_and_brought_up_to_date() {
     let id = first["dashboard"].as_str().unwrap().to_owned();
     let read = async |sheet: &str| {
         let arguments = json!({"spreadsheetId": id, "sheet": sheet});
-        house.ok("readSheet", arguments).await["records"].clone()
+        house.ok("readSheet", arguments).await["rows"].clone()
     };
     let table = read("Health").await;
     let row = |table: &Value, metric: &str| {
-        let rows = table.as_array().unwrap();
-        let found =
-            rows.iter().find(|row| row["values"]["Metric"] == metric || row["Metric"] == metric);
+        let found = table.as_array().unwrap().iter().find(|row| row["cells"]["Metric"] == metric);
         found.unwrap_or_else(|| panic!("{metric}: {table:#}")).clone()
     };
-    let value = |row: &Value, name: &str| {
-        let values = if row["values"].is_object() { &row["values"] } else { row };
-        values[name].clone()
-    };
+    let value = |row: &Value, name: &str| row["cells"][name].clone();
     let score = row(&table, "Health score");
     assert_eq!(
         (value(&score, "Value"), value(&score, "Status")),
