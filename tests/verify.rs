@@ -158,7 +158,7 @@ async fn tables(rows: u32) -> Option<(postgres::Database, House)> {
              FROM generate_series(1, {rows}) i;"
         )
     };
-    database.run(make("a") + &make("b")).await;
+    database.run(format!("{}{}", make("a"), make("b"))).await;
     let url = database.url.clone();
     let house = House::with(|config| {
         let text =

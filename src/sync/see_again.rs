@@ -1,6 +1,6 @@
 //! Reads members whole that are to be written, where the write has to know more than what was recalled of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use lockstep_engine::{
     key::Key,

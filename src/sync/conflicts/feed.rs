@@ -139,12 +139,12 @@ pub(in super::super) fn times(
     let places: BTreeSet<(&Key, &str)> =
         known.times().map(|one| (&one.key, one.column.as_str())).collect();
     for (key, column) in places {
-        let said: Vec<(&Present<'_>, Option<Value>, Timestamp)> = members
+        let all: Vec<(&Present<'_>, Option<Value>, Timestamp)> = members
             .iter()
             .filter_map(|member| said(known, schema, member, key, column, now))
             .collect();
-        let Some(last) = said.iter().map(|(.., at)| *at).max() else { continue };
-        let mut latest = said.iter().filter(|(.., at)| *at == last).map(|(_, value, _)| value);
+        let Some(last) = all.iter().map(|(.., at)| *at).max() else { continue };
+        let mut latest = all.iter().filter(|(.., at)| *at == last).map(|(_, value, _)| value);
         let first = latest.next();
         if latest.any(|other| Some(other) != first) {
             continue;
@@ -158,7 +158,7 @@ pub(in super::super) fn times(
         if edits.filter_map(edited).max() == Some(last) {
             continue;
         }
-        for (member, value, at) in said {
+        for (member, value, at) in all {
             let side = match member.name {
                 HUB | "left" => SideName::Left,
                 name if name == spoke => SideName::Right,
