@@ -10,8 +10,10 @@ use std::{
 
 use serde::Deserialize;
 
+mod alerts;
 mod http;
 
+pub use alerts::AlertsConfig;
 pub use http::{AuthConfig, HttpConfig, ScopesConfig, TokenConfig};
 
 use crate::{
@@ -52,6 +54,8 @@ pub struct Config {
     pub tasks: TasksConfig,
     /// Who may call over HTTP.
     pub auth: Option<AuthConfig>,
+    /// Whom to tell when a dataset's health needs people.
+    pub alerts: Option<AlertsConfig>,
     /// Datasets by name, each as the arguments of syncDataset.
     pub datasets: BTreeMap<String, serde_json::Value>,
 }

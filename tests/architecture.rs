@@ -30,6 +30,8 @@ const ROOMS: &[&[&str]] = &[
     &["app"],
     &["server", "web"],
     &["tools"],
+    &["alerts"],
+    &["health"],
     &["sync"],
     &["replica"],
     &["store"],

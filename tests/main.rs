@@ -5,6 +5,7 @@
 
 mod abuse;
 mod airports;
+mod alerts;
 mod architecture;
 mod bad_input;
 mod care;
@@ -16,15 +17,22 @@ mod contracts;
 mod crash;
 mod desk;
 mod diff;
+mod expectations;
 mod files;
 mod guarded_cells;
 mod harness;
+mod health;
 mod http_auth;
 mod http_replica;
 mod http_server;
 mod hub;
+mod hub_crash;
+mod hub_down;
+mod incremental;
 mod install;
 mod moving_rows;
+#[cfg(feature = "remote-files")]
+mod remote_files;
 mod replicas;
 mod rollback;
 mod sheet_dress;
@@ -42,4 +50,5 @@ mod tasks;
 mod torn;
 mod town;
 mod two_way;
+mod verify;
 mod workspace_clients;

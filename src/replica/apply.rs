@@ -4,7 +4,9 @@
 //! first effect; [`send`] makes one batch happen and returns when it is confirmed; [`settle`] finds out about a batch of
 //! a run that died.
 
-use lockstep_engine::{dataset::SideName, reconcile::Change, schema::Schema, snapshot::Snapshot};
+use lockstep_engine::{
+    dataset::SideName, key::Key, reconcile::Change, schema::Schema, snapshot::Snapshot,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,7 +21,10 @@ use super::{
     sql::{self, plan::SqlPlan},
 };
 pub(crate) use super::{sheet_aim::Notes, sheet_mend::Mended};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    store::LeftOut,
+};
 
 /// The writes to one replica; applying them makes no choices.
 #[derive(Debug)]
@@ -204,7 +209,16 @@ pub(crate) struct Unconfirmed {
     /// Its position in [`Writes::changes`].
     pub(crate) change: usize,
     /// Why.
-    pub(crate) why: String,
+    pub(crate) why: LeftOut,
+}
+
+/// Returns why writes were left out of a batch, by their keys.
+pub(crate) fn left_out(writes: &Writes<'_>, unconfirmed: &[Unconfirmed]) -> Vec<(Key, LeftOut)> {
+    let of = |one: &Unconfirmed| {
+        let change = writes.changes.get(one.change)?;
+        Some((change.key.clone(), one.why.clone()))
+    };
+    unconfirmed.iter().filter_map(of).collect()
 }
 
 /// What became of a batch of a run that died.
@@ -250,6 +264,7 @@ pub(crate) async fn prepare(
         Target::Api(table) => ApiPlan::new(&reach.connections, table, writes, run, side)
             .map(|plan| Prepared(Plan::Api(Box::new(plan)))),
         Target::File(table) => FilePlan::new(reach, table, writes, run)
+            .await
             .map(|plan| Prepared(Plan::File(Box::new(plan)))),
         Target::Sql(table) => SqlPlan::new(reach, table, writes, run, side)
             .await
@@ -257,9 +272,18 @@ pub(crate) async fn prepare(
     }
 }
 
+/// Returns why a replica cannot guard a write against somebody else's at the same moment, where its store says so.
+pub(crate) fn unguarded(reach: &Reach, target: &Target) -> Option<String> {
+    match target {
+        Target::File(table) => reach.shelf(table.source.connection.as_deref()).ok()?.unguarded(),
+        _ => None,
+    }
+}
+
 /// Makes a batch happen; returns only when the service or the disk has confirmed it.
 ///
-/// Batches are sent in their order. What each is aimed at is kept in `notes` before it is sent, for [`mend`].
+/// Batches are sent in their order. What each is aimed at is kept in `notes` before it is sent, for [`mend`], and what a
+/// database leaves out of one before it is committed.
 ///
 /// # Errors
 /// A refusal (nothing of the batch was written), an outcome that could not be settled ([`Kind::Ambiguous`]), a file that
@@ -276,8 +300,8 @@ pub(crate) async fn send(
         Plan::Sheet(plan) => {
             sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes, notes).await
         }
-        Plan::File(plan) => plan.send().map(|()| Sent::default()),
-        Plan::Sql(plan) => plan.send(batch, writes).await,
+        Plan::File(plan) => plan.send().await.map(|()| Sent::default()),
+        Plan::Sql(plan) => plan.send(batch, writes, notes).await,
         Plan::Api(plan) => http::send(plan, batch, writes, &reach.progress).await,
     }
 }
@@ -301,8 +325,8 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
             .await
         }
         Place::File { connection, path, before, after } => {
-            let files = reach.folder(connection.as_deref())?;
-            file_apply::settle(&files, path, before.as_deref(), after)
+            let shelf = reach.shelf(connection.as_deref())?;
+            file_apply::settle(&shelf, path, before.as_deref(), after).await
         }
         Place::Sql { connection, schema, table, marker } => {
             sql::plan::settle(reach, connection, schema.as_deref(), table, marker.as_deref()).await

@@ -7,6 +7,7 @@ use lockstep_engine::plan::Body;
 use super::base::{names, work};
 use super::codec::{self, damaged, json, key_digest};
 use super::erase::erase;
+use super::seen::drop_seen;
 use super::segment::{Packed, unpack};
 use super::tasks;
 use super::{Conn, Store};
@@ -23,6 +24,8 @@ pub(crate) struct Forgotten {
     pub(crate) plans: u64,
     /// Marks of its deletion.
     pub(crate) tombstones: u64,
+    /// Conflicts about it, with their decisions and notes.
+    pub(crate) conflicts: u64,
     /// Lines of the audit that lost their content; the lines stay, and the chain holds.
     pub(crate) audit_payloads: u64,
 }
@@ -55,12 +58,14 @@ impl Store {
             actions: actions(&mut tx, dataset, key).await?,
             plans: plans(&mut tx, dataset, key).await?,
             audit_payloads: payloads(&mut tx, dataset, key).await?,
+            conflicts: conflicts(&mut tx, dataset, key).await?,
             ..Forgotten::default()
         };
         for base in names(&mut tx, dataset).await? {
             forgotten.bases += erase(&mut tx, &base, key).await?;
             forgotten.tombstones += tombstones(&mut tx, &base, key).await?;
         }
+        drop_seen(&mut tx, dataset).await?;
         notes(&mut tx, dataset, key).await?;
         // They are kept for a day only, and may quote any row.
         tasks::silence(&mut tx).await?;
@@ -111,13 +116,33 @@ fn names_key(packed: &Packed, key: &str) -> Result<bool> {
         return Ok(true);
     }
     let body: Body = codec::parse(text)?;
-    Ok(body.findings.iter().any(|finding| matches!(finding, Finding::NotOfType { .. })))
+    let quotes = |finding: &Finding| {
+        matches!(finding, Finding::NotOfType { .. } | Finding::Expectation { .. })
+    };
+    Ok(body.findings.iter().any(quotes))
 }
 
 async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
     let done = sqlx::query("DELETE FROM tombstones WHERE dataset = $1 AND key_digest = $2")
         .bind(dataset)
         .bind(key_digest(key))
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// Erases what waits about a key, its rows, and when its values were seen.
+async fn conflicts(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
+    let digest = key_digest(key);
+    for erase in [
+        "DELETE FROM conflict_rows WHERE dataset = $1 AND key_digest = $2",
+        "DELETE FROM cell_times WHERE dataset = $1 AND key_digest = $2",
+    ] {
+        sqlx::query(erase).bind(dataset).bind(&digest).execute(&mut *conn).await?;
+    }
+    let done = sqlx::query("DELETE FROM conflicts WHERE dataset = $1 AND key_digest = $2")
+        .bind(dataset)
+        .bind(digest)
         .execute(conn)
         .await?;
     Ok(done.rows_affected())

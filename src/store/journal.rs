@@ -9,7 +9,9 @@ use serde_json::Value as Json;
 
 use super::base::work;
 use super::codec::{bytes, json, key_digest, micros, stored, word};
+use super::conflicts::{Taken, settle::take_up};
 use super::lease::{self, Lease};
+use super::seen::drop_seen;
 use super::segment::{Packed, pack_moves};
 use super::{Conn, Db, ROWS_PER_INSERT, Store};
 use crate::error::{Error, Kind, Result};
@@ -73,6 +75,8 @@ pub(crate) struct NewRun {
     pub(crate) columns: Vec<String>,
     /// The columns whose values the audit must not show.
     pub(crate) sensitive: Vec<usize>,
+    /// The decisions that it carries out.
+    pub(crate) decisions: Taken,
 }
 
 /// One write to one row.
@@ -88,6 +92,33 @@ pub(crate) struct Action {
     pub(crate) after: Option<Row>,
     /// The columns that are written, ascending.
     pub(crate) cells: Vec<usize>,
+    /// Why it was left out of its batch, which was applied without it.
+    pub(crate) left_out: Option<LeftOut>,
+}
+
+/// Why a write was left out of its batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    /// Why, for people; of a row that is refused the replica's own words.
+    pub(crate) why: String,
+    /// Whether the replica refuses the row as it is; if not, it had changed meanwhile, or could not be confirmed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) refused: bool,
+    /// The column that is to blame, by its name there, where the replica says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<String>,
+}
+
+impl LeftOut {
+    /// Returns the reason of a write that met something else than was compared, or cannot be confirmed.
+    pub(crate) fn changed(why: impl Into<String>) -> Self {
+        Self { why: why.into(), refused: false, column: None }
+    }
+
+    /// Returns the reason of a row that the replica refuses.
+    pub(crate) fn refused(why: impl Into<String>, column: Option<String>) -> Self {
+        Self { why: why.into(), refused: true, column }
+    }
 }
 
 /// Writes to one side that are applied together or not at all.
@@ -116,8 +147,18 @@ pub(crate) struct Moves {
     pub(crate) changes: Vec<BaseChange>,
 }
 
+/// Moves of a base that an open run intends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Intended {
+    /// The moves.
+    pub(crate) moves: Moves,
+    /// Whether they were made, as far as they were confirmed, while another member is still to be settled.
+    pub(crate) moved: bool,
+}
+
 impl Store {
-    /// Makes a run's intent durable: the run, its batches with their actions, and the moves of base.
+    /// Makes a run's intent durable: the run, its batches with their actions, the moves of base, the decisions it carries
+    /// out.
     ///
     /// # Errors
     /// [`Kind::Changed`] when the lease is no longer current; rows that do not fit the columns; a name that is taken.
@@ -144,6 +185,8 @@ impl Store {
 
         let mut tx = self.write().await?;
         lease::check(&mut tx, lease).await?;
+        // What is about to be written is no longer as it was seen.
+        drop_seen(&mut tx, &lease.dataset).await?;
         let number = insert_run(&mut tx, lease, run).await?;
         insert_batches(&mut tx, number, batches).await?;
         let pieces = packed.into_iter().flat_map(|(spoke, pieces)| {
@@ -162,6 +205,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
+        take_up(&mut tx, &run.dataset, &run.id, &run.decisions).await?;
         Ok(tx.commit().await?)
     }
 }

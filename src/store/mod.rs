@@ -4,9 +4,12 @@
 //!   (`segment`, `fold`: its form).
 //! - `plans`: content-addressed and expiring. `lease`: who may run a dataset.
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
+//! - `seen`: what the last run saw, so that the next need not read it again.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
 //! - `tasks`: calls that go on after their request was answered.
-//! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
+//! - `conflicts`: what waits for a person, and what was decided. `tombstones`, `history`, `audit` (`line`, `verify`): what was.
+//! - `ends` (`histogram`): how runs ended, by hour and day, and what is known of each dataset's health.
+//! - `incidents`: what people are told of, and the messages on their way.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
 //! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
@@ -21,12 +24,16 @@ mod backup;
 mod base;
 mod batches;
 mod codec;
+pub(crate) mod conflicts;
 mod datasets;
+mod ends;
 mod erase;
 mod fault;
 mod fold;
 mod forget;
+mod histogram;
 mod history;
+mod incidents;
 mod journal;
 mod lease;
 mod line;
@@ -35,6 +42,7 @@ mod plans;
 mod quota;
 mod retain;
 mod runs;
+mod seen;
 mod segment;
 mod tasks;
 mod tombstones;
@@ -49,12 +57,19 @@ use std::sync::Arc;
 use sqlx::{Pool, Sqlite, SqliteConnection, Transaction};
 
 pub(crate) use self::backup::restore;
-pub(crate) use self::base::{Base, base_name};
+pub(crate) use self::base::{Base, PackedBase, base_name};
+pub(crate) use self::datasets::Dataset;
+pub(crate) use self::ends::{EndState, Facts, Rollup, RunEnd};
+pub(crate) use self::histogram::Histogram;
 pub(crate) use self::history::ChangeRecord;
-pub(crate) use self::journal::{Action, Batch, BatchState, Moves, NewRun, RunKind, RunState};
+pub(crate) use self::incidents::{Delivery, Incident};
+pub(crate) use self::journal::{
+    Action, Batch, BatchState, Intended, LeftOut, Moves, NewRun, RunKind, RunState,
+};
 pub(crate) use self::lease::{Acquired, Lease};
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};
+pub(crate) use self::seen::Seen;
 pub(crate) use self::tasks::{Task, TaskState};
 pub(crate) use self::verify::AuditVerdict;
 use crate::error::Result;

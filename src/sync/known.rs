@@ -10,13 +10,16 @@ use lockstep_engine::{
     key::Key,
     schema::Schema,
     snapshot::{Snapshot, SnapshotBuilder},
-    value::Value,
+    value::{Row, Value},
 };
 
-use super::{Shell, definition::Definition, policy::Mark, saved};
+use super::{Shell, definition::Definition, expected::Referred, lost, policy::Mark, saved};
 use crate::{
-    error::Result,
-    store::{Base, base_name},
+    error::{Error, Result},
+    store::{
+        Base, PackedBase, base_name,
+        conflicts::{Filter, Observed, State, Stored},
+    },
 };
 
 /// What earlier runs of a dataset found out and agreed on.
@@ -26,6 +29,12 @@ pub(super) struct Known {
     pub(super) schema: Option<Schema>,
     /// The columns in which members marked their rows.
     pub(super) marks: BTreeMap<String, Mark>,
+    /// The columns of other datasets that expectations refer to.
+    pub(super) referred: Referred,
+    /// The conflicts that wait, for a person or for a run.
+    conflicts: Vec<Stored>,
+    /// When pending values were first seen, by key, column and member.
+    times: BTreeMap<(Key, String, String), Observed>,
     /// What each member with a base last agreed on; none before its first run.
     bases: BTreeMap<String, Learned>,
 }
@@ -49,13 +58,22 @@ impl Known {
     /// # Errors
     /// A store that cannot be read.
     pub(super) async fn load(shell: &Shell, definition: &Definition) -> Result<Self> {
-        let mut known = Self::default();
+        let referred = Referred::load(shell, definition).await?;
+        let mut known = Self { referred, ..Self::default() };
         for (member, spoke) in definition.bases() {
             let name = base_name(&definition.name, spoke);
             let mut learned =
                 Learned { tombstones: shell.store.tombstones(&name).await?, ..Learned::default() };
-            if let Some(base) = shell.store.base(&name).await? {
-                (learned.version, learned.snapshot) = (Some(base.version), snapshot(&base));
+            let rewritten = definition.only.as_ref().filter(|_| definition.rewrite_lost);
+            if let Some(only) = rewritten
+                && let Some(mut base) = shell.store.base(&name).await?
+            {
+                lost::unlearn(shell, definition, member, only, &mut base).await?;
+                learned.version = Some(base.version);
+                learned.snapshot = rows(&base);
+            } else if let Some(base) = shell.store.packed_base(&name).await? {
+                learned.version = Some(base.version);
+                learned.snapshot = work(move || snapshot(&base)).await?;
             }
             known.bases.insert(member.to_owned(), learned);
         }
@@ -64,12 +82,38 @@ impl Known {
         {
             (known.schema, known.marks) = (saved.schema, saved.marks);
         }
+        if definition.has_base() {
+            let live = Filter {
+                dataset: Some(definition.name.clone()),
+                states: vec![State::Open, State::Decided],
+                ..Filter::default()
+            };
+            known.conflicts = shell.store.conflicts(&live, 0, u32::MAX).await?.conflicts;
+            for one in shell.store.cell_times(&definition.name).await? {
+                known.times.insert((one.key.clone(), one.column.clone(), one.member.clone()), one);
+            }
+        }
         Ok(known)
     }
 
     /// Returns what a member last agreed on.
     pub(super) fn base(&self, member: &str) -> &Learned {
         self.bases.get(member).unwrap_or(&NOTHING)
+    }
+
+    /// Returns the conflicts that wait, for a person or for a run.
+    pub(super) fn conflicts(&self) -> &[Stored] {
+        &self.conflicts
+    }
+
+    /// Returns when pending values were first seen.
+    pub(super) fn times(&self) -> impl Iterator<Item = &Observed> {
+        self.times.values()
+    }
+
+    /// Returns when the pending value of a cell was first seen on a member; a blank column is the row.
+    pub(super) fn time(&self, key: &Key, column: &str, member: &str) -> Option<&Observed> {
+        self.times.get(&(key.clone(), column.to_owned(), member.to_owned()))
     }
 
     /// Returns the members that have a base, or will have one.
@@ -97,19 +141,63 @@ impl Known {
     }
 }
 
+/// Does work that keeps a processor busy, where it holds nobody up.
+///
+/// # Errors
+/// The work's own.
+pub(super) async fn work<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal("a comparison failed").with_source(error))?
+}
+
 /// Returns base's rows with its columns as headers, each value in the text that its column reads back.
-fn snapshot(base: &Base) -> Snapshot {
+fn snapshot(base: &PackedBase) -> Result<Snapshot> {
+    let mut builder = SnapshotBuilder::new(base.columns.iter().cloned());
+    base.each(|row| {
+        let texts = Texts::of(&row);
+        builder.push((0..row.len()).map(|at| texts.cell(at)));
+    })?;
+    Ok(builder.finish())
+}
+
+/// Returns the rows of a base that was loaded whole, likewise.
+fn rows(base: &Base) -> Snapshot {
     let mut builder = SnapshotBuilder::new(base.columns.iter().cloned());
     for row in &base.rows {
-        let texts: Vec<Option<String>> =
-            row.iter().map(|value| (!value.is_null()).then(|| value.to_string())).collect();
-        let cells = row.iter().zip(&texts).map(|(value, text)| match (value, text) {
-            (Value::Bool(value), _) => Cell::Bool(*value),
-            (Value::Number(_), Some(text)) => Cell::Number(text),
-            (_, Some(text)) => Cell::Text(text),
-            (_, None) => Cell::Null,
-        });
-        builder.push(cells);
+        let texts = Texts::of(row);
+        builder.push((0..row.len()).map(|at| texts.cell(at)));
     }
     builder.finish()
+}
+
+/// The values of a row as cells that their columns read back as the same values.
+pub(super) struct Texts<'a> {
+    row: &'a Row,
+    texts: Vec<Option<String>>,
+}
+
+impl<'a> Texts<'a> {
+    /// Writes the values of a row.
+    pub(super) fn of(row: &'a Row) -> Self {
+        let text = |value: &Value| match value {
+            Value::Null | Value::Bool(_) | Value::Text(_) => None,
+            value => Some(value.to_string()),
+        };
+        Self { row, texts: row.iter().map(text).collect() }
+    }
+
+    /// Returns the cell of a column.
+    pub(super) fn cell(&self, at: usize) -> Cell<'_> {
+        let text = self.texts.get(at).and_then(Option::as_deref);
+        match (self.row.get(at), text) {
+            (Some(Value::Bool(value)), _) => Cell::Bool(*value),
+            (Some(Value::Text(text)), _) => Cell::Text(text),
+            (Some(Value::Number(_)), Some(text)) => Cell::Number(text),
+            (_, Some(text)) => Cell::Text(text),
+            (_, None) => Cell::Null,
+        }
+    }
 }

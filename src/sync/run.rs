@@ -1,5 +1,7 @@
 //! A run: prepare the plan, and, when asked, apply exactly that plan and tell what came of it.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use lockstep_engine::safety::remaining;
 
 use super::{
@@ -7,11 +9,15 @@ use super::{
     ask::ask,
     definition::Definition,
     describe::{Done, report},
+    ends,
+    keep::keep,
     plans,
     prepare::{Planned, prepare},
+    recover::Recovered,
     report::{Report, State},
     rest,
     saved::save,
+    see_again::see_again,
     turn,
     write::{Job, Stopped, write},
 };
@@ -29,7 +35,7 @@ const ATTEMPTS: u32 = 3;
 /// See [`prepare`].
 pub(crate) async fn plan(shell: &Shell, definition: &Definition, sample: usize) -> Result<Report> {
     save(shell, definition, None).await?;
-    let planned = prepare(shell, definition).await?;
+    let planned = prepare(shell, definition, &BTreeMap::new()).await?;
     let state = state_before(&planned, definition);
     plans::keep(shell, &planned.plan, &definition.kept()).await?;
     Ok(report(shell, &definition.name, &planned, state, sample, &Done::default()))
@@ -47,7 +53,16 @@ pub(crate) async fn apply(
 ) -> Result<Report> {
     save(shell, definition, None).await?;
     turn::with(shell, &definition.name, async |lease, recovered| {
-        apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await
+        let (result, journaled) =
+            match apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await {
+                Ok(report) => (Ok(report), false),
+                Err(Stopped { error, run: None }) => (Err(error), false),
+                Err(stopped) => (Err(stopped.into()), true),
+            };
+        if !journaled {
+            ends::note(shell, definition, result.as_ref()).await;
+        }
+        result
     })
     .await
 }
@@ -58,11 +73,13 @@ async fn apply_in_turn(
     plan_id: Option<&str>,
     sample: usize,
     lease: &mut Lease,
-    recovered: u32,
-) -> Result<Report> {
+    recovered: Recovered,
+) -> Result<Report, Stopped> {
     let mut attempt = 1;
     loop {
-        let planned = prepare(shell, definition).await?;
+        let waiting = &recovered.waiting;
+        let planned = prepare(shell, definition, waiting).await?;
+        let planned = Arc::new(see_again(shell, definition, planned, waiting).await?);
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }
@@ -70,7 +87,14 @@ async fn apply_in_turn(
         let result = &planned.plan.body().result;
         let learns = definition.has_base() && !result.learns_nothing();
         if state == State::Halted || (planned.plan.is_quiet() && !learns) {
-            let done = Done { recovered, ..Done::default() };
+            if state != State::Halted {
+                if let Some(seen) = planned.seen.as_ref().filter(|seen| seen.matters) {
+                    save(shell, definition, Some(&planned)).await?;
+                    shell.store.record_conflicts(lease, seen, shell.reach.clock.now()).await?;
+                }
+                keep(shell, definition, lease, &planned).await;
+            }
+            let done = Done { recovered: recovered.runs, ..Done::default() };
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
         plans::keep(shell, &planned.plan, &definition.kept()).await?;
@@ -83,6 +107,7 @@ async fn apply_in_turn(
         let bases: Vec<Moves> = definition.bases().into_iter().filter_map(base).collect();
         let job = Job {
             dataset: &definition.name,
+            definition: Some(definition),
             guard: definition.guard,
             kind: RunKind::Sync,
             undoes: None,
@@ -92,7 +117,10 @@ async fn apply_in_turn(
         };
         match write(shell, &job, lease).await {
             Ok(done) => {
-                let done = Done { recovered, ..done };
+                if !done.unknown {
+                    keep(shell, definition, lease, &planned).await;
+                }
+                let done = Done { recovered: recovered.runs, ..done };
                 let state = if state == State::Planned { State::Applied } else { state };
                 let state = match planned.down().next() {
                     Some(_) => State::Partial,
@@ -106,7 +134,7 @@ async fn apply_in_turn(
                 tracing::info!(attempt, "a side changed while it was compared; comparing afresh");
                 attempt += 1;
             }
-            Err(stopped) => return Err(stopped.into()),
+            Err(stopped) => return Err(stopped),
         }
     }
 }

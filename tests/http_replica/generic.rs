@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Desk;
 use crate::support::api::{Asked, Reply, Stub, Trouble, World, plain};
 
-fn under_v1(world: &mut World, asked: &Asked) -> Reply {
+pub(super) fn under_v1(world: &mut World, asked: &Asked) -> Reply {
     let known = asked.header("authorization") == Some("Bearer generic-secret")
         && asked.header("x-api-version") == Some("2024-10")
         && asked.path.starts_with("/v1/items");
@@ -84,6 +84,10 @@ async fn arguments_that_do_not_fit_an_api_are_refused() {
         (json!({"connection": "crm", "table": "items"}), "an HTTP API"),
         (json!({"connection": "crm", "resource": "items", "table": "x"}), "resource"),
         (json!({"connection": "crm"}), "resource"),
+        (
+            json!({"connection": "crm", "resource": "items", "onError": "rollback"}),
+            "cannot take a batch back",
+        ),
     ] {
         // A dataset of its own: a saved one keeps its sides.
         let more = json!({"name": side.to_string(), "key": ["sku"], "right": side});

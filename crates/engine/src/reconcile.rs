@@ -71,8 +71,8 @@ pub struct Change {
     pub after: Option<Row>,
     /// The columns to write, ascending; empty for a deletion.
     pub cells: Vec<usize>,
-    /// Where the row stood in the side's snapshot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where the row stood in the side's snapshot; it says nothing of the change, and is not in the JSON form.
+    #[serde(skip)]
     pub row: Option<usize>,
 }
 
@@ -117,6 +117,17 @@ impl Reconciled {
             SideName::Left => &self.left,
             SideName::Right => &self.right,
         }
+    }
+
+    /// Leaves out everything that is about other keys; the counts stay those of all keys.
+    pub fn restrict(&mut self, wanted: impl Fn(&Key) -> bool) {
+        self.left.retain(|one| wanted(&one.key));
+        self.right.retain(|one| wanted(&one.key));
+        self.base.retain(|one| wanted(&one.key));
+        self.conflicts.retain(|one| wanted(&one.key));
+        self.losers.retain(|one| wanted(&one.key));
+        self.drift.retain(|one| wanted(&one.key));
+        self.withheld.retain(|one| wanted(&one.key));
     }
 
     /// Returns whether neither side has to be written.

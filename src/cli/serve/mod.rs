@@ -47,6 +47,8 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     // In the background: a replica that cannot be reached must not keep clients waiting.
     let keep = config.store.keep_days.unwrap_or(KEEP_DAYS);
     let settling = app.context();
+    // Beside everything else: a channel that is down delays nothing.
+    let telling = app.alerts().map(|alerts| tokio::spawn(alerts.run()));
     let server = Server::new(app.context(), tasks);
     let (ending, settler) = (server.clone(), server.clone());
     let settling = tokio::spawn(async move {
@@ -61,6 +63,9 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
         None => stdio::serve(server, stop).await,
     };
     settling.abort();
+    if let Some(telling) = telling {
+        telling.abort();
+    }
     ending.stop_tasks().await;
     app.stop().await;
     outcome.map_err(|error| Error::internal(format!("serving failed: {error}")))?;

@@ -34,6 +34,16 @@ pub(crate) struct Ask<'a> {
     pub(crate) query: Option<&'a str>,
     pub(crate) cursor: Option<&'a str>,
     pub(crate) on_error: OnError,
+    /// A condition of this room's own making, for the rows that are wanted; all where there is none.
+    pub(crate) part: Option<&'a str>,
+}
+
+impl<'a> Ask<'a> {
+    /// Asks for a table's rows, or a query's.
+    pub(crate) fn new(connection: &'a str, table: Option<&'a str>, query: Option<&'a str>) -> Self {
+        let on_error = OnError::default();
+        Self { connection, table, query, cursor: None, on_error, part: None }
+    }
 }
 
 /// A table as it was read; what is needed to write to it.
@@ -109,7 +119,7 @@ impl Reading<'_> {
                 (query.table(), query.columns, None)
             }
         };
-        let of = self.fingerprint(&columns);
+        let of = self.fingerprint(&columns, table.as_ref());
         let earlier = cursor::earlier(self.since, &of);
         let moment = Moment::read(session, table.as_ref()).await?;
         let mut stamp = Stamp { of, cursor: None, moment };
@@ -126,7 +136,9 @@ impl Reading<'_> {
         if let Some(cursor) = self.ask.cursor {
             let column = cursor::column(&columns, cursor)?;
             stamp.cursor = cursor::highest(session, &from, column).await?;
+            // A cursor that went back tells of rows that are gone, or of another copy of the database.
             let last = earlier.and_then(|earlier| earlier.cursor);
+            let last = last.filter(|last| cursor::went_on(column, last, stamp.cursor.as_deref()));
             condition = last.map(|last| cursor::condition(engine, column, &last));
         }
         let extent = if condition.is_some() { Extent::Since } else { Extent::Whole };
@@ -136,6 +148,8 @@ impl Reading<'_> {
         let mut sql = format!("SELECT {} FROM {from}", selected.join(", "));
         if !filter.is_empty() {
             sql.push_str(&format!(" WHERE {filter}"));
+        } else if let Some(part) = self.ask.part {
+            sql.push_str(&format!(" WHERE {part}"));
         }
         // The primary key's order is cheap to have, the same at every scan, and the order of new rows elsewhere.
         let order: Vec<String> =
@@ -160,10 +174,12 @@ impl Reading<'_> {
         }
     }
 
-    fn fingerprint(&self, columns: &[ColumnInfo]) -> String {
+    /// Names what is read: the database, the table as it was made or last emptied, and its columns.
+    fn fingerprint(&self, columns: &[ColumnInfo], table: Option<&Table>) -> String {
         let columns: Vec<_> = columns.iter().map(|column| (&column.name, &column.kind)).collect();
         let ask = (self.ask.connection, self.ask.table, self.ask.query, self.ask.cursor);
-        blake3::hash(format!("{ask:?} {columns:?}").as_bytes()).to_hex().to_string()
+        let place = (self.database.address.public(), table.map(|table| &table.identity));
+        blake3::hash(format!("{place:?} {ask:?} {columns:?}").as_bytes()).to_hex().to_string()
     }
 
     async fn rows(

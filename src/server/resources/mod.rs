@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod datasets;
+mod health;
 mod plans;
 mod runs;
 mod sheets;
@@ -80,8 +81,14 @@ trait Shelf: Sync {
 
 /// Returns every kind.
 fn shelves() -> impl Iterator<Item = &'static dyn Shelf> {
-    let all: [&'static dyn Shelf; 5] =
-        [&plans::Plans, &runs::Runs, &datasets::Datasets, &sheets::Sheets, &tasks::Tasks];
+    let all: [&'static dyn Shelf; 6] = [
+        &plans::Plans,
+        &runs::Runs,
+        &datasets::Datasets,
+        &sheets::Sheets,
+        &tasks::Tasks,
+        &health::Health,
+    ];
     all.into_iter()
 }
 

@@ -37,7 +37,7 @@ async fn the_changes_of_a_run_come_in_pages() {
     let mut new = run("r1", "d");
     new.sensitive = vec![1];
     store.begin(&lease, &new, &batches, &[]).await.unwrap();
-    store.mark_batch(&lease, "r1", 1, BatchState::Applied, None).await.unwrap();
+    store.mark_batch(&lease, "r1", 1, BatchState::Applied, None, &[]).await.unwrap();
     let (mut seen, mut cursor) = (vec![], Some(0));
     while let Some(after) = cursor {
         let (page, next) = store.changes("r1", after, 3).await.unwrap();
@@ -136,7 +136,7 @@ async fn retention_drops_what_is_old_and_nothing_that_is_needed() {
         let work = vec![action("k", (number > 0).then_some(number - 1), Some(number))];
         let moves = vec![put("k", (number > 0).then_some(number - 1), Some(number))];
         store.begin(&lease, &run(&id, "d"), &[batch(1, work)], &own(&moves)).await.unwrap();
-        store.mark_batch(&lease, &id, 1, BatchState::Applied, None).await.unwrap();
+        store.mark_batch(&lease, &id, 1, BatchState::Applied, None, &[]).await.unwrap();
         let done = Outcome { finished: at(finished * day), ..outcome(RunState::Applied, moves) };
         store.finish(&lease, &id, &done).await.unwrap();
     }
@@ -149,7 +149,7 @@ async fn retention_drops_what_is_old_and_nothing_that_is_needed() {
     let nothing = store.retain(at(day), keep).await.unwrap();
     assert_eq!(nothing, Retained { plans: 1, ..Retained::default() });
     let dropped = store.retain(at(16 * day), keep).await.unwrap();
-    assert_eq!(dropped, Retained { runs: 2, actions: 2, bases: 2, plans: 0 });
+    assert_eq!(dropped, Retained { runs: 2, actions: 2, bases: 2, ..Retained::default() });
     assert_eq!(store.retain(at(16 * day), keep).await.unwrap(), Retained::default());
     assert_eq!(store.base("d").await.unwrap().unwrap().rows, [row("k", 2)]);
     assert_eq!(store.base_at("d", 2).await.unwrap(), None);
@@ -160,7 +160,7 @@ async fn retention_drops_what_is_old_and_nothing_that_is_needed() {
 
     // However old, the current base and an open run stay.
     let all = store.retain(at(900 * day), SignedDuration::ZERO).await.unwrap();
-    assert_eq!(all, Retained { runs: 1, actions: 1, bases: 0, plans: 0 });
+    assert_eq!(all, Retained { runs: 1, actions: 1, bases: 0, ..Retained::default() });
     assert_eq!(store.base("d").await.unwrap().unwrap().rows, [row("k", 2)]);
     assert_eq!(store.batches("open").await.unwrap(), open);
     let segments: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM base_segments")

@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod base;
 mod crash;
+mod ends;
 mod fold;
 mod forget;
 mod history;
@@ -15,6 +16,7 @@ mod million;
 mod open;
 mod plans;
 mod quota;
+mod seen;
 
 use jiff::{SignedDuration, Timestamp};
 use lockstep_engine::key::Key;
@@ -24,6 +26,9 @@ use proptest::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
 
+use std::collections::BTreeMap;
+
+use super::audit::LineKind;
 use super::*;
 
 const TTL: SignedDuration = SignedDuration::from_secs(60);
@@ -75,7 +80,7 @@ fn action(key: &str, before: Option<i64>, after: Option<i64>) -> Action {
         (_, None) => (ChangeKind::Delete, vec![]),
         _ => (ChangeKind::Update, vec![1]),
     };
-    Action { key, kind, before, after, cells }
+    Action { key, kind, before, after, cells, left_out: None }
 }
 
 fn batch(seq: u32, actions: Vec<Action>) -> Batch {
@@ -94,6 +99,7 @@ fn run(id: &str, dataset: &str) -> NewRun {
         started: at(0),
         columns: names(&["id", "n"]),
         sensitive: vec![],
+        decisions: BTreeMap::new(),
     }
 }
 
@@ -110,6 +116,7 @@ fn outcome(state: RunState, base: Vec<BaseChange>) -> Outcome {
         counts: json!({ "insert": 1 }),
         error: None,
         finished: at(5),
+        seen: None,
     }
 }
 
@@ -124,7 +131,7 @@ async fn complete(store: &Store, lease: &Lease, run: &NewRun, actions: Vec<Actio
         })
         .collect();
     store.begin(lease, run, &[batch(1, actions)], &own(&moves)).await.unwrap();
-    store.mark_batch(lease, &run.id, 1, BatchState::Applied, None).await.unwrap();
+    store.mark_batch(lease, &run.id, 1, BatchState::Applied, None, &[]).await.unwrap();
     let outcome = Outcome { columns: run.columns.clone(), ..outcome(RunState::Applied, moves) };
     store.finish(lease, &run.id, &outcome).await.unwrap()
 }
@@ -168,7 +175,7 @@ fn every_call_can_be_spawned(store: &Store, lease: &Lease) {
     sent(store.renew(lease, now, TTL));
     sent(store.release(lease));
     sent(store.begin(lease, &run("", ""), &[], &[]));
-    sent(store.mark_batch(lease, "", 1, BatchState::Void, None));
+    sent(store.mark_batch(lease, "", 1, BatchState::Void, None, &[]));
     sent(store.void_intended(lease, "", ""));
     sent(store.open_runs(""));
     sent(store.open_datasets());
