@@ -72,10 +72,10 @@ def pages(server, sheet):
         first = first or total
         page = result["structuredContent"]
         rows += len(page.get("records") or page.get("rows"))
-        if not page.get("cursor"):
+        if not page.get("nextCursor"):
             assert rows == 5_000, rows
             return first, total
-        cursor = {"cursor": page["cursor"], "limit": 1000}
+        cursor = {"cursor": page["nextCursor"], "limit": 1000}
 
 
 def percentile(times, share):
