@@ -3,6 +3,7 @@
 //! A tenth of the messages in CI, all 10,000 a transport with `tests/run --full`.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     io::{Read, Write},
     net::TcpStream,
@@ -25,6 +26,16 @@ fn count() -> usize {
 
 /// How much the server may grow while it is abused, in KiB: caches and allocator slack, not a leak a message.
 const SLACK: u64 = 24 * 1024;
+
+/// Returns the id of a line that is a well-formed request, which must be answered whatever it asks for.
+fn request_id(line: &[u8]) -> Option<u64> {
+    let message: Value = serde_json::from_slice(line).ok()?;
+    let params = message.get("params").is_none_or(Value::is_object);
+    let request = message["jsonrpc"] == "2.0" && message["method"].is_string() && params;
+    // What names another request to cancel may be meant for this one.
+    let plain = !message["method"].as_str()?.starts_with("notifications/");
+    message["id"].as_u64().filter(|id| request && plain && *id <= u64::from(u32::MAX))
+}
 
 /// Returns what a process holds in memory, in KiB.
 fn resident(pid: u32) -> u64 {
@@ -175,8 +186,13 @@ fn stdio_survives() {
         }
         let mut random = StdRng::seed_from_u64(7);
         let mut after_warm_up = 0;
+        let (mut open, mut asked) = (BTreeSet::new(), 0);
         for number in 0..count() {
             let mut line = hostile(&mut random);
+            if let Some(id) = request_id(&line).filter(|_| handshake) {
+                open.insert(id);
+                asked += 1;
+            }
             line.push(b'\n');
             session.send_bytes(&line);
             if number % 20 == 0 {
@@ -187,6 +203,7 @@ fn stdio_survives() {
                 );
                 loop {
                     let message = session.message();
+                    message["id"].as_u64().map(|id| open.remove(&id));
                     if message["id"] == id.as_str() {
                         assert!(
                             message["result"]["tools"].is_array(),
@@ -200,7 +217,17 @@ fn stdio_survives() {
                 after_warm_up = resident(session.pid());
             }
         }
+        while !open.is_empty() {
+            let message = session.answer_or_none();
+            let message =
+                message.unwrap_or_else(|| panic!("of {asked} requests not answered: {open:?}"));
+            message["id"].as_u64().map(|id| open.remove(&id));
+        }
         let grown = resident(session.pid()).saturating_sub(after_warm_up);
+        println!(
+            "{} messages, {asked} of them well-formed requests: grew by {grown} KiB from {after_warm_up} KiB",
+            count()
+        );
         assert!(grown < SLACK, "grew by {grown} KiB from {after_warm_up} KiB");
     }
 }
@@ -273,6 +300,7 @@ async fn streamable_http_survives() {
     let listed = session.ask("tools/list", json!({})).await;
     assert!(listed["result"]["tools"].is_array(), "the session lives: {listed}");
     let grown = resident(server.listening.child.id()).saturating_sub(after_warm_up);
+    println!("{} messages: grew by {grown} KiB from {after_warm_up} KiB", count());
     assert!(grown < SLACK, "grew by {grown} KiB from {after_warm_up} KiB");
     let log = server.listening.killed();
     assert!(!log.contains("panicked"), "{log}");
@@ -366,6 +394,7 @@ async fn five_hundred_sessions_at_once_leave_nothing_behind() {
         crowd(&server, 50).await;
     }
     let grown = resident(pid).saturating_sub(before);
+    println!("1,000 sessions more: grew by {grown} KiB from {before} KiB");
     assert!(grown < SLACK / 2, "grew by {grown} KiB from {before} KiB");
     let metrics = server.client(None).request(Method::GET, "/metrics").send().await.unwrap();
     let metrics = metrics.text().await.unwrap();

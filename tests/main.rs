@@ -39,6 +39,7 @@ mod rollback;
 mod sheet_dress;
 mod sheet_tables;
 mod sheet_tools;
+mod short;
 mod simulation;
 mod stage;
 mod stdio;

@@ -107,6 +107,8 @@ fn a_sheet_and_runs_are_resources() {
 #[test]
 fn names_are_completed_as_they_are_typed() {
     let folder = TempDir::new().unwrap();
+    let settings = "[connections.crm]\nkind = \"sqlite\"\nurl = \"sqlite:crm.db\"\n";
+    fs::write(folder.path().join("lockstep.toml"), settings).unwrap();
     let (mut session, id) = crew(&folder);
     fs::write(folder.path().join("a.csv"), "id,n\n1,2\n").unwrap();
     for name in ["planes", "airplanes", "trains"] {
@@ -117,6 +119,13 @@ fn names_are_completed_as_they_are_typed() {
             json!({"name": name, "left": {"file": "a.csv"}, "right": {"spreadsheetId": new}, "key": ["id"]}),
         );
     }
+    let sheets = json!([
+        {"title": "First", "values": [["size"], [1]]},
+        {"title": "Second", "values": [["colour"], ["red"]]},
+    ]);
+    let two = json!({"type": "spreadsheet", "name": "two", "sheets": sheets});
+    let two = session.call("createFile", two)["result"]["structuredContent"]["id"].clone();
+    assert!(two.is_string(), "{two}");
     let mut complete = |reference: Value,
                         argument: &str,
                         typed: &str,
@@ -143,7 +152,13 @@ fn names_are_completed_as_they_are_typed() {
     assert_eq!(complete(sheet(), "sheet", "", json!({"spreadsheetId": "half"})), [""; 0]);
     let key = prompt("set_up_sync");
     assert_eq!(complete(key.clone(), "key", "se", json!({"target": id})), ["seat"]);
-    assert_eq!(complete(key, "key", "name,se", json!({"target": id})), ["name,seat"]);
+    assert_eq!(complete(key.clone(), "key", "name,se", json!({"target": id})), ["name,seat"]);
+    assert_eq!(complete(key.clone(), "sheet", "second", json!({"target": two})), ["Second"]);
+    let second = |sheet: &str| json!({"target": two, "sheet": sheet});
+    assert_eq!(complete(key.clone(), "key", "", second("Second")), ["colour"]);
+    assert_eq!(complete(key.clone(), "key", "", second("First")), ["size"]);
+    assert_eq!(complete(key.clone(), "key", "", second("Third")), [""; 0]);
+    assert_eq!(complete(key, "source", "C", json!({})), ["crm"], "a connection of the settings");
 }
 
 #[test]

@@ -16,7 +16,7 @@ HERE, ROOT = Path(__file__).resolve().parent, Path(__file__).resolve().parents[2
 PEERS = Path(os.environ.get("PEERS", ROOT / "target" / "bench" / "mcp"))
 LOCKSTEP = os.environ.get("LOCKSTEP", str(ROOT / "target" / "release" / "lockstep"))
 PYTHON, NODE = ["mcp-google-sheets==0.6.3", "mcp<2"], "mcp-gsheets@1.10.3"
-ROUND, STARTS = 25, 5
+ROUND, STARTS = 25, 3
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("calls", nargs="?", type=int, default=300)
@@ -39,7 +39,8 @@ def post(url, body):
 
 def filled(root):
     """Makes a spreadsheet with ten rows, and 5,000 rows of ten columns; returns its id."""
-    sheets = [{"properties": {"title": title}} for title in ("Small", "Large")]
+    grid = {"rowCount": 5_001, "columnCount": 10}
+    sheets = [{"properties": {"title": title, "gridProperties": grid}} for title in ("Small", "Large")]
     made = post(f"{root}v4/spreadsheets", {"properties": {"title": "Bench"}, "sheets": sheets})
     small = [["id", "name", "qty"], *[[f"k{row}", f"item {row}", row] for row in range(10)]]
     large = [[f"column {c}" for c in range(10)]]
@@ -71,10 +72,10 @@ def pages(server, sheet):
         first = first or total
         page = result["structuredContent"]
         rows += len(page.get("records") or page.get("rows"))
-        if not page.get("cursor"):
+        if not page.get("nextCursor"):
             assert rows == 5_000, rows
             return first, total
-        cursor = {"cursor": page["cursor"], "limit": 1000}
+        cursor = {"cursor": page["nextCursor"], "limit": 1000}
 
 
 def percentile(times, share):
@@ -100,7 +101,15 @@ def main():
     home = {**os.environ, "LOCKSTEP_HOME": str(folder), "LOCKSTEP_DATA": str(folder)}
     command = [LOCKSTEP, "workspace", "--listen", "127.0.0.1:0"]
     workspace = subprocess.Popen(command, cwd=folder, env=home, stdout=subprocess.PIPE, text=True)
-    root = next(word for word in workspace.stdout.readline().split() if word.startswith("http://"))
+    try:
+        root = next(word for word in workspace.stdout.readline().split() if word.startswith("http://"))
+        measured(folder, home, root)
+    finally:
+        workspace.terminate()
+
+
+def measured(folder, home, root):
+    """Measures all servers over one workspace."""
     sheet = filled(root)
     (folder / "lockstep.toml").write_text(f'[workspace]\nurl = "{root}"\n')
     key = {"type": "service_account", "client_email": "a@b.example", "private_key": "none", "project_id": "p"}
@@ -131,6 +140,7 @@ def main():
     rows, running = {}, {}
     try:
         for name, (make, _, _) in servers.items():
+            print(f"starting {name}", file=sys.stderr)
             starts = []
             for _ in range(STARTS):
                 if name in running:
@@ -139,6 +149,7 @@ def main():
                 starts.append(took)
             rows[name] = {"start": statistics.median(starts) * 1000, "list": tokens(tools), "times": []}
         floors = floor(root, sheet)
+        print("calling", file=sys.stderr)
         for name, (_, call, _) in servers.items():
             for _ in range(5):
                 result, _ = called(running[name], *call)
@@ -158,7 +169,6 @@ def main():
     finally:
         for server in running.values():
             server.close()
-        workspace.terminate()
     report(rows, floors)
 
 

@@ -36,7 +36,7 @@ pub(super) async fn complete(
             Some(target) => {
                 let (kept, _) = typed.rsplit_once(',').unwrap_or(("", typed));
                 let kept = if kept.is_empty() { String::new() } else { format!("{kept},") };
-                columns(server, target)
+                columns(server, target, before.get("sheet").copied())
                     .await
                     .into_iter()
                     .map(|name| format!("{kept}{name}"))
@@ -48,7 +48,7 @@ pub(super) async fn complete(
             // They are found by name too, which what was typed need not be part of the id for.
             return Ok(ranked(spreadsheets(server, typed).await, ""));
         }
-        (Reference::Resource(_), "sheet") => match before.get("spreadsheetId") {
+        (_, "sheet") => match before.get("spreadsheetId").or_else(|| before.get("target")) {
             Some(spreadsheet) => titles(server, spreadsheet).await,
             None => Vec::new(),
         },
@@ -121,8 +121,15 @@ async fn titles(server: &Server, spreadsheet: &str) -> Vec<String> {
     texts(found.get("sheets"), "title")
 }
 
-async fn columns(server: &Server, spreadsheet: &str) -> Vec<String> {
+/// Returns the columns of a sheet, of the first where none is named.
+async fn columns(server: &Server, spreadsheet: &str, sheet: Option<&str>) -> Vec<String> {
     let found = ask(server, "describeSpreadsheet", json!({"spreadsheetId": spreadsheet})).await;
-    let first = found.get("sheets").and_then(|sheets| sheets.get(0));
-    texts(first.and_then(|sheet| sheet.get("header")), "name")
+    let sheets =
+        found.get("sheets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let named = |one: &&Value| match sheet.filter(|sheet| !sheet.trim().is_empty()) {
+        Some(sheet) => one.get("title").and_then(Value::as_str) == Some(sheet),
+        None => true,
+    };
+    let described = sheets.iter().find(named);
+    texts(described.and_then(|sheet| sheet.get("header")), "name")
 }

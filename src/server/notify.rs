@@ -46,8 +46,10 @@ impl Reins {
             let (request, stop, free) = (request.ct.clone(), stop.clone(), free.clone());
             tokio::spawn(async move {
                 tokio::select! {
-                    () = request.cancelled() => stop.cancel(),
+                    // A request that was answered may count as cancelled at once: then both are true.
+                    biased;
                     () = free.cancelled() => {}
+                    () = request.cancelled() => stop.cancel(),
                 }
             });
         }

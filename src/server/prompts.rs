@@ -26,6 +26,7 @@ const JOBS: &[Job] = &[
         arguments: &[
             ("source", "A file, a spreadsheet's URL, or a connection and its table", true),
             ("target", "The spreadsheet's URL; a new one if left out", false),
+            ("sheet", "The sheet of the spreadsheet; its first if left out", false),
             ("key", "The columns that identify a row, with commas between", false),
         ],
         words: set_up,
@@ -64,9 +65,13 @@ impl Given<'_> {
 
 fn set_up(given: &Given<'_>) -> String {
     let source = given.get("source").unwrap_or_default();
-    let target = match given.get("target") {
-        Some(target) => format!("the spreadsheet {target}"),
-        None => "a new spreadsheet (createFile makes an empty one)".to_owned(),
+    let target = match (given.get("target"), given.get("sheet")) {
+        (Some(target), Some(sheet)) => format!("the sheet \"{sheet}\" of the spreadsheet {target}"),
+        (Some(target), None) => format!("the spreadsheet {target}"),
+        (None, Some(sheet)) => {
+            format!("the sheet \"{sheet}\" of a new spreadsheet (createFile makes it)")
+        }
+        (None, None) => "a new spreadsheet (createFile makes an empty one)".to_owned(),
     };
     let key = match given.get("key") {
         Some(key) => format!("Rows are identified by: {key}."),

@@ -171,6 +171,12 @@ pub(crate) struct CallsOut {
     pub(crate) waited_seconds: u64,
 }
 
+/// The most characters of a report that nobody asked to be longer: below a thousand tokens.
+const SHORT: usize = 3_600;
+
+/// How many changes, and how many conflicts, a short report shows at least.
+const FEW: usize = 2;
+
 /// The outcome of a plan or an apply.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -206,4 +212,24 @@ pub(crate) struct Report {
     pub(crate) calls: CallsOut,
     /// What to do next.
     pub(crate) next: String,
+}
+
+impl Report {
+    /// Leaves out changes, then conflicts, until the report is short; the plan's page has them all.
+    pub(crate) fn shortened(mut self) -> Self {
+        let long =
+            |report: &Self| serde_json::to_string(report).is_ok_and(|text| text.len() > SHORT);
+        while long(&self) {
+            if self.changes.len() > FEW {
+                self.changes.pop();
+                self.truncated = true;
+            } else if self.conflicts.len() > FEW {
+                self.conflicts.pop();
+                self.truncated = true;
+            } else {
+                break;
+            }
+        }
+        self
+    }
 }

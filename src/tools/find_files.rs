@@ -56,7 +56,7 @@ pub(crate) struct Args {
     ty: Option<TypeName>,
     /// Id or URL.
     folder_id: Option<String>,
-    /// Default 20.
+    /// Default 12.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     /// The nextCursor before.
@@ -99,7 +99,7 @@ impl Tool for FindFiles {
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {
-        let limit = args.limit.unwrap_or(20);
+        let limit = args.limit.unwrap_or(12);
         if !(1..=100).contains(&limit) {
             return Err(Error::invalid(format!(
                 "argument limit: {limit} is not between 1 and 100"

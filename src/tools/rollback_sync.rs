@@ -66,10 +66,11 @@ stays (conflicts). First without mode for a plan, then mode \"apply\" with its p
         }
         let undo = Undo { run: args.run_id, keys };
         let shell = context.shell(Self::NAME);
-        if apply {
-            rollback::apply(&shell, &undo, plan_id, sample).await
+        let report = if apply {
+            rollback::apply(&shell, &undo, plan_id, sample).await?
         } else {
-            rollback::plan(&shell, &undo, sample).await
-        }
+            rollback::plan(&shell, &undo, sample).await?
+        };
+        Ok(if args.sample.is_none() { report.shortened() } else { report })
     }
 }

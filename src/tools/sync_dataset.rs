@@ -124,7 +124,7 @@ pub(crate) struct Args {
     /// Halts above; default none.
     #[schemars(range(max = 100))]
     max_change_percent: Option<u8>,
-    /// Changes shown; default 20.
+    /// Changes shown; default at most 20, as many as are short.
     #[schemars(range(max = 200))]
     sample: Option<u32>,
     /// Same as mode plan.
@@ -350,13 +350,15 @@ Safe to repeat. For a few cells use updateCells.";
                 .next("name the keys that verifyDataset found with cause writeLost"));
         }
         let rewrite_lost = args.rewrite_lost;
+        let short = args.sample.is_none();
         let definition = Definition { only, rewrite_lost, ..definition(context, args).await? };
         let shell = context.shell(Self::NAME);
-        if apply {
-            run::apply(&shell, &definition, plan_id.as_deref(), sample).await
+        let report = if apply {
+            run::apply(&shell, &definition, plan_id.as_deref(), sample).await?
         } else {
-            run::plan(&shell, &definition, sample).await
-        }
+            run::plan(&shell, &definition, sample).await?
+        };
+        Ok(if short { report.shortened() } else { report })
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     run_id: Option<String>,
     /// With dataset: one value per key column.
     key: Option<Vec<String>>,
-    /// Default 20.
+    /// Default 20; of a run's changes 5.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
     /// The cursor before.
@@ -42,7 +42,7 @@ impl Tool for SyncHistory {
     }
 
     async fn call(context: &Context, args: Args) -> Result<History> {
-        let limit = args.limit.unwrap_or(20);
+        let limit = args.limit.unwrap_or(if args.run_id.is_some() { 5 } else { 20 });
         if !(1..=200).contains(&limit) {
             return Err(Error::invalid(format!(
                 "argument limit: {limit} is not between 1 and 200"

@@ -17,6 +17,7 @@ mod open;
 mod plans;
 mod quota;
 mod seen;
+mod tasks;
 
 use jiff::{SignedDuration, Timestamp};
 use lockstep_engine::key::Key;
