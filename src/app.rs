@@ -21,6 +21,7 @@ use crate::{
     store::Store,
     sync::{definition::Definition, holder::Holder},
     tools::{Context, sync_dataset},
+    watch::Pokes,
 };
 
 /// A running Lockstep: what tools need, and the embedded workspace if it is used.
@@ -64,6 +65,7 @@ impl App {
             store,
             holder,
             declared: Arc::new(declared(config)?),
+            pokes: Pokes::default(),
             clock: Clock::System,
             progress: Progress::silent(),
             consent: Consent::given(),

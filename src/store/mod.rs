@@ -6,6 +6,7 @@
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
 //! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
+//! - `watches`, `events` (the queue), `letters` (dead ones), `breakers`, `calls`, `channels`: what is watched.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
 //! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
@@ -19,15 +20,21 @@ mod audit;
 mod backup;
 mod base;
 mod batches;
+mod breakers;
+mod calls;
+mod channels;
+mod claims;
 mod codec;
 mod datasets;
 mod erase;
+mod events;
 mod fault;
 mod fold;
 mod forget;
 mod history;
 mod journal;
 mod lease;
+mod letters;
 mod line;
 mod open;
 mod plans;
@@ -37,6 +44,7 @@ mod runs;
 mod segment;
 mod tombstones;
 mod verify;
+mod watches;
 
 #[cfg(test)]
 mod tests;
@@ -48,12 +56,18 @@ use sqlx::{Pool, Sqlite, SqliteConnection, Transaction};
 
 pub(crate) use self::backup::restore;
 pub(crate) use self::base::{Base, base_name};
+pub(crate) use self::breakers::Breaker;
+pub(crate) use self::channels::StoredChannel;
+pub(crate) use self::claims::Verdict;
+pub(crate) use self::events::{Event, Scope, Work};
 pub(crate) use self::history::ChangeRecord;
 pub(crate) use self::journal::{Action, Batch, BatchState, Moves, NewRun, RunKind, RunState};
 pub(crate) use self::lease::{Acquired, Lease};
+pub(crate) use self::letters::Which;
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};
 pub(crate) use self::verify::AuditVerdict;
+pub(crate) use self::watches::StoredWatch;
 use crate::error::Result;
 
 /// The database that the statements are written for.

@@ -2,13 +2,15 @@
 //!
 //! [`run`] reads like the recipe of DESIGN's syncDataset route; nothing here decides
 //! what changes (the engine does) or how a replica is written (`replica` does).
-//! [`recover`] finishes what a run that died left open, and [`rollback`] takes a run back.
+//! [`deliver`] is a run that is limited to the keys of events. [`recover`] finishes what a run that died left open,
+//! and [`rollback`] takes a run back.
 
 use crate::{consent::Consent, halt, replica::reach::Reach, store::Store};
 
 mod ask;
 mod columns;
 pub(crate) mod definition;
+pub(crate) mod deliver;
 pub(crate) mod describe;
 pub(crate) mod history;
 pub mod holder;
@@ -31,7 +33,7 @@ mod send;
 mod spoke_columns;
 mod spoke_terms;
 mod spokes;
-mod turn;
+pub(crate) mod turn;
 mod unlearn;
 mod write;
 

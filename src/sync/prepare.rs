@@ -101,12 +101,32 @@ impl Planned {
 /// A member that cannot be read or understood (a spoke that cannot be read is reported instead), and columns that do not
 /// fit it.
 pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Planned> {
-    shell.reach.progress.check()?;
+    prepare_without(shell, definition, &BTreeMap::new()).await.map_err(|(_, error)| error)
+}
+
+/// Reads all members but those of a hub's spokes that are left out, each with the reason, and makes the plan.
+///
+/// # Errors
+/// See [`prepare`]; with the member that could not be read, or a blank name.
+pub(crate) async fn prepare_without(
+    shell: &Shell,
+    definition: &Definition,
+    left_out: &BTreeMap<String, String>,
+) -> Result<Planned, (String, Error)> {
+    let nobody = |error| (String::new(), error);
+    shell.reach.progress.check().map_err(nobody)?;
     shell.reach.progress.step(0, None, "reading all sides");
-    let known = Known::load(shell, definition).await?;
+    let known = Known::load(shell, definition).await.map_err(nobody)?;
     let looks = definition.members().into_iter().map(|(name, source)| {
         let role = definition.role(name, known.schema.is_some());
-        Box::pin(look(shell, name, source, role)) as Looking<'_>
+        match left_out.get(name) {
+            Some(why) => {
+                let down = Some(why.clone());
+                let member = Member { down, ..Member::new(name, Scan::nothing()) };
+                Box::pin(std::future::ready(Ok(member))) as Looking<'_>
+            }
+            None => Box::pin(look(shell, name, source, role)) as Looking<'_>,
+        }
     });
     let mut members = Vec::new();
     for (at, looked) in together(looks.collect()).await.into_iter().enumerate() {
@@ -117,7 +137,7 @@ pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Pl
                 let scan = Scan::nothing();
                 members.push(Member { down: Some(error.to_string()), ..Member::new(&name, scan) });
             }
-            Err((_, error)) => return Err(error),
+            Err(failed) => return Err(failed),
         }
     }
     shell.reach.progress.step(0, None, "comparing");
@@ -133,7 +153,9 @@ pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Pl
         }
     })
     .await
-    .map_err(|error| Error::internal(format!("the comparison failed: {error}")))?
+    .map_err(|error| Error::internal(format!("the comparison failed: {error}")))
+    .flatten()
+    .map_err(nobody)
 }
 
 /// Returns whether the others may go on without a member that failed so: not when the caller gave up.

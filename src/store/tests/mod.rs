@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod base;
 mod crash;
+mod events;
 mod fold;
 mod forget;
 mod history;
