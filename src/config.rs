@@ -10,8 +10,10 @@ use std::{
 
 use serde::Deserialize;
 
+mod hooks;
 mod http;
 
+pub use hooks::{HookConfig, HooksConfig, SchemeConfig};
 pub use http::{AuthConfig, HttpConfig, ScopesConfig, TokenConfig};
 
 use crate::{
@@ -50,6 +52,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Who may call over HTTP.
     pub auth: Option<AuthConfig>,
+    /// Who may tell over HTTP that a dataset changed.
+    pub hooks: HooksConfig,
     /// Datasets by name, each as the arguments of syncDataset.
     pub datasets: BTreeMap<String, serde_json::Value>,
 }

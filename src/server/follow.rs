@@ -15,6 +15,7 @@ use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::resources;
+use crate::watch::News;
 
 /// How many resources one client may follow.
 const MOST: usize = 1000;
@@ -66,6 +67,28 @@ impl Changes {
             let id = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);
             changed.push(Changed::Resource(resources::sheet_uri(&id, &sheet)));
         }
+        if tool == "watchDataset"
+            && let Some(dataset) = text(arguments.get("dataset"))
+        {
+            changed.push(Changed::Resource(resources::watch_uri(&dataset)));
+        }
+        self.send(changed);
+    }
+
+    /// Takes in what happened to a watched dataset.
+    pub(super) fn news(&self, news: &News) {
+        let mut changed = vec![
+            Changed::Resource(resources::watch_uri(&news.dataset)),
+            Changed::Resource(resources::dataset_uri(&news.dataset)),
+        ];
+        if let Some(run) = &news.run {
+            changed.push(Changed::Resource(format!("{}{run}", resources::RUNS)));
+            changed.push(Changed::Resource(resources::ALL_RUNS.to_owned()));
+        }
+        self.send(changed);
+    }
+
+    fn send(&self, changed: Vec<Changed>) {
         for change in changed {
             // Nobody may be listening.
             let _ = self.sender.send(change);

@@ -27,6 +27,7 @@ use crate::{
     error::{Kind, Result},
     principal::{Principal, Role},
     tools::{self, Context, Registered},
+    watch::News,
 };
 
 mod asking;
@@ -96,6 +97,12 @@ impl Server {
                 changes: follow::Changes::new(),
             }),
         }
+    }
+
+    /// Returns what tells the clients that follow a watched dataset of its news.
+    pub fn teller(&self) -> impl Fn(&News) + Send + Sync + use<> {
+        let shared = Arc::clone(&self.shared);
+        move |news| shared.changes.news(news)
     }
 
     /// Returns the server for a session of its own.

@@ -63,7 +63,7 @@ pub(crate) use self::events::{Event, Scope, Work};
 pub(crate) use self::history::ChangeRecord;
 pub(crate) use self::journal::{Action, Batch, BatchState, Moves, NewRun, RunKind, RunState};
 pub(crate) use self::lease::{Acquired, Lease};
-pub(crate) use self::letters::Which;
+pub(crate) use self::letters::{Letter, Which};
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};
 pub(crate) use self::verify::AuditVerdict;

@@ -35,6 +35,7 @@ mod spoke;
 pub(crate) mod sync_dataset;
 mod sync_history;
 mod update_cells;
+mod watch_dataset;
 
 pub use context::Context;
 
@@ -182,6 +183,7 @@ pub fn all() -> Vec<Registered> {
         Registered::of::<sync_dataset::SyncDataset>(),
         Registered::of::<sync_history::SyncHistory>(),
         Registered::of::<update_cells::UpdateCells>(),
+        Registered::of::<watch_dataset::WatchDataset>(),
     ];
     tools.sort_by_key(|tool| tool.name);
     tools

@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_breaker_remembers_since_when_and_a_quota_is_no_failure() {
-        let at = |second| Timestamp::from_second(1_780_000_000 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_780_000_000 + second).unwrap();
         let first = trip(None, "right", Cure::Outage, "down", at(0));
         assert_eq!((first.failures, first.since), (1, at(0)));
         assert!(first.until <= at(1) && first.until > at(0));

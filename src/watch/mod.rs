@@ -24,6 +24,6 @@ pub(crate) mod status;
 mod timing;
 mod worker;
 
-pub use hook::{HookRule, Hooks};
+pub use hook::{HookRule, Hooks, Proof};
 pub use pokes::Pokes;
 pub use worker::{News, Worker};

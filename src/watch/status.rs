@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{breaker::OPEN, settings::Settings};
 use crate::{
     error::Result,
-    store::{Breaker, Store, StoredWatch},
+    store::{Breaker, Letter, Store, StoredWatch},
+    sync::describe::kind,
 };
 
 /// What the worker last saw of a dataset; kept in the store, so that every process can tell.
@@ -156,5 +157,48 @@ fn breaker(breaker: Breaker) -> BreakerOut {
         since: breaker.since.to_string(),
         until: breaker.until.to_string(),
         why: breaker.why,
+    }
+}
+
+/// An event that was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LetterOut {
+    pub(crate) letter: u64,
+    pub(crate) dataset: String,
+    /// What was to be written.
+    pub(crate) member: String,
+    pub(crate) key: String,
+    /// insert, update, delete, mark or reactivate.
+    pub(crate) kind: &'static str,
+    pub(crate) columns: Vec<String>,
+    /// Changes that became one.
+    pub(crate) changes: u64,
+    pub(crate) detected: String,
+    pub(crate) died: String,
+    pub(crate) attempts: u64,
+    /// What happened, when.
+    pub(crate) story: Vec<String>,
+}
+
+/// Returns what is to be seen of a dead letter.
+pub(crate) fn letter(letter: Letter) -> LetterOut {
+    let Letter { dataset, event, died } = letter;
+    LetterOut {
+        letter: event.number,
+        dataset,
+        member: event.work.member,
+        key: event.work.key.to_string(),
+        kind: kind(event.work.kind),
+        columns: event.work.columns,
+        changes: event.coalesced,
+        detected: event.detected.to_string(),
+        died: died.to_string(),
+        attempts: event.attempts,
+        story: event
+            .story
+            .into_iter()
+            .map(|step| format!("{:.0}: {}", step.at, step.what))
+            .collect(),
     }
 }
