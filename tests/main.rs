@@ -41,4 +41,5 @@ mod sync_one_way;
 mod torn;
 mod town;
 mod two_way;
+mod watch;
 mod workspace_clients;

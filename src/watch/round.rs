@@ -24,6 +24,9 @@ use crate::{
 /// How many batches one look delivers before other datasets get their turn.
 const BATCHES: u32 = 20;
 
+/// The most events of a long queue that are tried together: every batch compares all rows afresh.
+const LONG: u64 = 100_000;
+
 /// What one look came to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rounded {
@@ -157,7 +160,7 @@ impl Round<'_> {
             waiting = self.note(lease, &seen, number, &mut rounded).await?;
             let without: BTreeSet<String> = breakers.closed_to(self.now()).into_keys().collect();
             let depth = store.depth(dataset).await?;
-            let size = u64::from(self.settings.batch_size).max(depth.events / 10);
+            let size = u64::from(self.settings.batch_size).max((depth.events / 2).min(LONG));
             let events = store.claim_events(lease, &without, size, self.now()).await?;
             let agreed = if number == 0 { seen.agreed() } else { BTreeSet::new() };
             if events.is_empty() && agreed.is_empty() {

@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     /// The time zone of the expression; UTC if not named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) time_zone: Option<String>,
-    /// How many events are delivered together; of a long queue a tenth, where that is more.
+    /// How many events are delivered together; of a long queue half, where that is more.
     pub(crate) batch_size: u32,
     /// How often a row may be refused before it is given up.
     pub(crate) retry_limit: u32,
