@@ -3,6 +3,11 @@
 //! `cargo bench --bench sql [-- ROWS]`: a table of 100,000 x 10 into an empty sheet, both ways; then 1 % of the rows are
 //! changed in the database and flow; then nothing is changed. The workspace runs in a process of its own, so that the
 //! memory is Lockstep's alone; PostgreSQL is the machine's, in a folder of the suite.
+//!
+//! Times are also told as ratios against two programs in the same run: `psql`, which copies the table out and into
+//! another table (what moving the bytes alone costs), and the script that people write instead (`psql`, then Python's
+//! csv and urllib, which writes the whole sheet each time and compares nothing). Memory is the peak of the resident set
+//! above what was resident before the call, as a ratio to the bytes of the table's text.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -48,13 +53,42 @@ async fn workspace(path: &str) {
     workspace.serve(listener, closed).await.unwrap();
 }
 
-/// Returns the peak memory since the last call, in MiB, and forgets it.
-fn peak() -> u64 {
+/// Returns a line of this process's memory, in bytes.
+fn memory(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Forgets the peak; returns what is resident now.
+fn forget_peak() -> u64 {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
-    kib / 1024
+    memory("VmRSS")
+}
+
+/// What people write themselves: everything out of the database, everything into the sheet.
+const SCRIPT: &str = r#"
+import csv, io, json, subprocess, sys, urllib.parse, urllib.request
+psql, url, base, book = sys.argv[1:5]
+out = subprocess.run([psql, url, '-qc', 'COPY (SELECT * FROM stock ORDER BY id) TO STDOUT CSV HEADER'],
+                     capture_output=True, check=True, text=True).stdout
+rows = list(csv.reader(io.StringIO(out)))
+at = urllib.parse.quote("'script'!A1")
+for first in range(0, len(rows), 10000):
+    piece = rows[first:first + 10000]
+    at = urllib.parse.quote(f"'script'!A{first + 1}")
+    body = json.dumps({'values': piece}).encode()
+    ask = urllib.request.Request(f'{base}v4/spreadsheets/{book}/values/{at}?valueInputOption=USER_ENTERED', body,
+                                 {'content-type': 'application/json'}, method='PUT')
+    urllib.request.urlopen(ask).read()
+"#;
+
+/// Runs a program that must succeed; returns its seconds.
+fn timed(mut command: Command) -> f64 {
+    let started = Instant::now();
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    started.elapsed().as_secs_f64()
 }
 
 /// Returns how many rows the server has read of the table.
@@ -105,7 +139,7 @@ async fn main() {
     let connection = format!("kind = \"postgres\"\nurl = \"{}\"\nwritable = true", database.url);
     config.connections.insert("shop".into(), toml::from_str(&connection).unwrap());
     let app = App::start(&config).await.unwrap();
-    let sheets = json!([{"title": "stock"}]);
+    let sheets = json!([{"title": "stock"}, {"title": "script"}]);
     let made =
         call(&app, "createFile", json!({"type": "spreadsheet", "name": "stock", "sheets": sheets}))
             .await;
@@ -115,9 +149,26 @@ async fn main() {
         "deletes": "delete", "mode": "apply", "sample": 0,
     });
     println!("{rows} x 10, {:.1} MiB of text", bytes as f64 / f64::from(1 << 20));
-    peak();
+    let psql = || {
+        let mut command = Command::new("sh");
+        let script =
+            "psql \"$1\" -qc 'COPY stock TO STDOUT' | psql \"$1\" -qc 'COPY copy FROM STDIN'";
+        command.args(["-c", script, "sh", &database.url]);
+        command
+    };
+    database.run("CREATE TABLE copy (LIKE stock)").await;
+    let copied = timed(psql());
+    let script = {
+        let mut command = Command::new("python3");
+        let book = made["id"].as_str().unwrap();
+        command.args(["-c", SCRIPT, "psql", &database.url, url.trim(), book]);
+        timed(command)
+    };
+    println!(
+        "psql, COPY out and in: {copied:.2} s; the script, all rows into a sheet: {script:.2} s"
+    );
     let change = format!(
-        "UPDATE stock SET c4 = c4 + 1, updated_at = timestamptz '2025-01-01' + id * interval '1 millisecond' \
+        "UPDATE stock SET c4 = c4 + 1, updated_at = timestamptz '2030-01-01' + id * interval '1 millisecond' \
          WHERE id % 100 = 7 AND id <= {rows}"
     );
     for (what, sql) in
@@ -127,22 +178,27 @@ async fn main() {
             database.run(sql).await;
         }
         let before = rows_read(&database).await;
-        peak();
+        let resident = forget_peak();
         let started = Instant::now();
         let report = call(&app, "syncDataset", arguments.clone()).await;
-        let took = started.elapsed();
-        let memory = peak();
+        let took = started.elapsed().as_secs_f64();
+        let more = memory("VmHWM").saturating_sub(resident);
         let read = rows_read(&database).await - before;
-        let counts = &report["counts"];
+        let (counts, left) = (&report["counts"], &report["sides"][0]);
         println!(
-            "{what}: {:.2} s, {} inserted, {} updated, {} read calls, {} write calls, {read} rows read in PostgreSQL, \
-             peak {memory} MiB ({:.1} x the text)",
-            took.as_secs_f64(),
+            "{what}: {took:.2} s ({:.1} x psql, {:.2} x the script), {} inserted, {} updated, {} read calls, {} write \
+             calls, read {} with {} rows, {read} rows read in PostgreSQL, peak {} MiB above {} ({:.1} x the text)",
+            took / copied,
+            took / script,
             counts["insert"],
             counts["update"],
             report["calls"]["reads"],
             report["calls"]["writes"],
-            memory as f64 * f64::from(1 << 20) / bytes as f64,
+            left["read"],
+            left["rowsRead"],
+            more >> 20,
+            resident >> 20,
+            more as f64 / bytes as f64,
         );
     }
     app.stop().await;

@@ -12,6 +12,7 @@ use lockstep_workspace::Workspace;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
+    changes::Changes,
     clock::Clock,
     config::{Backend, Config, data_dir},
     consent::{Consent, Key},
@@ -69,7 +70,9 @@ impl App {
             clock: Clock::System,
             progress: Progress::silent(),
             consent: Consent::given(),
+            changes: Changes::default(),
             key: Key::load(&path.with_extension("key"))?,
+            task: None,
             subject: None,
         };
         Ok(Self { context, workspace })

@@ -50,6 +50,8 @@ pub struct Config {
     pub connections: BTreeMap<String, ConnectionConfig>,
     /// How `lockstep serve --http` is reached.
     pub http: HttpConfig,
+    /// Calls that go on after their request was answered.
+    pub tasks: TasksConfig,
     /// Who may call over HTTP.
     pub auth: Option<AuthConfig>,
     /// Who may tell over HTTP that a dataset changed.
@@ -66,6 +68,16 @@ pub struct StoreConfig {
     pub path: Option<PathBuf>,
     /// How many days the images of closed runs and earlier bases are kept, for rollback; 90 by default.
     pub keep_days: Option<u16>,
+}
+
+/// Calls that go on after their request was answered, for clients that know the tasks extension.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TasksConfig {
+    /// How long a sync may keep its request waiting before it becomes a task; 2000 by default.
+    pub after_ms: Option<u64>,
+    /// How many hours the report of a task is kept; 24 by default.
+    pub keep_hours: Option<u16>,
 }
 
 /// The settings of the embedded workspace.

@@ -3,7 +3,7 @@
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
 //! `main > cli > app > server > tools > watch > sync > replica > {google, store} > engine`.
-//! [`error`], [`clock`], [`consent`], [`principal`], [`progress`] and `halt` (for tests) are leaves that everything may
+//! [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`] and `halt` (for tests) are leaves that everything may
 //! use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
@@ -17,6 +17,7 @@
 //! ARCHITECTURE.md walks through the two main routes.
 
 pub mod app;
+pub mod changes;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -35,7 +35,7 @@ const ROOMS: &[&[&str]] = &[
     &["replica"],
     &["store"],
     &["consent", "progress"],
-    &["error", "clock", "halt", "principal"],
+    &["error", "changes", "clock", "halt", "principal"],
 ];
 
 /// `config` is seen by `app` and `cli` alone.

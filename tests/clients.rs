@@ -154,6 +154,35 @@ fn the_second_typescript_sdk_uses_all_over_http_without_a_session() {
     use_all(programs::node("typescript_features.mjs"), &["client"], "http", "2026-07-28");
 }
 
+/// Runs syncs as tasks through the official client of the extension.
+fn use_tasks(transport: &str) {
+    let Some(mut client) = programs::node("typescript_tasks.mjs") else { return };
+    let folder = folder();
+    let settings = fs::read_to_string(folder.path().join("lockstep.toml")).unwrap();
+    let settings = format!("{settings}[tasks]\nafterMs = 0\n");
+    fs::write(folder.path().join("lockstep.toml"), &settings).unwrap();
+    let server = (transport == "http").then(|| http::start_in(folder.path(), &settings));
+    let target = match &server {
+        None => BINARY.to_owned(),
+        Some(server) => format!("{}/mcp", server.url),
+    };
+    client.arg(folder.path()).args([&target, transport]).env("HOME", folder.path());
+    for name in ["LOCKSTEP_CONFIG", "LOCKSTEP_DATA", "LOCKSTEP_LOG", "LOCKSTEP_HOME"] {
+        client.env_remove(name);
+    }
+    print!("{}", bounded::succeed(client, LIMIT));
+}
+
+#[test]
+fn the_client_of_the_tasks_extension_runs_syncs_over_stdio() {
+    use_tasks("stdio");
+}
+
+#[test]
+fn the_client_of_the_tasks_extension_runs_syncs_over_http() {
+    use_tasks("http");
+}
+
 #[test]
 fn the_inspector_lists_strictly_and_calls_over_http_in_both_eras() {
     let folder = folder();

@@ -11,50 +11,10 @@ use serde_json::{Value, json};
 use crate::{
     harness::House,
     support::{
-        api::{Reply, Stub, Trouble, plain},
+        api::{PLAIN, Reply, Stub, Trouble, plain},
         postgres::{self, Database},
     },
 };
-
-/// What the operator says of the CRM.
-const CRM: &str = r#"
-kind = "http"
-baseUrl = "URL"
-writable = true
-timeoutSeconds = 2
-limits = { attempts = 2 }
-
-[resources.items]
-id = "/id"
-
-[resources.items.list]
-path = "/items"
-items = "/data"
-total = "/total"
-pagination = { kind = "offset", parameter = "offset" }
-
-[resources.items.get]
-path = "/items/{id}"
-
-[resources.items.find]
-path = "/items"
-query = { sku = "{field.sku}" }
-items = "/data"
-
-[resources.items.create]
-path = "/items"
-
-[resources.items.update]
-path = "/items/{id}"
-
-[resources.items.delete]
-path = "/items/{id}"
-
-[resources.items.fields]
-sku = "/sku"
-name = "/name"
-owner = "/owner"
-"#;
 
 /// The rows of a replica: for each key its cells by name, as text.
 type Rows = BTreeMap<String, BTreeMap<String, String>>;
@@ -86,7 +46,10 @@ impl Company {
             database.url
         ))
         .unwrap();
-        let api: ConnectionConfig = toml::from_str(&CRM.replace("URL", &crm.url)).unwrap();
+        let crm_has = PLAIN.replace("timeoutSeconds = 1", "timeoutSeconds = 2");
+        let crm_has = crm_has
+            .replace("qty = { pointer = \"/stock/qty\", type = \"number\" }", "owner = \"/owner\"");
+        let api: ConnectionConfig = toml::from_str(&crm_has.replace("URL", &crm.url)).unwrap();
         let house = House::with(|config: &mut Config| {
             config.connections.insert("inventory".into(), inventory);
             config.connections.insert("crm".into(), api);

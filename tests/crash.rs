@@ -1,23 +1,26 @@
 //! The crash matrix: a real process is killed with SIGKILL at every step of a run, and the rerun ends as if it had not.
 
-use std::{
-    collections::BTreeMap,
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{collections::BTreeMap, process::Command, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::{
-    support::lockstep,
+    support::{kill, lockstep},
     two_way::{Pair, STOCK},
 };
 
 /// The steps of a run, and how often each can be passed in one run.
-const POINTS: &[(&str, u32)] =
-    &[("begun", 1), ("sending", 3), ("sent", 3), ("marked", 3), ("closing", 1), ("closed", 1)];
+const POINTS: &[(&str, u32)] = &[
+    ("begun", 1),
+    ("sending", 3),
+    ("sent", 3),
+    ("marked", 3),
+    ("closing", 1),
+    ("closed", 1),
+    ("keeping", 1),
+    ("kept", 1),
+];
 
 mod kinds;
 
@@ -36,7 +39,7 @@ fn asked() -> (u32, u64) {
 /// What a record should be: its name and its quantity.
 type Model = BTreeMap<String, (String, i64)>;
 
-fn child(pair: &Pair, arguments: &Value, halt: Option<&str>) -> Child {
+fn child(pair: &Pair, arguments: &Value) -> Command {
     let mut command: Command = lockstep(pair.house.data());
     command
         .args([
@@ -46,32 +49,8 @@ fn child(pair: &Pair, arguments: &Value, halt: Option<&str>) -> Child {
             "call",
             "syncDataset",
         ])
-        .arg(arguments.to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    if let Some(point) = halt {
-        command.env("LOCKSTEP_HALT_AT", point);
-    }
-    command.spawn().unwrap()
-}
-
-/// Runs a child until it halts at the point, and kills it there; false if it never came there.
-fn kill_at(pair: &Pair, arguments: &Value, point: &str) -> bool {
-    let mut child = child(pair, arguments, Some(point));
-    let stderr = BufReader::new(child.stderr.take().unwrap());
-    let halted = stderr.lines().map_while(Result::ok).any(|line| line.starts_with("halted at"));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    halted
-}
-
-/// Kills a child after a while, wherever it is.
-fn kill_after(pair: &Pair, arguments: &Value, after: Duration) {
-    let mut child = child(pair, arguments, None);
-    std::thread::sleep(after);
-    child.kill().unwrap();
-    child.wait().unwrap();
+        .arg(arguments.to_string());
+    command
 }
 
 fn parse(cell: &Value) -> String {
@@ -182,19 +161,19 @@ async fn matrix(kind: &Kind, kills: u32, seed: u64) {
         let turn = usize::try_from(round).unwrap() % (matrix.len() + 2);
         match matrix.get(turn) {
             Some(point) => {
-                if kill_at(&pair, &arguments, point) {
+                if kill::at(child(&pair, &arguments), point) {
                     killed += 1;
                     *at.entry(point.clone()).or_default() += 1;
                 }
             }
             None => {
                 let after = Duration::from_millis(random.random_range(20..250));
-                kill_after(&pair, &arguments, after);
+                kill::after(child(&pair, &arguments), after);
                 killed += 1;
                 *at.entry("any time".into()).or_default() += 1;
             }
         }
-        if round % 3 == 0 && kill_at(&pair, &arguments, "settled:1") {
+        if round % 3 == 0 && kill::at(child(&pair, &arguments), "settled:1") {
             killed += 1;
             *at.entry("settled:1".into()).or_default() += 1;
         }
@@ -217,9 +196,8 @@ async fn two_processes_on_one_dataset_take_turns() {
     let pair = Pair::in_step(STOCK).await;
     pair.file("sku,name,qty\nA,Apple,11\nB,Beet,20\nC,Corn,30\n");
     let arguments = pair.dataset(json!({"mode": "apply"}));
-    let mut other = child(&pair, &arguments, Some("sending:1"));
-    let stderr = BufReader::new(other.stderr.take().unwrap());
-    assert!(stderr.lines().map_while(Result::ok).any(|line| line.starts_with("halted at")));
+    let mut other = kill::start(child(&pair, &arguments), Some("sending:1"));
+    assert!(kill::halted(&mut other));
     let error = pair.house.err("syncDataset", arguments.clone()).await;
     assert!(error.contains(&format!("process {}", other.id())), "{error}");
     assert!(error.contains("until 20") && error.contains("may succeed later"), "{error}");

@@ -24,7 +24,7 @@ impl Hub {
     }
 
     /// Starts with a CRM and a shop of the same rows as the hub, in step.
-    async fn in_step() -> Self {
+    pub(crate) async fn in_step() -> Self {
         let hub = Self::new().await;
         hub.write("crm", GOODS);
         hub.write("shop", GOODS);
@@ -34,7 +34,7 @@ impl Hub {
         hub
     }
 
-    fn dataset(&self, more: Value) -> Value {
+    pub(crate) fn dataset(&self, more: Value) -> Value {
         let mut arguments = json!({
             "name": "goods",
             "hub": {"spreadsheetId": self.id, "sheet": "hub"},
@@ -45,7 +45,7 @@ impl Hub {
         arguments
     }
 
-    fn write(&self, name: &str, csv: &str) {
+    pub(crate) fn write(&self, name: &str, csv: &str) {
         self.house.write(&format!("{name}.csv"), csv);
     }
 
@@ -54,14 +54,14 @@ impl Hub {
     }
 
     /// Returns the lines of a spoke, sorted: the order of new rows is not what these tests are about.
-    fn lines(&self, name: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
         let text = self.read(name);
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines[1..].sort();
         lines
     }
 
-    async fn apply(&self, more: Value) -> Value {
+    pub(crate) async fn apply(&self, more: Value) -> Value {
         let mut arguments = self.dataset(more);
         arguments["mode"] = json!("apply");
         self.house.ok("syncDataset", arguments).await

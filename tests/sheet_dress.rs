@@ -262,3 +262,28 @@ async fn rows_that_go_between_check_and_write_do_not_leave_new_rows_bare() {
         assert_eq!(seen.as_array().unwrap().iter().filter(|row| row[0] == "new").count(), 1);
     }
 }
+
+#[tokio::test]
+async fn rows_appended_to_a_long_sheet_are_dressed_like_its_last_row_and_land_below_it() {
+    for (first, rows, gap) in [(0_u32, 850_u32, 0_u32), (150, 800, 0), (0, 420, 400)] {
+        let header = json!(["id", "n", "double"]);
+        let mut values = vec![json!([null]); first as usize];
+        values.push(header);
+        let row = |row: u32| json!([format!("k{row}"), row, {"formula": format!("=B{row}*2")}]);
+        let start = first + 2;
+        values.extend((start..start + rows).map(row));
+        values.extend((0..gap).map(|_| json!([null])));
+        values.push(row(start + rows + gap));
+        let last = start + rows + gap;
+        let desk = Desk::new(json!(values)).await;
+        desk.send(json!([format((last - 1, last), (1, 2), "CURRENCY", "\"$\"0.00")])).await;
+        let record = json!({"id": "new", "n": 7});
+        let done = desk.ok("appendRows", json!({"spreadsheetId": desk.id, "rows": [record]})).await;
+        assert_eq!(done["firstRow"], last + 1, "header {first}, gap {gap}: {done}");
+        let at = last + 1;
+        let seen = desk.seen(&format!("A{at}:C{at}")).await;
+        assert_eq!(seen, json!([["new", 7, format!("=B{at}*2")]]));
+        let look = desk.look(&format!("B{at}")).await;
+        assert_eq!(look, desk.look(&format!("B{last}")).await);
+    }
+}

@@ -10,10 +10,9 @@ use lockstep::{app::App, config::Config};
 use lockstep_workspace::Workspace;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    support::lockstep,
+    support::{lockstep, wire},
     town::{call, folder},
 };
 
@@ -31,11 +30,11 @@ impl Stage {
     pub(crate) async fn new() -> Self {
         let workspace = Workspace::in_memory().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+        let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
         let (folder, data) = (folder(), folder());
         let mut config = Config::default();
-        config.workspace.url = Some(format!("http://{address}"));
+        config.workspace.url = Some(address.clone());
         config.workspace.data = Some(data.path().to_owned());
         config.files.root = folder.path().to_owned();
         config.files.writable = true;
@@ -88,37 +87,19 @@ impl Stage {
 
     /// Sets the workspace's faults.
     pub(crate) async fn faults(&self, rules: Value) {
-        self.admin("PUT", &json!({ "seed": 1, "rules": rules }).to_string()).await;
+        wire::set_faults(&self.address, rules).await;
     }
 
     /// Returns how often each of the faults in force has happened.
     pub(crate) async fn happened(&self) -> Vec<u64> {
-        let answer: Value = serde_json::from_str(&self.admin("GET", "").await).unwrap();
-        let counts = answer["counts"].as_array().unwrap();
-        counts.iter().map(|count| count["happened"].as_u64().unwrap()).collect()
-    }
-
-    async fn admin(&self, method: &str, body: &str) -> String {
-        let mut stream = tokio::net::TcpStream::connect(&self.address).await.unwrap();
-        let head = format!(
-            "{method} /_lockstep/faults HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            self.address,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).await.unwrap();
-        stream.write_all(body.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+        wire::happened(&self.address).await
     }
 
     /// Runs a tool in a process of its own, on the same store, until it halts at a point, and kills it there; false if it
     /// never came there.
     pub(crate) async fn kill_at(&self, tool: &str, arguments: &Value, point: &str) -> bool {
         let config = self.data.path().join("child.toml");
-        std::fs::write(&config, format!("[workspace]\nurl = \"http://{}\"\n", self.address))
-            .unwrap();
+        std::fs::write(&config, format!("[workspace]\nurl = \"{}\"\n", self.address)).unwrap();
         let mut command = lockstep(self.data.path());
         command.arg("--config").arg(config).arg("--root").arg(self.folder.path());
         command.args(["--allow-write", "call", tool]).arg(arguments.to_string());

@@ -13,7 +13,7 @@ use lockstep_workspace::{Faults, Options, Workspace};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::tool;
+use crate::{harness::tool, support::wire};
 
 /// A workspace on real HTTP, reached once with faults and once without, over one database.
 pub(crate) struct Town {
@@ -56,7 +56,7 @@ impl Town {
         user: Option<&str>,
         body: &Value,
     ) -> Result<Value, String> {
-        http("POST", &self.calm, path, user, body).await
+        wire::send("POST", &self.calm, path, user, body).await
     }
 
     /// Returns where people reach the workspace.
@@ -66,8 +66,7 @@ impl Town {
 
     /// Sets the faults that servers meet.
     pub(crate) async fn faults(&self, rules: Value) {
-        let body = serde_json::json!({ "seed": 1, "rules": rules });
-        http("PUT", &self.url, "_lockstep/faults", None, &body).await.unwrap();
+        wire::set_faults(&self.url, rules).await;
     }
 
     /// Starts a Lockstep on the town's store and files.
@@ -93,33 +92,6 @@ impl Town {
         };
         let made = self.people.create_spreadsheet(&new).await.unwrap();
         (made.id, made.sheets[0].id)
-    }
-}
-
-async fn http(
-    method: &str,
-    base: &str,
-    path: &str,
-    user: Option<&str>,
-    body: &Value,
-) -> Result<Value, String> {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let host = base.trim_start_matches("http://").trim_end_matches('/');
-    let body = body.to_string();
-    let user = user.map(|user| format!("Authorization: Bearer {user}\r\n")).unwrap_or_default();
-    let head = format!(
-        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{user}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(body.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    match head.starts_with("HTTP/1.1 200") {
-        true => Ok(serde_json::from_str(body).unwrap()),
-        false => Err(answer),
     }
 }
 

@@ -319,7 +319,7 @@ async fn a_file_that_is_no_table_of_skipping_rows_is_halved_until_the_poison_sta
     let mut stage = Stage::new(|_| {}).await;
     let rows = |poison: &str| {
         let row = |n: usize| format!("K{n:02},{}\n", if n == 7 { poison } else { "fine" });
-        (0..20).fold("sku,note\n".to_owned(), |text, n| text + &row(n))
+        (0..20).fold("sku,note\n".to_owned(), |text, n| text + row(n).as_str())
     };
     stage.house.write("notes.csv", rows("fine"));
     let dataset = json!({

@@ -4,7 +4,9 @@
 //! first effect; [`send`] makes one batch happen and returns when it is confirmed; [`settle`] finds out about a batch of
 //! a run that died.
 
-use lockstep_engine::{dataset::SideName, reconcile::Change, schema::Schema, snapshot::Snapshot};
+use lockstep_engine::{
+    dataset::SideName, key::Key, reconcile::Change, schema::Schema, snapshot::Snapshot,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,7 +21,10 @@ use super::{
     sql::{self, plan::SqlPlan},
 };
 pub(crate) use super::{sheet_aim::Notes, sheet_mend::Mended};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    store::LeftOut,
+};
 
 /// The writes to one replica; applying them makes no choices.
 #[derive(Debug)]
@@ -204,7 +209,16 @@ pub(crate) struct Unconfirmed {
     /// Its position in [`Writes::changes`].
     pub(crate) change: usize,
     /// Why.
-    pub(crate) why: String,
+    pub(crate) why: LeftOut,
+}
+
+/// Returns why writes were left out of a batch, by their keys.
+pub(crate) fn left_out(writes: &Writes<'_>, unconfirmed: &[Unconfirmed]) -> Vec<(Key, LeftOut)> {
+    let of = |one: &Unconfirmed| {
+        let change = writes.changes.get(one.change)?;
+        Some((change.key.clone(), one.why.clone()))
+    };
+    unconfirmed.iter().filter_map(of).collect()
 }
 
 /// What became of a batch of a run that died.
@@ -259,7 +273,8 @@ pub(crate) async fn prepare(
 
 /// Makes a batch happen; returns only when the service or the disk has confirmed it.
 ///
-/// Batches are sent in their order. What each is aimed at is kept in `notes` before it is sent, for [`mend`].
+/// Batches are sent in their order. What each is aimed at is kept in `notes` before it is sent, for [`mend`], and what a
+/// database leaves out of one before it is committed.
 ///
 /// # Errors
 /// A refusal (nothing of the batch was written), an outcome that could not be settled ([`Kind::Ambiguous`]), a file that
@@ -277,7 +292,7 @@ pub(crate) async fn send(
             sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes, notes).await
         }
         Plan::File(plan) => plan.send().map(|()| Sent::default()),
-        Plan::Sql(plan) => plan.send(batch, writes).await,
+        Plan::Sql(plan) => plan.send(batch, writes, notes).await,
         Plan::Api(plan) => http::send(plan, batch, writes, &reach.progress).await,
     }
 }

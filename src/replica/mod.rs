@@ -25,6 +25,7 @@ mod sheet_check;
 mod sheet_columns;
 mod sheet_cut;
 mod sheet_dress;
+mod sheet_ends;
 mod sheet_examine;
 mod sheet_frame;
 mod sheet_layout;

@@ -42,18 +42,10 @@ pub(crate) struct Scan {
     /// Their text is no value: a plan must not carry it.
     pub(crate) errors: HashMap<String, Vec<Failed>>,
     /// How much of the replica the rows are.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "runs ask for whole scans so far: no stamp is handed in")
-    )]
     pub(crate) extent: Extent,
     /// What proves at a later scan that nothing changed, or from where to read on; the adapter's own words.
     ///
     /// `None` where nothing can prove it: the next scan reads everything.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "runs ask for whole scans so far: no stamp is kept")
-    )]
     pub(crate) stamp: Option<Value>,
     /// What a replica with a schema of its own says of its columns; its types are then certain.
     pub(crate) catalogue: Option<Catalogue>,

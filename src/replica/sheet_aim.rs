@@ -4,8 +4,12 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    apply::Writes, sheet_frame::Frame, sheet_layout::Layout, sheet_ops::Ops,
-    sheet_picture::Picture, sheet_plan::SheetPlan,
+    apply::{Unconfirmed, Writes},
+    sheet_frame::Frame,
+    sheet_layout::Layout,
+    sheet_ops::Ops,
+    sheet_picture::Picture,
+    sheet_plan::SheetPlan,
 };
 use crate::{
     error::{Error, Result},
@@ -30,6 +34,21 @@ impl Notes {
             Error::internal("what a batch is aimed at has no JSON form").with_source(error)
         })?;
         self.store.keep_aim(&self.run, self.seq, body).await
+    }
+}
+
+impl Notes {
+    /// Keeps what is left out of the batch, right before it is committed.
+    pub(crate) async fn leave_out(
+        &self,
+        writes: &Writes<'_>,
+        unconfirmed: &[Unconfirmed],
+    ) -> Result<()> {
+        if unconfirmed.is_empty() {
+            return Ok(());
+        }
+        let left_out = super::apply::left_out(writes, unconfirmed);
+        self.store.leave_out(&self.run, self.seq, &left_out).await
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     sheet_check::{Todo, View},
     sheet_columns::{holder, layout},
     sheet_dress::{self, Dress},
+    sheet_ends::HEAD,
     sheet_layout::{Index, Layout},
     sheet_ops::{Append, Ops},
     sheet_picture::{Picture, Seen},
@@ -37,7 +38,10 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Reads a table; two read calls.
+    /// Reads what new rows of a table need to see; two read calls, as a rule.
+    ///
+    /// Of a table that has its sheet to itself that is the sheet's two ends; which columns hold formulas is told by these.
+    /// A table that shares its sheet is looked at with all that stands beside and below it.
     ///
     /// # Errors
     /// A sheet without a header, or with one that cannot be used.
@@ -48,7 +52,15 @@ impl Ground {
         mut window: Window,
         header_row: Option<u32>,
     ) -> Result<Self> {
-        let whole = Picture::read(google, &spreadsheet.id, &sheet.title).await?;
+        let ends = match (&window.bounds, header_row.unwrap_or(0) <= HEAD) {
+            (None, true) => Picture::read_ends(google, &spreadsheet.id, sheet).await?,
+            _ => None,
+        };
+        let blank = |ends: &Picture| (0..HEAD).all(|row| ends.row(row).iter().all(Seen::is_empty));
+        let whole = match ends.filter(|ends| !blank(ends)) {
+            Some(ends) => ends,
+            None => Picture::read(google, &spreadsheet.id, &sheet.title).await?,
+        };
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let (top, end) = (size(window.top), size(window.end));
         let rows: Vec<Vec<CellValue>> = whole
@@ -92,7 +104,7 @@ impl Ground {
     }
 
     /// Returns the row after the last one with data.
-    fn end(&self) -> u32 {
+    pub(crate) fn end(&self) -> u32 {
         self.picture.height().max(self.layout.first_row())
     }
 

@@ -164,20 +164,27 @@ impl Picture {
     pub(crate) async fn read(google: &Google, id: &str, title: &str) -> Result<Self> {
         let range = [quote_always(title)];
         for _ in 0..TRIES {
-            let (values, formulas) = tokio::join!(
-                google.values(id, &range, Render::Unformatted),
-                google.values(id, &range, Render::Formula),
-            );
-            let rows = |found: lockstep_google::Result<Vec<lockstep_google::ValueRange>>| {
-                found
-                    .map(|ranges| ranges.into_iter().next().map(|r| r.rows).unwrap_or_default())
-                    .map_err(|error| sheet::named(error, id))
-            };
-            if let Some(picture) = Self::of(rows(values)?, rows(formulas)?) {
-                return Ok(picture);
+            if let Some(pictures) = Self::read_parts(google, id, &range).await? {
+                return Ok(pictures.into_iter().next().unwrap_or_default());
             }
         }
         Self::read_at_once(google, id, title).await
+    }
+
+    /// Reads parts of a spreadsheet by two value reads at the same time; `None` if they contradict each other.
+    pub(crate) async fn read_parts(
+        google: &Google,
+        id: &str,
+        ranges: &[String],
+    ) -> Result<Option<Vec<Self>>> {
+        let (values, formulas) = tokio::join!(
+            google.values(id, ranges, Render::Unformatted),
+            google.values(id, ranges, Render::Formula),
+        );
+        let named = |error| sheet::named(error, id);
+        let (values, formulas) = (values.map_err(named)?, formulas.map_err(named)?);
+        let parts = values.into_iter().zip(formulas);
+        Ok(parts.map(|(values, formulas)| Self::of(values.rows, formulas.rows)).collect())
     }
 
     /// Reads a sheet in one call, so that nothing moves while it is read; slower for large sheets.

@@ -13,7 +13,10 @@ use super::{
     sheet_picture::{Picture, Seen},
     sheet_wounds::{Extra, Lost, Restore, Stray, same, stray_row},
 };
-use crate::error::{Error, Kind};
+use crate::{
+    error::{Error, Kind},
+    store::LeftOut,
+};
 
 /// How many rows an error lists.
 const MAX_LISTED: usize = 20;
@@ -61,7 +64,7 @@ impl Work {
     /// Gives a change up.
     pub(crate) fn give_up(&mut self, change: usize, why: String) {
         self.changes.retain(|position| *position != change);
-        self.sent.unconfirmed.push(Unconfirmed { change, why });
+        self.sent.unconfirmed.push(Unconfirmed { change, why: LeftOut::changed(why) });
     }
 
     /// Tells what the race did to a row.
@@ -117,7 +120,7 @@ impl Work {
                     add(&mut ops, change, position, todo);
                 }
                 Err(why) => {
-                    let why = why.text().to_owned();
+                    let why = LeftOut::changed(why.text());
                     self.sent.unconfirmed.push(Unconfirmed { change: position, why });
                 }
             }

@@ -1,31 +1,26 @@
-//! One tool call, from the wire to the tool and back.
+//! One request for a tool call, from the wire to the tool and back.
 
 use std::sync::Arc;
 
 use rmcp::{
     ErrorData, RoleServer,
-    model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, Resource,
-    },
+    model::{CallToolRequestParams, CallToolResponse},
     service::RequestContext,
 };
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::{
     Server,
     asking::{self, Way, Word},
-    notify, resources, role, to_result,
+    job::{Job, QUESTIONS, linked},
+    notify::{self, Reins},
+    role,
 };
 use crate::{
-    consent::Consent,
     error::{Error, Kind, Result, did_you_mean},
     principal::Principal,
-    tools::{CONFIRM, Registered},
+    tools::Registered,
 };
-
-/// How often a call may ask before it gives up: someone else may change the plan between question and answer.
-const QUESTIONS: u32 = 3;
 
 /// Answers `tools/call`.
 pub(super) async fn call(
@@ -36,27 +31,21 @@ pub(super) async fn call(
     let caller = server.caller(&context);
     let tool = permitted(server, &request.name, &caller)?;
     let arguments = request.arguments.take().unwrap_or_default();
-    let call = Call { server, context: &context, caller: &caller, tool };
-    let running = server.shared.metrics.running();
-    let started = Instant::now();
-    let outcome = call.answer(&request, &arguments).await?;
-    drop(running);
-    let kind = match &outcome {
-        Outcome::Asked(_) => Some(Kind::ConfirmationNeeded),
-        Outcome::Done(result) => result.as_ref().err().map(Error::kind),
-    };
-    let metrics = &server.shared.metrics;
-    metrics.called(tool.name, kind.map_or("ok", Kind::as_str), started.elapsed());
-    if let Some(kind) = kind {
-        tracing::info!(tool = tool.name, kind = kind.as_str(), "tool call failed");
-    }
-    match outcome {
-        Outcome::Asked(response) => Ok(*response),
+    // A client that did not say that it knows tasks waits for the whole call.
+    let may_last =
+        tool.lasts() && context.client_capabilities().is_some_and(|can| can.supports_tasks());
+    let way = asking::way(&context);
+    let job = Arc::new(Job::new(server, caller, tool, arguments, way, may_last));
+    match answer(&job, &request, &context).await? {
+        Outcome::Lasts(task) => Ok(*task),
+        Outcome::Asked(response) => {
+            job.counted(Some(Kind::ConfirmationNeeded));
+            Ok(*response)
+        }
         Outcome::Done(result) => {
+            job.counted(result.as_ref().err().map(Error::kind));
             notify::log(server, &context, tool.name, &result).await;
-            if let (Ok(value), Some(false) | None) = (&result, tool.annotations.read_only_hint) {
-                server.shared.changes.told(tool.name, &arguments, value);
-            }
+            job.tell(&result);
             Ok(linked(result).into())
         }
     }
@@ -86,111 +75,75 @@ fn permitted<'a>(
 
 /// What came of a call.
 enum Outcome {
+    /// It goes on without its request.
+    Lasts(Box<CallToolResponse>),
     Asked(Box<CallToolResponse>),
     Done(Result<Value>),
 }
 
-struct Call<'a> {
-    server: &'a Server,
-    context: &'a RequestContext<RoleServer>,
-    caller: &'a Principal,
-    tool: &'a Registered,
-}
-
-impl Call<'_> {
-    /// Runs the tool, and asks the person where it asks; what they said may be in the request already.
-    async fn answer(
-        &self,
-        request: &CallToolRequestParams,
-        arguments: &JsonObject,
-    ) -> Result<Outcome, ErrorData> {
-        let asking = &self.server.shared.asking;
-        let digest = asking::digest(self.caller, self.tool.name, arguments);
-        let mut agreed = None;
-        if let Some(state) = &request.request_state {
-            // The protocol wants a state that is not good to be an error of its own.
-            let heard = asking
-                .heard(digest, state, request.input_responses.as_ref())
-                .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
-            agreed = match heard {
-                Word::Yes(about) => Some(about),
-                Word::No => return Ok(Outcome::Done(Err(asking::declined()))),
-                Word::None => None,
-            };
-        }
-        let code = self.tool.asks().then(|| arguments.get(CONFIRM)?.as_str()).flatten();
-        let mut questions = 0;
-        loop {
-            let consent = self.consent(digest, agreed.take(), code);
-            let result = self.run(arguments.clone(), consent.clone()).await;
-            let question = match consent.asked() {
-                Some(question) if result.is_err() && questions < QUESTIONS => question,
-                _ => return Ok(Outcome::Done(result)),
-            };
-            questions += 1;
-            match asking::way(self.context) {
-                Way::Elicit => match asking::elicit(self.context, &question).await {
-                    Ok(Word::Yes(about)) => agreed = Some(about),
-                    Ok(_) => return Ok(Outcome::Done(Err(asking::declined()))),
-                    Err(error) => return Ok(Outcome::Done(Err(error))),
+/// Runs the tool, and asks the person where it asks; what they said may be in the request already.
+async fn answer(
+    job: &Arc<Job>,
+    request: &CallToolRequestParams,
+    context: &RequestContext<RoleServer>,
+) -> Result<Outcome, ErrorData> {
+    let asking = &job.server.shared.asking;
+    let mut agreed = None;
+    if let Some(state) = &request.request_state {
+        // The protocol wants a state that is not good to be an error of its own.
+        let heard = asking
+            .heard(job.digest, state, request.input_responses.as_ref())
+            .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
+        agreed = match heard {
+            Word::Yes(about) => Some(about),
+            Word::No => return Ok(Outcome::Done(Err(asking::declined()))),
+            Word::None => None,
+        };
+    }
+    let mut questions = 0;
+    loop {
+        let reins = Reins::new(context, job.task.is_some());
+        let mut work = job.work(agreed.take(), reins.progress());
+        let tasks = &job.server.shared.tasks;
+        let (result, work, reins) = if job.task.is_none() {
+            ((&mut work.outcome).await, work, reins)
+        } else {
+            tokio::select! {
+                result = &mut work.outcome => (result, work, reins),
+                () = tokio::time::sleep(tasks.after()) => match tasks.adopt(job, work, reins).await {
+                    Ok(task) => return Ok(Outcome::Lasts(Box::new(task.into()))),
+                    // Too many, or none can be written down: then the request waits, as for any other client.
+                    Err(back) => {
+                        let (mut work, reins) = *back;
+                        ((&mut work.outcome).await, work, reins)
+                    }
                 },
-                Way::Answer => {
-                    return Ok(match asking.answer(digest, &question) {
-                        Ok(answer) => Outcome::Asked(Box::new(answer.into())),
-                        Err(error) => Outcome::Done(Err(error)),
-                    });
-                }
-                Way::Code => {
-                    let error = asking.code(digest, &question, self.tool.name, code);
-                    return Ok(Outcome::Done(Err(error)));
-                }
+            }
+        };
+        let asked = work.consent.asked();
+        drop(work);
+        reins.end().await;
+        let question = match asked {
+            Some(question) if result.is_err() && questions < QUESTIONS => question,
+            _ => return Ok(Outcome::Done(result)),
+        };
+        questions += 1;
+        match job.way {
+            Way::Elicit => match asking::elicit(context, &question).await {
+                Ok(Word::Yes(about)) => agreed = Some(about),
+                Ok(_) => return Ok(Outcome::Done(Err(asking::declined()))),
+                Err(error) => return Ok(Outcome::Done(Err(error))),
+            },
+            Way::Answer => {
+                return Ok(match asking.answer(job.digest, &question) {
+                    Ok(answer) => Outcome::Asked(Box::new(answer.into())),
+                    Err(error) => Outcome::Done(Err(error)),
+                });
+            }
+            Way::Code => {
+                let error = asking.code(job.digest, &question, job.tool.name, job.code());
+                return Ok(Outcome::Done(Err(error)));
             }
         }
     }
-
-    /// Returns the consent to what the person agreed to, by their word or by a code.
-    fn consent(&self, digest: blake3::Hash, agreed: Option<String>, code: Option<&str>) -> Consent {
-        let asking = Arc::clone(&self.server.shared.asking);
-        let code = code.map(str::to_owned);
-        Consent::to(move |about| {
-            agreed.as_deref() == Some(about)
-                || code.as_deref().is_some_and(|code| asking.redeem(digest, about, code))
-        })
-    }
-
-    async fn run(&self, arguments: JsonObject, consent: Consent) -> Result<Value> {
-        let (progress, notifier) = notify::progress(self.context);
-        let mut scoped = self.server.context.for_call(progress);
-        scoped.consent = consent;
-        if *self.caller != Principal::local() {
-            scoped.subject = Some(self.caller.subject.as_str().into());
-        }
-        let outcome = self.tool.call(&scoped, arguments).await;
-        drop(scoped);
-        if let Some(notifier) = notifier {
-            // The last notification goes out before the answer does.
-            let _ = notifier.await;
-        }
-        outcome
-    }
-}
-
-/// Returns the result, with links to what it leaves out.
-fn linked(result: Result<Value>) -> CallToolResult {
-    let text = |name: &str| -> Option<String> {
-        result.as_ref().ok()?.get(name)?.as_str().map(str::to_owned)
-    };
-    let (plan, run) = (text("planId"), text("runId"));
-    let mut result = to_result(result);
-    let mut link = |uri: String, name: String, mime: &str| {
-        let resource = Resource::new(uri, name).with_mime_type(mime);
-        result.content.push(ContentBlock::resource_link(resource));
-    };
-    if let Some(plan) = plan {
-        link(format!("{}{plan}", resources::PLANS), format!("plan {plan}"), "text/markdown");
-    }
-    if let Some(run) = run {
-        link(format!("{}{run}", resources::RUNS), format!("run {run}"), "application/json");
-    }
-    result
 }

@@ -7,94 +7,19 @@ use std::{
 
 use rmcp::{
     ErrorData, Peer, RoleServer,
-    model::{JsonObject, ResourceUpdatedNotificationParam, SubscriptionFilter},
+    model::{ResourceUpdatedNotificationParam, SubscriptionFilter},
     service::SubscriptionContext,
 };
-use serde_json::Value;
-use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::resources;
-use crate::watch::News;
+use crate::changes::{Change, Changes};
 
 /// How many resources one client may follow.
 const MOST: usize = 1000;
 
 /// The longest URI that is remembered, in bytes: those of ours are far shorter.
 const LONGEST: usize = 2000;
-
-/// How many changes a slow follower may be behind.
-const BEHIND: usize = 256;
-
-/// Something that changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Changed {
-    /// What a resource says.
-    Resource(String),
-    /// Which resources there are.
-    List,
-}
-
-/// What changes through this server.
-#[derive(Debug)]
-pub(super) struct Changes {
-    sender: Sender<Changed>,
-    known: Mutex<HashSet<String>>,
-}
-
-impl Changes {
-    pub(super) fn new() -> Self {
-        Self { sender: broadcast::channel(BEHIND).0, known: Mutex::default() }
-    }
-
-    /// Takes in what a tool that writes has done.
-    pub(super) fn told(&self, tool: &str, arguments: &JsonObject, result: &Value) {
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-        let mut changed = Vec::new();
-        if let Some(dataset) = text(result.get("dataset")) {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.insert(dataset.clone()) {
-                changed.push(Changed::List);
-            }
-            changed.push(Changed::Resource(resources::dataset_uri(&dataset)));
-        }
-        if let Some(run) = text(result.get("runId")) {
-            changed.push(Changed::Resource(format!("{}{run}", resources::RUNS)));
-            changed.push(Changed::Resource(resources::ALL_RUNS.to_owned()));
-        }
-        let sheet = text(arguments.get("spreadsheetId")).zip(text(result.get("sheet")));
-        if let Some((spreadsheet, sheet)) = sheet.filter(|_| tool != "createFile") {
-            let id = lockstep_google::parse_id(&spreadsheet).unwrap_or(spreadsheet);
-            changed.push(Changed::Resource(resources::sheet_uri(&id, &sheet)));
-        }
-        if tool == "watchDataset"
-            && let Some(dataset) = text(arguments.get("dataset"))
-        {
-            changed.push(Changed::Resource(resources::watch_uri(&dataset)));
-        }
-        self.send(changed);
-    }
-
-    /// Takes in what happened to a watched dataset.
-    pub(super) fn news(&self, news: &News) {
-        let mut changed = vec![
-            Changed::Resource(resources::watch_uri(&news.dataset)),
-            Changed::Resource(resources::dataset_uri(&news.dataset)),
-        ];
-        if let Some(run) = &news.run {
-            changed.push(Changed::Resource(format!("{}{run}", resources::RUNS)));
-            changed.push(Changed::Resource(resources::ALL_RUNS.to_owned()));
-        }
-        self.send(changed);
-    }
-
-    fn send(&self, changed: Vec<Changed>) {
-        for change in changed {
-            // Nobody may be listening.
-            let _ = self.sender.send(change);
-        }
-    }
-}
 
 /// What a client of a session follows.
 #[derive(Debug, Default)]
@@ -132,14 +57,14 @@ impl Followed {
             return;
         }
         let stop = CancellationToken::new();
-        let (changes, uris) = (changes.sender.subscribe(), Arc::clone(&self.uris));
+        let (changes, uris) = (changes.follow(), Arc::clone(&self.uris));
         tokio::spawn(tell(changes, uris, peer, stop.clone()));
         *teller = Some(stop.drop_guard());
     }
 }
 
 async fn tell(
-    mut changes: Receiver<Changed>,
+    mut changes: Receiver<Change>,
     uris: Arc<Mutex<HashSet<String>>>,
     peer: Peer<RoleServer>,
     stop: CancellationToken,
@@ -147,11 +72,11 @@ async fn tell(
     let follows = |uri: &str| uris.lock().unwrap_or_else(PoisonError::into_inner).contains(uri);
     while let Some(change) = next(&mut changes, &stop).await {
         let told = match change {
-            Changed::List => peer.notify_resource_list_changed().await,
-            Changed::Resource(uri) if follows(&uri) => {
+            Change::List => peer.notify_resource_list_changed().await,
+            Change::Resource(uri) if follows(&uri) => {
                 peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri)).await
             }
-            Changed::Resource(_) => Ok(()),
+            Change::Resource(_) => Ok(()),
         };
         if told.is_err() {
             return;
@@ -160,7 +85,7 @@ async fn tell(
 }
 
 /// Returns the next change; one that was missed is passed over, as the next read shows it too.
-async fn next(changes: &mut Receiver<Changed>, stop: &CancellationToken) -> Option<Changed> {
+async fn next(changes: &mut Receiver<Change>, stop: &CancellationToken) -> Option<Change> {
     loop {
         tokio::select! {
             change = changes.recv() => match change {
@@ -189,19 +114,17 @@ pub(super) async fn listen(
     changes: &Changes,
     subscription: SubscriptionContext,
 ) -> Result<(), ErrorData> {
-    let mut changes = changes.sender.subscribe();
+    let mut changes = changes.follow();
     let stop = subscription.request_context().ct.clone();
     let accepted = subscription.accepted().clone();
     let uris = accepted.resource_subscriptions.unwrap_or_default();
     while let Some(change) = next(&mut changes, &stop).await {
         let sink = subscription.sink();
         let sent = match change {
-            Changed::List if accepted.resources_list_changed == Some(true) => {
+            Change::List if accepted.resources_list_changed == Some(true) => {
                 sink.notify_resource_list_changed().await
             }
-            Changed::Resource(uri) if uris.contains(&uri) => {
-                sink.notify_resource_updated(uri).await
-            }
+            Change::Resource(uri) if uris.contains(&uri) => sink.notify_resource_updated(uri).await,
             _ => Ok(()),
         };
         if sent.is_err() {

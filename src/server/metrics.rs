@@ -72,9 +72,9 @@ impl Metrics {
     }
 
     /// Counts a call from now until the guard is dropped as running.
-    pub(crate) fn running(&self) -> Running<'_> {
+    pub(crate) fn running(&self) -> Running {
         self.in_flight.inc();
-        Running(&self.in_flight)
+        Running(self.in_flight.clone())
     }
 
     /// Counts a finished tool call; `outcome` is `ok`, or the kind of the error.
@@ -103,9 +103,9 @@ impl Metrics {
 
 /// A call that runs.
 #[derive(Debug)]
-pub(crate) struct Running<'a>(&'a Gauge);
+pub(crate) struct Running(Gauge);
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         self.0.dec();
     }

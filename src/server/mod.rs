@@ -12,22 +12,22 @@ use std::sync::{
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
-        CompleteResult, ContentBlock, GetPromptRequestParams, GetPromptResponse,
-        GetSkillRequestParams, GetSkillResult, Implementation, ListPromptsResult,
-        ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult,
-        PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
-        ReadResourceResult, ServerCapabilities, ServerConfig, SetLevelRequestParams,
+        CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
+        CompleteRequestParams, CompleteResult, ContentBlock, GetPromptRequestParams,
+        GetPromptResponse, GetSkillRequestParams, GetSkillResult, GetTaskParams, GetTaskResult,
+        Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListSkillsResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+        ReadResourceResponse, ServerCapabilities, ServerConfig, SetLevelRequestParams,
         SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+        UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 
 use crate::{
-    error::{Kind, Result},
+    error::Result,
     principal::{Principal, Role},
     tools::{self, Context, Registered},
-    watch::News,
 };
 
 mod asking;
@@ -39,6 +39,7 @@ mod fixtures;
 mod follow;
 mod frames;
 pub mod http;
+mod job;
 mod lines;
 mod metrics;
 mod notify;
@@ -46,6 +47,7 @@ mod prompts;
 pub mod resources;
 mod skills;
 pub mod stdio;
+pub mod tasks;
 
 /// Says what Lockstep is for, once per session, to the model.
 const INSTRUCTIONS: &str = "Lockstep keeps datasets in step between Google Sheets and files, server-side. \
@@ -78,13 +80,13 @@ struct Session {
 struct Shared {
     metrics: metrics::Metrics,
     asking: Arc<asking::Asking>,
-    changes: follow::Changes,
+    tasks: Arc<tasks::Tasks>,
 }
 
 impl Server {
     /// Creates a server over what the operator allowed.
     #[must_use]
-    pub fn new(context: Context) -> Self {
+    pub fn new(context: Context, tasks: tasks::Settings) -> Self {
         let asking = Arc::new(asking::Asking::new(&context.key));
         Self {
             context,
@@ -94,15 +96,9 @@ impl Server {
             shared: Arc::new(Shared {
                 metrics: metrics::Metrics::new(),
                 asking,
-                changes: follow::Changes::new(),
+                tasks: Arc::new(tasks::Tasks::new(tasks)),
             }),
         }
-    }
-
-    /// Returns what tells the clients that follow a watched dataset of its news.
-    pub fn teller(&self) -> impl Fn(&News) + Send + Sync + use<> {
-        let shared = Arc::clone(&self.shared);
-        move |news| shared.changes.news(news)
     }
 
     /// Returns the server for a session of its own.
@@ -127,6 +123,22 @@ impl Server {
             .and_then(|parts| parts.extensions.get::<Principal>())
             .unwrap_or(&self.principal)
             .clone()
+    }
+
+    /// Returns what a caller's request may reach.
+    fn scoped(&self, caller: &Principal) -> Context {
+        let subject = (*caller != Principal::local()).then(|| caller.subject.as_str().into());
+        Context { subject, ..self.context.clone() }
+    }
+
+    /// Settles tasks whose process died, so that they say what became of them.
+    pub async fn settle_tasks(&self) {
+        tasks::settle_all(&self.context).await;
+    }
+
+    /// Stops the tasks under way between two batches, and waits until they have said what was done.
+    pub async fn stop_tasks(&self) {
+        self.shared.tasks.stop().await;
     }
 
     /// Checks that calls can be served.
@@ -177,6 +189,7 @@ impl ServerHandler for Server {
             .enable_completions()
             .enable_logging()
             .enable_skills()
+            .enable_tasks()
             .build();
         ServerConfig::new(can)
             .with_server_info(
@@ -228,7 +241,7 @@ impl ServerHandler for Server {
     async fn read_resource(
         &self,
         request: ReadResourceRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         #[cfg(feature = "conformance")]
         if let Some(found) = fixtures::read(&request.uri) {
@@ -237,20 +250,7 @@ impl ServerHandler for Server {
         if let Some(file) = skills::read(&request.uri) {
             return Ok(file.into());
         }
-        let why = match resources::read(&self.context, &request.uri).await {
-            Ok(Some(contents)) => return Ok(ReadResourceResult::new(contents).into()),
-            Ok(None) => format!(
-                "there is no {}: plans expire after 24 h, and datasets are listed by resources/list",
-                request.uri
-            ),
-            // A plan id or a spreadsheet that is none.
-            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::InvalidArgument) => {
-                error.to_string()
-            }
-            Err(error) => return Err(failed(&error)),
-        };
-        let which = serde_json::json!({"uri": request.uri});
-        Err(ErrorData::resource_not_found(why, Some(which)))
+        resources::answer(&self.scoped(&self.caller(&context)), &request.uri).await
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -271,6 +271,30 @@ impl ServerHandler for Server {
             return fixtures::call(self, request, context).await;
         }
         call::call(self, request, context).await
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        tasks::get(self, &self.caller(&context), &request.task_id).await
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        tasks::update(self, &self.caller(&context), &request).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        tasks::cancel(self, &self.caller(&context), &request.task_id).await
     }
 
     async fn list_prompts(
@@ -316,7 +340,7 @@ impl ServerHandler for Server {
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        self.session.followed.start(&self.shared.changes, context.peer);
+        self.session.followed.start(&self.context.changes, context.peer);
     }
 
     async fn subscribe(
@@ -325,7 +349,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         self.session.followed.add(request.uri)?;
-        self.session.followed.start(&self.shared.changes, context.peer);
+        self.session.followed.start(&self.context.changes, context.peer);
         Ok(())
     }
 
@@ -362,6 +386,6 @@ impl ServerHandler for Server {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        follow::listen(&self.shared.changes, subscription).await
+        follow::listen(&self.context.changes, subscription).await
     }
 }

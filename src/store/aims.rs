@@ -1,4 +1,4 @@
-//! What the batch of a run that is under way is aimed at; opaque here.
+//! What the batches of a run that are under way are aimed at; opaque here.
 
 use super::base::work;
 use super::segment::{Packed, pack, unpack};
@@ -6,7 +6,7 @@ use super::{Conn, Store};
 use crate::error::Result;
 
 impl Store {
-    /// Keeps what a batch is aimed at; what was kept for the run before is replaced.
+    /// Keeps what a batch is aimed at, until it is settled; what was kept for it before is replaced.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -15,8 +15,7 @@ impl Store {
         let mut tx = self.write().await?;
         sqlx::query(
             "INSERT INTO aims (run, seq, digest, data) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (run) DO UPDATE
-             SET seq = excluded.seq, digest = excluded.digest, data = excluded.data",
+             ON CONFLICT (run, seq) DO UPDATE SET digest = excluded.digest, data = excluded.data",
         )
         .bind(run)
         .bind(i64::from(seq))
@@ -27,7 +26,7 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Returns what a batch of an open run is aimed at, if it is the one that was under way.
+    /// Returns what a batch of an open run is aimed at, if it was under way and is not settled.
     ///
     /// # Errors
     /// When the stored bytes are damaged.
@@ -45,8 +44,18 @@ impl Store {
     }
 }
 
+/// Drops what a batch that is settled was aimed at.
+pub(super) async fn settled(conn: &mut Conn, run: &str, seq: u32) -> Result<()> {
+    sqlx::query("DELETE FROM aims WHERE run = $1 AND seq = $2")
+        .bind(run)
+        .bind(i64::from(seq))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Drops what a run was aimed at.
-pub(super) async fn drop_aim(conn: &mut Conn, run: &str) -> Result<()> {
+pub(super) async fn drop_aims(conn: &mut Conn, run: &str) -> Result<()> {
     sqlx::query("DELETE FROM aims WHERE run = $1").bind(run).execute(conn).await?;
     Ok(())
 }

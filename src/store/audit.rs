@@ -119,7 +119,7 @@ struct Written {
     action: ActionRow,
 }
 
-/// Appends a line for each row of the run's applied batches.
+/// Appends a line for each row of the run's applied batches, but for those that were left out of them.
 pub(super) async fn append(
     conn: &mut Conn,
     run: &RunRow,
@@ -132,9 +132,11 @@ pub(super) async fn append(
     let mut after = 0i64;
     loop {
         let written: Vec<Written> = sqlx::query_as(
-            "SELECT a.number, b.side, a.kind, a.cells, a.key_values, a.before_image, a.after_image
+            "SELECT a.number, b.side, a.kind, a.cells, a.key_values, a.before_image, a.after_image,
+                 a.left_out
              FROM actions a JOIN batches b ON b.run = a.run AND b.seq = a.seq
-             WHERE a.run = $1 AND a.number > $2 AND b.state = $3 ORDER BY a.number LIMIT $4",
+             WHERE a.run = $1 AND a.number > $2 AND b.state = $3 AND a.left_out IS NULL
+             ORDER BY a.number LIMIT $4",
         )
         .bind(run.number)
         .bind(after)

@@ -62,6 +62,7 @@ async fn replace(from: &Path, to: &Path, force: bool) -> Result<()> {
         .bind(FENCE_JUMP)
         .execute(&mut conn)
         .await?;
+    forget_seen(&mut conn).await?;
     conn.close().await?;
     copied.as_file().sync_all().map_err(unwritable)?;
     if exists {
@@ -69,6 +70,20 @@ async fn replace(from: &Path, to: &Path, force: bool) -> Result<()> {
     }
     copied.persist(to).map_err(|error| unwritable(error.error))?;
     sync_folder(to)
+}
+
+/// Drops what runs saw: the replicas were written since by runs that the copy does not know.
+async fn forget_seen(conn: &mut Conn) -> Result<()> {
+    let there: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'seen'",
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    // A backup of an older version has no such table.
+    if there > 0 {
+        sqlx::query("DELETE FROM seen").execute(conn).await?;
+    }
+    Ok(())
 }
 
 /// Makes sure that a file is a whole store that this version can read.

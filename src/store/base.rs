@@ -60,6 +60,18 @@ impl Store {
         read(found).await
     }
 
+    /// Returns the current version of a base without expanding its rows; `None` before the first run.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn packed_base(&self, dataset: &str) -> Result<Option<PackedBase>> {
+        let mut tx = self.read().await?;
+        match head(&mut tx, dataset).await? {
+            Some(version) => stored_at(&mut tx, dataset, version).await,
+            None => Ok(None),
+        }
+    }
+
     /// Returns the version of a base that a run made; `None` if it did not move it, or retention dropped it.
     ///
     /// # Errors
@@ -86,13 +98,25 @@ impl Store {
     }
 }
 
-/// A version as it is stored.
+/// A version as it is stored: its rows are expanded one segment at a time.
 #[derive(Debug)]
-struct Stored {
-    version: u64,
-    columns: Vec<String>,
+pub(crate) struct PackedBase {
+    /// The version, from 1.
+    pub(crate) version: u64,
+    /// The names of the columns that rows are aligned with.
+    pub(crate) columns: Vec<String>,
     delta: Packed,
     segments: Vec<Segment>,
+}
+
+impl PackedBase {
+    /// Calls something for each row, by key; keeps a processor busy.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    pub(crate) fn each(&self, mut row: impl FnMut(Row)) -> Result<()> {
+        fold::walk(&self.segments, fold::unpack_delta(&self.delta)?, &mut row)
+    }
 }
 
 /// Returns the current version.
@@ -103,18 +127,22 @@ pub(super) async fn head(conn: &mut Conn, dataset: &str) -> Result<Option<i64>> 
         .await?)
 }
 
-async fn stored_at(conn: &mut Conn, dataset: &str, version: i64) -> Result<Option<Stored>> {
+async fn stored_at(conn: &mut Conn, dataset: &str, version: i64) -> Result<Option<PackedBase>> {
     let Some((columns, delta)) = version_of(conn, dataset, version).await? else {
         return Ok(None);
     };
     let segments = segments(conn, dataset, version).await?;
-    Ok(Some(Stored { version: count(version)?, columns, delta, segments }))
+    Ok(Some(PackedBase { version: count(version)?, columns, delta, segments }))
 }
 
-async fn read(found: Option<Stored>) -> Result<Option<Base>> {
-    let Some(Stored { version, columns, delta, segments }) = found else { return Ok(None) };
-    let rows = work(move || fold::assemble(&segments, fold::unpack_delta(&delta)?)).await?;
-    Ok(Some(Base { version, columns, rows }))
+async fn read(found: Option<PackedBase>) -> Result<Option<Base>> {
+    let Some(packed) = found else { return Ok(None) };
+    work(move || {
+        let mut rows = Vec::new();
+        packed.each(|row| rows.push(row))?;
+        Ok(Some(Base { version: packed.version, columns: packed.columns, rows }))
+    })
+    .await
 }
 
 /// Reads the columns and the delta of a version.

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::codec::{damaged, from_word, key, parse, row, word};
-use super::journal::{Action, Batch, BatchState, Moves};
+use lockstep_engine::key::Key;
+
+use super::codec::{damaged, from_word, json, key, key_digest, parse, row, word};
+use super::journal::{Action, Batch, BatchState, Intended, LeftOut, Moves};
 use super::lease::{self, Lease};
 use super::runs::open_run;
 use super::segment::{Packed, unpack_moves};
-use super::{Conn, Store};
+use super::{Conn, Store, aims};
 use crate::error::{Error, Kind, Result};
 
 impl Store {
-    /// Takes note of how far a batch came; `Applied` and `Void` are final.
+    /// Takes note of how far a batch came, and which of its writes were left out of it, and why; `Applied` and `Void` are
+    /// final.
     ///
     /// # Errors
     /// [`Kind::Changed`] when the lease is no longer current, the run is closed, or the batch was settled otherwise.
@@ -22,6 +25,7 @@ impl Store {
         seq: u32,
         state: BatchState,
         note: Option<&str>,
+        left_out: &[(Key, LeftOut)],
     ) -> Result<()> {
         let mut tx = self.write().await?;
         lease::check(&mut tx, lease).await?;
@@ -53,6 +57,29 @@ impl Store {
             .bind(i64::from(seq))
             .execute(&mut *tx)
             .await?;
+        leave_out(&mut tx, number, seq, left_out).await?;
+        aims::settled(&mut tx, run, seq).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Takes note, before a batch is committed, of what is left out of it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(crate) async fn leave_out(
+        &self,
+        run: &str,
+        seq: u32,
+        left_out: &[(Key, LeftOut)],
+    ) -> Result<()> {
+        let mut tx = self.write().await?;
+        let number: Option<i64> = sqlx::query_scalar("SELECT number FROM runs WHERE id = $1")
+            .bind(run)
+            .fetch_optional(&mut *tx)
+            .await?;
+        if let Some(number) = number {
+            leave_out(&mut tx, number, seq, left_out).await?;
+        }
         Ok(tx.commit().await?)
     }
 
@@ -107,35 +134,51 @@ impl Store {
         Ok(batches)
     }
 
-    /// Returns the moves of base that an open run intends; none of a closed one.
+    /// Returns the moves of base that an open run intends, those that were made already first; none of a closed one.
     ///
     /// # Errors
     /// When the stored bytes are damaged.
-    pub(crate) async fn intended_base(&self, run: &str) -> Result<Vec<Moves>> {
-        let pieces: Vec<(String, Vec<u8>, Vec<u8>)> = sqlx::query_as(
-            "SELECT i.spoke, i.digest, i.data FROM intended_base i JOIN runs r ON r.number = i.run
-             WHERE r.id = $1 ORDER BY i.position",
+    pub(crate) async fn intended_base(&self, run: &str) -> Result<Vec<Intended>> {
+        let pieces: Vec<(String, bool, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT i.spoke, i.moved <> 0, i.digest, i.data FROM intended_base i
+             JOIN runs r ON r.number = i.run
+             WHERE r.id = $1 ORDER BY i.moved DESC, i.position",
         )
         .bind(run)
         .fetch_all(&self.reads)
         .await?;
-        let mut bases: Vec<Moves> = Vec::new();
-        for (spoke, digest, data) in pieces {
-            let mut changes = match bases.pop_if(|last| last.spoke == spoke) {
-                Some(moves) => moves.changes,
+        let mut bases: Vec<Intended> = Vec::new();
+        for (spoke, moved, digest, data) in pieces {
+            let mut changes = match bases.pop_if(|last| last.moves.spoke == spoke) {
+                Some(last) => last.moves.changes,
                 None => Vec::new(),
             };
             unpack_moves(&Packed { digest, data }, &mut changes)?;
-            bases.push(Moves { spoke, changes });
+            bases.push(Intended { moves: Moves { spoke, changes }, moved });
         }
         Ok(bases)
     }
 }
 
+async fn leave_out(conn: &mut Conn, run: i64, seq: u32, left_out: &[(Key, LeftOut)]) -> Result<()> {
+    for (key, why) in left_out {
+        sqlx::query(
+            "UPDATE actions SET left_out = $1 WHERE run = $2 AND seq = $3 AND key_digest = $4",
+        )
+        .bind(json(why)?)
+        .bind(run)
+        .bind(i64::from(seq))
+        .bind(key_digest(key))
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
 /// Reads the actions of a run by their batch.
 async fn actions(conn: &mut Conn, run: i64) -> Result<BTreeMap<i64, Vec<Action>>> {
     let found: Vec<BatchAction> = sqlx::query_as(
-        "SELECT seq, kind, cells, key_values, before_image, after_image FROM actions
+        "SELECT seq, kind, cells, key_values, before_image, after_image, left_out FROM actions
          WHERE run = $1 ORDER BY number",
     )
     .bind(run)
@@ -163,6 +206,7 @@ pub(super) struct ActionRow {
     key_values: Vec<u8>,
     before_image: Option<Vec<u8>>,
     after_image: Option<Vec<u8>>,
+    left_out: Option<String>,
 }
 
 impl ActionRow {
@@ -174,6 +218,7 @@ impl ActionRow {
             before: self.before_image.as_deref().map(row).transpose()?,
             after: self.after_image.as_deref().map(row).transpose()?,
             cells: parse(&self.cells)?,
+            left_out: self.left_out.as_deref().map(parse).transpose()?,
         };
         if action.key.is_blank() { Err(damaged("an action has no key")) } else { Ok(action) }
     }

@@ -51,6 +51,18 @@ impl Store {
                 return Ok(false);
             }
         }
+        let waiting: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM hook_calls WHERE dataset = $1")
+            .bind(dataset)
+            .fetch_one(&mut *tx)
+            .await?;
+        // More than can be looked into at once become one that is about everything.
+        let keys = if waiting < MOST { keys } else { &[] };
+        if waiting >= MOST {
+            sqlx::query("DELETE FROM hook_calls WHERE dataset = $1")
+                .bind(dataset)
+                .execute(&mut *tx)
+                .await?;
+        }
         sqlx::query("INSERT INTO hook_calls (dataset, received, keys) VALUES ($1, $2, $3)")
             .bind(dataset)
             .bind(micros(now))

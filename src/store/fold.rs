@@ -85,16 +85,15 @@ pub(super) fn unpack_delta(packed: &Packed) -> Result<Delta> {
 
 type Changes = Peekable<IntoIter<KeyValues, Option<Row>>>;
 
-/// Returns the rows of a base, by key.
-pub(super) fn assemble(segments: &[Segment], delta: Delta) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+/// Calls something for each row of a base, by key; one segment at a time is expanded.
+pub(super) fn walk(segments: &[Segment], delta: Delta, each: &mut impl FnMut(Row)) -> Result<()> {
     let mut changes = delta.into_iter().peekable();
     for (position, segment) in segments.iter().enumerate() {
         let bytes = unpack(&segment.packed)?;
         let bound = bound(segments, position);
         if touches(&mut changes, bound) {
             merge(&bytes, &mut changes, bound, None, |_, row| {
-                rows.push(row);
+                each(row);
                 Ok(())
             })?;
             continue;
@@ -102,11 +101,11 @@ pub(super) fn assemble(segments: &[Segment], delta: Delta) -> Result<Vec<Row>> {
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
             take(&mut rest)?;
-            rows.extend(take_row(&mut rest)?);
+            take_row(&mut rest)?.into_iter().for_each(&mut *each);
         }
     }
-    rows.extend(changes.filter_map(|(_, row)| row));
-    Ok(rows)
+    changes.filter_map(|(_, row)| row).for_each(each);
+    Ok(())
 }
 
 /// Folds a delta into segments of about `target` bytes; those that it does not touch are kept, unless the columns change.

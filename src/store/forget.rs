@@ -7,7 +7,9 @@ use lockstep_engine::plan::Body;
 use super::base::{names, work};
 use super::codec::{self, damaged, json, key_digest};
 use super::erase::erase;
+use super::seen::drop_seen;
 use super::segment::{Packed, unpack};
+use super::tasks;
 use super::{Conn, Store};
 use crate::error::{Error, Kind, Result};
 
@@ -61,7 +63,10 @@ impl Store {
             forgotten.tombstones += tombstones(&mut tx, &base, key).await?;
         }
         queue(&mut tx, dataset, key).await?;
+        drop_seen(&mut tx, dataset).await?;
         notes(&mut tx, dataset, key).await?;
+        // They are kept for a day only, and may quote any row.
+        tasks::silence(&mut tx).await?;
         tx.commit().await?;
         self.clear_log().await?;
         Ok(forgotten)

@@ -44,7 +44,7 @@ struct ChangeRow {
 
 const CHANGES: &str = "SELECT a.number, r.id AS run, COALESCE(r.finished, r.started) AS at, b.side,
          b.state, r.columns, r.sensitive, a.kind, a.cells, a.key_values, a.before_image,
-         a.after_image
+         a.after_image, a.left_out
      FROM actions a JOIN runs r ON r.number = a.run
      JOIN batches b ON b.run = a.run AND b.seq = a.seq WHERE ";
 
@@ -183,7 +183,7 @@ impl Store {
         })
     }
 
-    async fn read_runs(&self, mut query: sqlx::QueryBuilder<Db>) -> Result<Vec<Run>> {
+    pub(super) async fn read_runs(&self, mut query: sqlx::QueryBuilder<Db>) -> Result<Vec<Run>> {
         let found: Vec<RunRow> = query.build_query_as().fetch_all(&self.reads).await?;
         found.into_iter().map(RunRow::read).collect()
     }

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::base::work;
 use super::codec::{bytes, json, key_digest, micros, stored, word};
 use super::lease::{self, Lease};
+use super::seen::drop_seen;
 use super::segment::{Packed, pack_moves};
 use super::{Conn, Db, ROWS_PER_INSERT, Store};
 use crate::error::{Error, Kind, Result};
@@ -88,6 +89,33 @@ pub(crate) struct Action {
     pub(crate) after: Option<Row>,
     /// The columns that are written, ascending.
     pub(crate) cells: Vec<usize>,
+    /// Why it was left out of its batch, which was applied without it.
+    pub(crate) left_out: Option<LeftOut>,
+}
+
+/// Why a write was left out of its batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    /// Why, for people; of a row that is refused the replica's own words.
+    pub(crate) why: String,
+    /// Whether the replica refuses the row as it is; if not, it had changed meanwhile, or could not be confirmed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) refused: bool,
+    /// The column that is to blame, by its name there, where the replica says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<String>,
+}
+
+impl LeftOut {
+    /// Returns the reason of a write that met something else than was compared, or cannot be confirmed.
+    pub(crate) fn changed(why: impl Into<String>) -> Self {
+        Self { why: why.into(), refused: false, column: None }
+    }
+
+    /// Returns the reason of a row that the replica refuses.
+    pub(crate) fn refused(why: impl Into<String>, column: Option<String>) -> Self {
+        Self { why: why.into(), refused: true, column }
+    }
 }
 
 /// Writes to one side that are applied together or not at all.
@@ -114,6 +142,15 @@ pub(crate) struct Moves {
     pub(crate) spoke: String,
     /// The moves.
     pub(crate) changes: Vec<BaseChange>,
+}
+
+/// Moves of a base that an open run intends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Intended {
+    /// The moves.
+    pub(crate) moves: Moves,
+    /// Whether they were made, as far as they were confirmed, while another member is still to be settled.
+    pub(crate) moved: bool,
 }
 
 impl Store {
@@ -144,6 +181,8 @@ impl Store {
 
         let mut tx = self.write().await?;
         lease::check(&mut tx, lease).await?;
+        // What is about to be written is no longer as it was seen.
+        drop_seen(&mut tx, &lease.dataset).await?;
         let number = insert_run(&mut tx, lease, run).await?;
         insert_batches(&mut tx, number, batches).await?;
         let pieces = packed.into_iter().flat_map(|(spoke, pieces)| {

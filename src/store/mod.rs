@@ -4,7 +4,9 @@
 //!   (`segment`, `fold`: its form).
 //! - `plans`: content-addressed and expiring. `lease`: who may run a dataset.
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
+//! - `seen`: what the last run saw, so that the next need not read it again.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
+//! - `tasks`: calls that go on after their request was answered.
 //! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `watches`, `events` (the queue), `letters` (dead ones), `breakers`, `calls`, `channels`: what is watched.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
@@ -41,7 +43,9 @@ mod plans;
 mod quota;
 mod retain;
 mod runs;
+mod seen;
 mod segment;
+mod tasks;
 mod tombstones;
 mod verify;
 mod watches;
@@ -55,17 +59,21 @@ use std::sync::Arc;
 use sqlx::{Pool, Sqlite, SqliteConnection, Transaction};
 
 pub(crate) use self::backup::restore;
-pub(crate) use self::base::{Base, base_name};
+pub(crate) use self::base::{Base, PackedBase, base_name};
 pub(crate) use self::breakers::Breaker;
 pub(crate) use self::channels::StoredChannel;
 pub(crate) use self::claims::Verdict;
 pub(crate) use self::events::{Event, Scope, Work};
 pub(crate) use self::history::ChangeRecord;
-pub(crate) use self::journal::{Action, Batch, BatchState, Moves, NewRun, RunKind, RunState};
+pub(crate) use self::journal::{
+    Action, Batch, BatchState, Intended, LeftOut, Moves, NewRun, RunKind, RunState,
+};
 pub(crate) use self::lease::{Acquired, Lease};
 pub(crate) use self::letters::{Letter, Which};
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};
+pub(crate) use self::seen::Seen;
+pub(crate) use self::tasks::{Task, TaskState};
 pub(crate) use self::verify::AuditVerdict;
 pub(crate) use self::watches::StoredWatch;
 use crate::error::Result;

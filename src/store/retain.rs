@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::codec::micros;
-use super::{Conn, Store};
+use super::{Conn, Store, tasks};
 use crate::error::{Error, Result};
 
 /// What retention dropped.
@@ -41,6 +41,8 @@ impl Store {
             .execute(&mut *tx)
             .await?
             .rows_affected();
+        sqlx::query("DELETE FROM seen WHERE at < $1").bind(before).execute(&mut *tx).await?;
+        tasks::expired(&mut tx, now).await?;
         tx.commit().await?;
         self.shrink().await?;
         Ok(Retained { runs, actions, bases, plans })

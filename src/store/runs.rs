@@ -158,25 +158,66 @@ impl Store {
         lease::check(&mut tx, lease).await?;
         let row = open_run(&mut tx, &lease.dataset, run).await?;
         check_settled(&mut tx, &row).await?;
-        let mut version = None;
-        for moves in &outcome.bases {
-            let to = Advance {
-                dataset: &base_name(&lease.dataset, &moves.spoke),
-                run,
-                at: outcome.finished,
-                columns: &outcome.columns,
-                moves: &moves.changes,
-            };
-            if outcome.state != RunState::Failed || !moves.changes.is_empty() {
-                version = version.max(advance(&mut tx, &to).await?);
-            }
-            tombstones::follow(&mut tx, &to).await?;
-        }
+        let version = move_bases(&mut tx, lease, &row, outcome).await?;
         audit::append(&mut tx, &row, &lease.dataset, outcome.finished).await?;
         close(&mut tx, &row, outcome).await?;
         tx.commit().await?;
         Ok(version)
     }
+
+    /// Moves the bases of an outcome whose state is `Applying`: the run stays open for members that are not settled yet.
+    ///
+    /// # Errors
+    /// [`Kind::Changed`] when the lease is no longer current or the run is closed.
+    pub(crate) async fn finish_part(
+        &self,
+        lease: &Lease,
+        run: &str,
+        outcome: &Outcome,
+    ) -> Result<()> {
+        check_width(outcome.columns.len(), widths(&outcome.bases))?;
+        let mut tx = self.write().await?;
+        lease::check(&mut tx, lease).await?;
+        let row = open_run(&mut tx, &lease.dataset, run).await?;
+        move_bases(&mut tx, lease, &row, outcome).await?;
+        for moves in &outcome.bases {
+            sqlx::query("UPDATE intended_base SET moved = 1 WHERE run = $1 AND spoke = $2")
+                .bind(row.number)
+                .bind(&moves.spoke)
+                .execute(&mut *tx)
+                .await?;
+        }
+        sqlx::query("UPDATE runs SET error = $1 WHERE number = $2")
+            .bind(&outcome.error)
+            .bind(row.number)
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Moves bases; returns the highest of their new versions.
+async fn move_bases(
+    conn: &mut Conn,
+    lease: &Lease,
+    run: &RunRow,
+    outcome: &Outcome,
+) -> Result<Option<u64>> {
+    let mut version = None;
+    for moves in &outcome.bases {
+        let to = Advance {
+            dataset: &base_name(&lease.dataset, &moves.spoke),
+            run: &run.id,
+            at: outcome.finished,
+            columns: &outcome.columns,
+            moves: &moves.changes,
+        };
+        if outcome.state != RunState::Failed || !moves.changes.is_empty() {
+            version = version.max(advance(conn, &to).await?);
+        }
+        tombstones::follow(conn, &to, run.undoes.as_deref()).await?;
+    }
+    Ok(version)
 }
 
 async fn check_settled(conn: &mut Conn, run: &RunRow) -> Result<()> {
@@ -209,7 +250,7 @@ async fn close(conn: &mut Conn, run: &RunRow, outcome: &Outcome) -> Result<()> {
     .bind(run.number)
     .execute(&mut *conn)
     .await?;
-    aims::drop_aim(conn, &run.id).await?;
+    aims::drop_aims(conn, &run.id).await?;
     sqlx::query("DELETE FROM intended_base WHERE run = $1")
         .bind(run.number)
         .execute(&mut *conn)

@@ -245,9 +245,9 @@ pub(super) fn schema(
     (Schema::new(columns, key), reasons)
 }
 
-/// Returns the snapshot with empty columns for the headers that it lacks.
+/// Returns a snapshot with empty columns for the headers that it lacks.
 pub(super) fn widened<'a>(
-    snapshot: &Snapshot,
+    snapshot: Snapshot,
     headers: impl Iterator<Item = &'a String>,
 ) -> Snapshot {
     let mut names: Vec<String> = snapshot.headers().to_vec();
@@ -257,7 +257,7 @@ pub(super) fn widened<'a>(
         }
     }
     if names.len() == snapshot.headers().len() {
-        return snapshot.clone();
+        return snapshot;
     }
     let mut builder = SnapshotBuilder::new(names);
     for row in 0..snapshot.len() {

@@ -35,9 +35,19 @@ pub(crate) struct Definition {
     pub(crate) policy: Policy,
     /// How a sheet is guarded against rows that move during a write.
     pub(crate) guard: Guard,
+    /// Every so many runs all rows are read, also where a member could prove that nothing changed.
+    #[serde(default = "full_every")]
+    pub(crate) full_every: u32,
     /// The halts that the caller passes.
     #[serde(skip)]
     pub(crate) overrides: Vec<String>,
+}
+
+/// How often all rows are read, where nobody says.
+pub(crate) const FULL_EVERY: u32 = 20;
+
+fn full_every() -> u32 {
+    FULL_EVERY
 }
 
 /// A column that is kept in step.

@@ -1,9 +1,13 @@
 //! Runs for events: the same comparison and the same journal, limited to the keys that are due.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use lockstep_engine::{
     canonical::write_row,
+    dataset::Direction,
     key::Key,
     plan::{Body, Decided, Plan},
     reconcile::Change,
@@ -12,21 +16,23 @@ use lockstep_engine::{
 
 use super::{
     Shell,
-    definition::{Definition, Members},
+    definition::Definition,
+    keep::keep,
     plans,
-    prepare::{Planned, prepare_without},
+    prepare::{Planned, prepare},
     run::carry_out,
+    see_again::see_again,
 };
 use crate::{
     error::{Error, Kind, Result},
-    replica::{OnError, Source},
-    store::{Lease, Work},
+    replica::{OnError, scan::Target},
+    store::{Lease, LeftOut, Work},
 };
 
 /// The members of a dataset as they were compared.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    planned: Planned,
+    planned: Arc<Planned>,
     /// The halts that nobody passed.
     halts: Vec<String>,
 }
@@ -39,7 +45,7 @@ pub(crate) struct Delivered {
     /// How many rows were written and confirmed.
     pub(crate) written: u64,
     /// Rows that were not written, and why, by member and key.
-    pub(crate) unconfirmed: BTreeMap<(String, Key), String>,
+    pub(crate) unconfirmed: BTreeMap<(String, Key), LeftOut>,
     /// Spokes that were not written, and why, by name.
     pub(crate) failed: BTreeMap<String, String>,
 }
@@ -55,46 +61,74 @@ pub(crate) async fn see(
     definition: &Definition,
     left_out: &BTreeMap<String, String>,
 ) -> Result<Seen, (String, Error)> {
-    let planned = prepare_without(shell, &skipping(definition), left_out).await?;
+    let mut planned = match compare(shell, definition, left_out).await {
+        Ok(planned) => planned,
+        Err(error) => return Err((unread(definition, &error), error)),
+    };
+    for member in &mut planned.members {
+        if let Target::Sql(table) = &mut member.scan.target {
+            table.on_error = OnError::Skip;
+        }
+    }
     let halts = remaining(&planned.plan.body().halts, &definition.overrides);
     let halts = halts.iter().map(|halt| format!("{}: {}", halt.reason.as_str(), halt.message));
     let halts = halts.collect();
-    Ok(Seen { planned, halts })
+    Ok(Seen { planned: Arc::new(planned), halts })
 }
 
-/// Returns a definition whose databases leave out the rows that they refuse.
-fn skipping(definition: &Definition) -> Definition {
-    let mut definition = definition.clone();
-    let sources: Vec<&mut Source> = match &mut definition.members {
-        Members::Pair { left, right } => vec![left, right],
-        Members::Hub { hub, spokes } => {
-            std::iter::once(hub).chain(spokes.iter_mut().map(|spoke| &mut spoke.source)).collect()
-        }
-    };
-    for source in sources {
-        if let Source::Table { on_error, .. } = source {
-            *on_error = OnError::Skip;
-        }
-    }
-    definition
+async fn compare(
+    shell: &Shell,
+    definition: &Definition,
+    left_out: &BTreeMap<String, String>,
+) -> Result<Planned> {
+    let planned = prepare(shell, definition, left_out).await?;
+    see_again(shell, definition, planned, left_out).await
+}
+
+/// Returns the member that an error is about: its name is the first thing that the error says after its kind.
+fn unread(definition: &Definition, error: &Error) -> String {
+    let text = error.to_string();
+    let place = text.split(": ").nth(1).unwrap_or_default();
+    let member = definition.members().into_iter().find(|(name, _)| *name == place);
+    member.map(|(name, _)| name.to_owned()).unwrap_or_default()
 }
 
 impl Seen {
     /// Returns what has to be written, by member.
-    pub(crate) fn work(&self) -> Vec<Work> {
+    ///
+    /// What flows to others has to be written to spokes that were not read, too: what exactly, the look tells that reads
+    /// them.
+    pub(crate) fn work(&self, definition: &Definition) -> Vec<Work> {
         let body = self.planned.plan.body();
         let columns = &body.basis.schema.columns;
         let name = |at: &usize| Some(columns.get(*at)?.name.clone());
-        let members = body.result.members.iter();
-        let all = members.flat_map(|one| one.changes.iter().map(|change| (&*one.name, change)));
-        all.map(|(member, change)| Work {
+        let work = |member: &str, change: &Change, digest: Vec<u8>| Work {
             member: member.to_owned(),
             key: change.key.clone(),
             kind: change.kind,
             columns: change.cells.iter().filter_map(name).collect(),
-            digest: digest(change),
-        })
-        .collect()
+            digest,
+        };
+        let members = &body.result.members;
+        let all =
+            members.iter().flat_map(|one| one.changes.iter().map(|change| (&*one.name, change)));
+        let mut found: Vec<Work> =
+            all.map(|(member, change)| work(member, change, digest(change))).collect();
+        let unread: Vec<&str> = definition
+            .spokes()
+            .iter()
+            .filter(|spoke| spoke.direction != Direction::RightToLeft)
+            .map(|spoke| spoke.name.as_str())
+            .filter(|name| self.planned.down().any(|member| member.name == *name))
+            .collect();
+        let mut keys = BTreeSet::new();
+        for change in members.iter().flat_map(|one| &one.changes) {
+            if !unread.is_empty() && keys.insert(&change.key) {
+                let unknown = || [b"unread".as_slice(), &digest(change)].concat();
+                found.extend(unread.iter().map(|member| work(member, change, unknown())));
+            }
+        }
+        found
     }
 
     /// Returns the keys that base has to learn without a write, because all agree already.
@@ -130,6 +164,13 @@ impl Seen {
         self.planned.down().filter_map(why).collect()
     }
 
+    /// Keeps what was seen where nothing was to be done, so that the next look need not read it again.
+    pub(crate) async fn keep(&self, shell: &Shell, definition: &Definition, lease: &Lease) {
+        if self.planned.plan.is_quiet() && self.planned.down().next().is_none() {
+            keep(shell, definition, lease, &self.planned).await;
+        }
+    }
+
     /// Reads a key from the texts of its parts, by the types of the key columns.
     pub(crate) fn key(&self, parts: &[String]) -> Option<Key> {
         let schema = &self.planned.plan.body().basis.schema;
@@ -163,7 +204,9 @@ pub(crate) async fn deliver(
     keys: &BTreeSet<Key>,
     lease: &mut Lease,
 ) -> Result<Delivered> {
-    let planned = limited(seen.planned, keys);
+    let planned = Arc::into_inner(seen.planned)
+        .ok_or_else(|| Error::internal("what was seen is still looked at"))?;
+    let planned = limited(planned, keys);
     let result = &planned.plan.body().result;
     let learns = definition.has_base() && !result.learns_nothing();
     if planned.plan.is_quiet() && !learns {
@@ -187,7 +230,7 @@ pub(crate) async fn deliver(
 
 /// Returns the part of a plan that is about some keys.
 fn limited(planned: Planned, keys: &BTreeSet<Key>) -> Planned {
-    let Planned { plan, mut members, reasons } = planned;
+    let Planned { plan, mut members, reasons, due, mark } = planned;
     let body = plan.body();
     let mut result = Decided {
         members: body
@@ -229,7 +272,7 @@ fn limited(planned: Planned, keys: &BTreeSet<Key>) -> Planned {
         findings: Vec::new(),
         halts: Vec::new(),
     });
-    Planned { plan, members, reasons }
+    Planned { plan, members, reasons, due, mark }
 }
 
 /// Returns the kind of error that a text of one begins with: spokes that fail are reported in words.

@@ -16,11 +16,14 @@ use super::{
     Shell,
     prepare::{Member, Planned},
     report::{
-        CallsOut, ChangeOut, ColumnOut, ConflictOut, Counts, FindingOut, HaltOut, Report, SideOut,
-        State, UnconfirmedOut,
+        CallsOut, ChangeOut, ColumnOut, ConflictOut, Counts, FindingOut, HaltOut, RefusedOut,
+        Report, SideOut, State, UnconfirmedOut,
     },
 };
-use crate::replica::apply::Repair;
+use crate::{
+    replica::{apply::Repair, scan::Extent},
+    store::LeftOut,
+};
 
 /// How many findings, and how many repairs, a report lists.
 pub(super) const MAX_LISTED: usize = 20;
@@ -34,8 +37,8 @@ pub(crate) struct Done {
     pub(crate) repaired: Vec<Repair>,
     /// How many rows were written and confirmed.
     pub(crate) written: u64,
-    /// Rows whose write could not be confirmed: member, key, why.
-    pub(crate) unconfirmed: Vec<(String, Key, String)>,
+    /// Rows that were refused, and rows whose write could not be confirmed: member, key, why.
+    pub(crate) unconfirmed: Vec<(String, Key, LeftOut)>,
     /// Why spokes failed while they were written, by name.
     pub(crate) failed: BTreeMap<String, String>,
     /// Whether a spoke may have been written although it failed; the next run finds out.
@@ -49,7 +52,8 @@ pub(crate) struct Done {
 impl Done {
     /// Returns how a run ended that was to come to a state.
     pub(crate) fn state(&self, wanted: State) -> State {
-        if self.failed.is_empty() { wanted } else { State::Partial }
+        let all = self.failed.is_empty() && self.unconfirmed.is_empty();
+        if all { wanted } else { State::Partial }
     }
 }
 
@@ -110,7 +114,7 @@ pub(crate) fn report(
         state,
         plan_id: short(planned.plan.id()),
         run_id: done.run.clone(),
-        next: next(state, &counts, &short(planned.plan.id()), !findings.is_empty(), done),
+        next: next(planned, state, &counts, !findings.is_empty(), done),
         counts,
         sides: planned.members.iter().map(|member| side_out(planned, member, done)).collect(),
         truncated: total > changes.len(),
@@ -128,14 +132,21 @@ pub(crate) fn report(
             .collect(),
         findings,
         repaired: listed(&done.repaired),
-        unconfirmed: done
-            .unconfirmed
-            .iter()
+        refused: left_out(done, true)
             .take(sample)
-            .map(|(side, key, why)| UnconfirmedOut {
+            .map(|(side, key, left_out)| RefusedOut {
                 side: side.clone(),
                 key: key.to_string(),
-                why: why.clone(),
+                column: left_out.column.clone(),
+                message: left_out.why.clone(),
+            })
+            .collect(),
+        unconfirmed: left_out(done, false)
+            .take(sample)
+            .map(|(side, key, left_out)| UnconfirmedOut {
+                side: side.clone(),
+                key: key.to_string(),
+                why: left_out.why.clone(),
             })
             .collect(),
         columns: planned
@@ -154,6 +165,10 @@ pub(crate) fn report(
             waited_seconds: calls.waited.as_secs(),
         },
     }
+}
+
+fn left_out(done: &Done, refused: bool) -> impl Iterator<Item = &(String, Key, LeftOut)> {
+    done.unconfirmed.iter().filter(move |(_, _, why)| why.refused == refused)
 }
 
 fn listed(repaired: &[Repair]) -> Vec<String> {
@@ -208,11 +223,18 @@ fn side_out(planned: &Planned, member: &Member, done: &Done) -> SideOut {
         name: member.name.clone(),
         rows,
         unchanged: member.unchanged,
+        read: match member.read.extent {
+            Extent::Whole => "whole",
+            Extent::Since => "since",
+            Extent::Unchanged => "unchanged",
+        },
+        rows_read: member.read.rows,
         error: member.down.clone().or_else(|| done.failed.get(&member.name).cloned()),
     }
 }
 
-fn next(state: State, counts: &Counts, id: &str, findings: bool, done: &Done) -> String {
+fn next(planned: &Planned, state: State, counts: &Counts, findings: bool, done: &Done) -> String {
+    let id = short(planned.plan.id());
     let mut more = String::new();
     if findings {
         more.push_str(" Look at findings: rows set aside are not in step.");
@@ -228,19 +250,29 @@ fn next(state: State, counts: &Counts, id: &str, findings: bool, done: &Done) ->
     if !done.repaired.is_empty() {
         more.push_str(" Look at repaired: rows were moved by others during the write.");
     }
-    if !done.unconfirmed.is_empty() {
+    let (refused, open) = (left_out(done, true).count(), left_out(done, false).count());
+    if refused > 0 {
         more.push_str(&format!(
-            " {} rows were not written or could not be confirmed: see unconfirmed. The next run compares them afresh.",
-            done.unconfirmed.len()
+            " {refused} rows were refused: see refused. They are tried again by each run until they are corrected.",
         ));
     }
-    if state == State::Partial {
+    if open > 0 {
+        more.push_str(&format!(
+            " {open} rows were not written or could not be confirmed: see unconfirmed. The next run compares them \
+             afresh.",
+        ));
+    }
+    let failed = !done.failed.is_empty() || planned.down().next().is_some();
+    if state == State::Partial && failed {
         more.push_str(" Look at sides: what failed there is caught up by the next run.");
     }
     if done.unknown {
         more.push_str(
             " Whether the last write to a spoke that failed arrived is not known; the next run finds out first.",
         );
+    }
+    if planned.due {
+        more.push_str(" All rows were read, as every fullEvery runs.");
     }
     if done.recovered > 0 {
         more.push_str(" A run that had been interrupted was settled before.");
@@ -305,7 +337,11 @@ fn change_out(planned: &Planned, member: &Member, change: &Change, pair: bool) -
         side: (!pair || member.name == SideName::Left.as_str()).then(|| member.name.clone()),
         kind: kind(change.kind),
         key: change.key.to_string(),
-        row: change.row.map(|row| member.scan.snapshot.origin(row)),
+        // Where a row stands is known only where all rows were read.
+        row: change
+            .row
+            .filter(|_| member.recalled.is_none())
+            .map(|row| member.scan.snapshot.origin(row)),
         cells,
     }
 }

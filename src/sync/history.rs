@@ -59,8 +59,11 @@ pub(crate) struct ChangedOut {
     pub(crate) key: String,
     /// Column: "before → after".
     pub(crate) cells: BTreeMap<String, String>,
-    /// intended, applied, void or failed: only applied ones were written.
+    /// intended, applied, leftOut, void or failed: only applied ones were written.
     pub(crate) state: &'static str,
+    /// Why it was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
 }
 
 /// Part of the history; a cursor where there is more.
@@ -215,8 +218,10 @@ fn changed_out(record: &ChangeRecord) -> ChangedOut {
         side: record.side.clone(),
         kind: kind(action.kind),
         key: action.key.to_string(),
+        why: action.left_out.as_ref().map(|left_out| left_out.why.clone()),
         cells: cells.collect(),
         state: match record.state {
+            BatchState::Applied if action.left_out.is_some() => "leftOut",
             BatchState::Intended => "intended",
             BatchState::Applied => "applied",
             BatchState::Void => "void",

@@ -59,8 +59,6 @@ pub(super) fn view<'a>(
 pub(super) enum Proof {
     /// A marker proves it; only where each value came to rest is open.
     Applied,
-    /// A marker proves the batch, but single rows may have been left out of it: only what is there now can tell which.
-    Batch,
     /// Only what is there now can tell.
     None,
 }
@@ -92,9 +90,7 @@ fn confirms(view: &View<'_>, row: usize, action: &Action, proof: Proof) -> bool 
         value.as_ref() == Some(&view.cell(row, at))
     };
     match proof {
-        Proof::None | Proof::Batch => {
-            action.after.is_some() && cells.iter().all(|at| was(&action.after, *at))
-        }
+        Proof::None => action.after.is_some() && cells.iter().all(|at| was(&action.after, *at)),
         Proof::Applied => {
             let untouched = |at: &usize| was(&action.before, *at) && !was(&action.after, *at);
             // A deleted row counts as untouched only as a whole: one that came back differs somewhere.

@@ -1,6 +1,6 @@
 //! What a run intends, made durable before the first effect, and what came of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lockstep_engine::{
     confirm::{self, Made},
@@ -48,26 +48,18 @@ pub(super) fn refused(side: &str, seq: u32, actions: Vec<Action>, why: &Error) -
     Batch { seq, side, place, actions, state: BatchState::Failed, note: Some(why.to_string()) }
 }
 
-/// The writes whose outcome is not confirmed: member and key.
-pub(super) type Unconfirmed = BTreeSet<(String, Key)>;
-
 /// Returns the moves of the bases that follow from what was confirmed.
 ///
 /// A base is what its spoke and the hub agree on (of a pair: right and left): see the engine's [`confirm`]. Where spokes
 /// were written and the hub was not, only one of them is to speak at the next comparison, or a sum would count what it
 /// says twice: for the others the hub counts as written.
-pub(super) fn confirmed(
-    bases: Vec<Moves>,
-    batches: &[Batch],
-    unconfirmed: &Unconfirmed,
-) -> Vec<Moves> {
-    let sure = |batch: &Batch, key: &Key| {
-        batch.state == BatchState::Applied
-            && !unconfirmed.contains(&(batch.side.clone(), key.clone()))
+pub(super) fn confirmed(bases: Vec<Moves>, batches: &[Batch]) -> Vec<Moves> {
+    let sure = |batch: &Batch, action: &Action| {
+        batch.state == BatchState::Applied && action.left_out.is_none()
     };
     let of = |member: &str| {
         let own = batches.iter().filter(|batch| batch.side == member);
-        own.flat_map(|batch| batch.actions.iter().map(move |one| (one, sure(batch, &one.key))))
+        own.flat_map(|batch| batch.actions.iter().map(move |one| (one, sure(batch, one))))
             .collect::<Vec<_>>()
     };
     let hubs = bases.first().map(|moves| of(hub(moves))).unwrap_or_default();
@@ -137,6 +129,8 @@ mod tests {
     };
     use serde_json::Value as Json;
 
+    use crate::store::LeftOut;
+
     use super::*;
 
     fn schema() -> Schema {
@@ -171,18 +165,15 @@ mod tests {
             before: change.before.clone(),
             after: change.after.clone(),
             cells: change.cells.clone(),
+            left_out: None,
         };
         let actions = result.writes(side).iter().map(action).collect();
         Batch { seq: 0, side: side.as_str().into(), place: Json::Null, actions, state, note: None }
     }
 
-    fn learned(
-        base: &[BaseChange],
-        batches: &[Batch],
-        unconfirmed: &Unconfirmed,
-    ) -> Vec<BaseChange> {
+    fn learned(base: &[BaseChange], batches: &[Batch]) -> Vec<BaseChange> {
         let moves = Moves { spoke: String::new(), changes: base.to_vec() };
-        confirmed(vec![moves], batches, unconfirmed).remove(0).changes
+        confirmed(vec![moves], batches).remove(0).changes
     }
 
     /// Both sides add to a sum; the left is written and the right is not: the next runs must not count anything twice.
@@ -197,7 +188,7 @@ mod tests {
             (PerSide { left: BatchState::Void, right: BatchState::Applied }, row(15, "left")),
         ] {
             let batches = SideName::BOTH.map(|side| batch(side, &first, *states.get(side)));
-            let moves = learned(&first.base, &batches, &BTreeSet::new());
+            let moves = learned(&first.base, &batches);
             let known = moves[0].after.clone().unwrap();
             let now = PerSide::from_fn(|side| match states.get(side) {
                 BatchState::Applied => first.writes(side)[0].after.clone().unwrap(),
@@ -215,12 +206,13 @@ mod tests {
     fn nothing_written_moves_nothing_and_all_written_moves_as_intended() {
         let first = plan(&row(10, "a"), &row(12, "left"), &row(13, "a"));
         let of = |state| SideName::BOTH.map(|side| batch(side, &first, state));
-        let none = BTreeSet::new();
-        assert_eq!(learned(&first.base, &of(BatchState::Void), &none), []);
-        assert_eq!(learned(&first.base, &of(BatchState::Applied), &none), first.base);
-        let unsure =
-            BTreeSet::from([("left".into(), Key::of("k")), ("right".into(), Key::of("k"))]);
-        assert_eq!(learned(&first.base, &of(BatchState::Applied), &unsure), []);
+        assert_eq!(learned(&first.base, &of(BatchState::Void)), []);
+        assert_eq!(learned(&first.base, &of(BatchState::Applied)), first.base);
+        let mut left_out = of(BatchState::Applied);
+        for action in left_out.iter_mut().flat_map(|batch| &mut batch.actions) {
+            action.left_out = Some(LeftOut::refused("too long", None));
+        }
+        assert_eq!(learned(&first.base, &left_out), []);
     }
 
     /// Two spokes add to a sum, and any of the three writes may be missing: the next run must still come to 15.
@@ -261,6 +253,7 @@ mod tests {
                         before: change.before.clone(),
                         after: change.after.clone(),
                         cells: change.cells.clone(),
+                        left_out: None,
                     };
                     let (side, actions) = (names[at].to_owned(), vec![action]);
                     Batch { seq: 0, side, place: Json::Null, actions, state: state(at), note: None }
@@ -272,7 +265,7 @@ mod tests {
                 .map(|one| Moves { spoke: one.name.to_string(), changes: one.base.clone() })
                 .collect();
             let number = |row: &Row| row[1].to_string().parse::<i64>().unwrap();
-            let known = confirmed(moves, &batches, &BTreeSet::new());
+            let known = confirmed(moves, &batches);
             let base = |at: usize| {
                 let moved = known[at].changes.first().and_then(|change| change.after.as_ref());
                 moved.map_or(10, number)

@@ -10,13 +10,13 @@ use lockstep_engine::{
     key::Key,
     schema::Schema,
     snapshot::{Snapshot, SnapshotBuilder},
-    value::Value,
+    value::{Row, Value},
 };
 
 use super::{Shell, definition::Definition, policy::Mark, saved};
 use crate::{
-    error::Result,
-    store::{Base, base_name},
+    error::{Error, Result},
+    store::{PackedBase, base_name},
 };
 
 /// What earlier runs of a dataset found out and agreed on.
@@ -54,8 +54,9 @@ impl Known {
             let name = base_name(&definition.name, spoke);
             let mut learned =
                 Learned { tombstones: shell.store.tombstones(&name).await?, ..Learned::default() };
-            if let Some(base) = shell.store.base(&name).await? {
-                (learned.version, learned.snapshot) = (Some(base.version), snapshot(&base));
+            if let Some(base) = shell.store.packed_base(&name).await? {
+                learned.version = Some(base.version);
+                learned.snapshot = work(move || snapshot(&base)).await?;
             }
             known.bases.insert(member.to_owned(), learned);
         }
@@ -97,19 +98,53 @@ impl Known {
     }
 }
 
+/// Does work that keeps a processor busy, where it holds nobody up.
+///
+/// # Errors
+/// The work's own.
+pub(super) async fn work<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal("a comparison failed").with_source(error))?
+}
+
 /// Returns base's rows with its columns as headers, each value in the text that its column reads back.
-fn snapshot(base: &Base) -> Snapshot {
+fn snapshot(base: &PackedBase) -> Result<Snapshot> {
     let mut builder = SnapshotBuilder::new(base.columns.iter().cloned());
-    for row in &base.rows {
-        let texts: Vec<Option<String>> =
-            row.iter().map(|value| (!value.is_null()).then(|| value.to_string())).collect();
-        let cells = row.iter().zip(&texts).map(|(value, text)| match (value, text) {
-            (Value::Bool(value), _) => Cell::Bool(*value),
-            (Value::Number(_), Some(text)) => Cell::Number(text),
+    base.each(|row| {
+        let texts = Texts::of(&row);
+        builder.push((0..row.len()).map(|at| texts.cell(at)));
+    })?;
+    Ok(builder.finish())
+}
+
+/// The values of a row as cells that their columns read back as the same values.
+pub(super) struct Texts<'a> {
+    row: &'a Row,
+    texts: Vec<Option<String>>,
+}
+
+impl<'a> Texts<'a> {
+    /// Writes the values of a row.
+    pub(super) fn of(row: &'a Row) -> Self {
+        let text = |value: &Value| match value {
+            Value::Null | Value::Bool(_) | Value::Text(_) => None,
+            value => Some(value.to_string()),
+        };
+        Self { row, texts: row.iter().map(text).collect() }
+    }
+
+    /// Returns the cell of a column.
+    pub(super) fn cell(&self, at: usize) -> Cell<'_> {
+        let text = self.texts.get(at).and_then(Option::as_deref);
+        match (self.row.get(at), text) {
+            (Some(Value::Bool(value)), _) => Cell::Bool(*value),
+            (Some(Value::Text(text)), _) => Cell::Text(text),
+            (Some(Value::Number(_)), Some(text)) => Cell::Number(text),
             (_, Some(text)) => Cell::Text(text),
             (_, None) => Cell::Null,
-        });
-        builder.push(cells);
+        }
     }
-    builder.finish()
 }

@@ -18,6 +18,7 @@ use lockstep_engine::{
 
 use super::{
     columns::{check_headers, check_key, columns, schema, widened},
+    content::Content,
     definition::Definition,
     known::Known,
     policy::{Settled, settle},
@@ -39,11 +40,13 @@ pub(super) fn compare(
     known: &Known,
     times: &Times,
 ) -> Result<Planned> {
-    let mut scans = members.into_iter().map(|member| member.scan);
-    let (Some(left), Some(right)) = (scans.next(), scans.next()) else {
+    let mut members = members.into_iter();
+    let (Some(left), Some(right)) = (members.next(), members.next()) else {
         return Err(Error::internal("a pair has two sides"));
     };
-    let mut sides = PerSide { left, right };
+    let mut read = PerSide { left: left.read, right: right.read };
+    let mut recalled = PerSide { left: left.recalled, right: right.recalled };
+    let mut sides = PerSide { left: left.scan, right: right.scan };
     for side in SideName::BOTH {
         check_headers(&sides.get(side).snapshot, side.as_str())?;
     }
@@ -64,7 +67,7 @@ pub(super) fn compare(
     for side in SideName::BOTH {
         let headers = settled.headers.get(side).iter().flatten();
         let scan = sides.get_mut(side);
-        scan.snapshot = widened(&scan.snapshot, headers);
+        scan.snapshot = widened(std::mem::take(&mut scan.snapshot), headers);
     }
     let mut terms = Terms::new(&settled.schema, &settled.policy)
         .map_err(|error| Error::invalid(error.to_string()).next("correct the arguments"))?;
@@ -126,11 +129,13 @@ pub(super) fn compare(
                 SideName::Left => 0,
                 SideName::Right => u64::try_from(unchanged).unwrap_or(u64::MAX),
             },
+            read: std::mem::take(read.get_mut(side)),
+            recalled: recalled.get_mut(side).take(),
             ..Member::new(side.as_str(), scan)
         });
     }
-    let plan = plan(definition, known, settled.schema, result.into(), halts, &members)?;
-    Ok(Planned { plan, members, reasons })
+    let plan = plan(definition, known, settled.schema, result.into(), halts, &mut members)?;
+    Ok(Planned { plan, members, reasons, due: false, mark: 0 })
 }
 
 /// Makes the plan of what was decided.
@@ -143,10 +148,14 @@ pub(super) fn plan(
     schema: Schema,
     result: Decided,
     halts: Vec<Halt>,
-    members: &[Member],
+    members: &mut [Member],
 ) -> Result<Plan> {
+    for member in members.iter_mut().filter(|member| member.down.is_none()) {
+        let own = view_of(&member.scan.snapshot, &schema, &member.headers, &member.name)?;
+        member.content = Content::of(&own);
+    }
     let read = members.iter().filter(|member| member.down.is_none());
-    let content = read.map(|member| (member.name.clone(), member.scan.snapshot.content_hash()));
+    let content = read.map(|one| (one.name.clone(), one.content.name(&one.headers)));
     Ok(Plan::new(Body {
         basis: Basis {
             dataset: definition.name.clone(),

@@ -8,17 +8,20 @@ use lockstep_engine::{
 
 use super::{
     Shell,
+    content::Content,
     definition::{Definition, Members},
-    known::Known,
+    known::{Known, work},
     pair,
     policy::Mark,
+    recall::{Recalled, recall},
+    seen::Memory,
     spokes,
 };
 use crate::{
     error::{Error, Kind, Result},
     replica::{
         Source,
-        scan::{Role, Scan, scan},
+        scan::{Extent, Role, Scan, scan},
     },
 };
 
@@ -31,6 +34,10 @@ pub(crate) struct Planned {
     pub(crate) members: Vec<Member>,
     /// How the types were found.
     pub(crate) reasons: Vec<InferReason>,
+    /// Whether everything was read because it was time to.
+    pub(crate) due: bool,
+    /// The mark of the store that was taken before anything was read.
+    pub(super) mark: i64,
 }
 
 /// A member of a dataset as it was read, and what the plan needs to write it.
@@ -56,13 +63,34 @@ pub(crate) struct Member {
     pub(crate) order: Vec<usize>,
     /// Why it was not read: nothing is known of it, and nothing is written to it.
     pub(crate) down: Option<String>,
+    /// How much of it was read.
+    pub(crate) read: Read,
+    /// The sum of its rows.
+    pub(super) content: Content,
+    /// What those of its rows come from that were not read.
+    pub(super) recalled: Option<Recalled>,
+}
+
+/// How much of a member was read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Read {
+    /// Whether these were all rows.
+    pub(crate) extent: Extent,
+    /// How many rows were read.
+    pub(crate) rows: u64,
+    /// The headers that it has.
+    pub(crate) headers: Vec<String>,
 }
 
 impl Member {
     /// Returns a member about which nothing is known but what was read.
     pub(super) fn new(name: &str, scan: Scan) -> Self {
+        let (rows, headers) = (scan.snapshot.len() as u64, scan.snapshot.headers().to_vec());
         Self {
             name: name.to_owned(),
+            read: Read { extent: scan.extent, rows, headers },
+            content: Content::default(),
+            recalled: None,
             scan,
             headers: Vec::new(),
             optional: Vec::new(),
@@ -74,9 +102,29 @@ impl Member {
             down: None,
         }
     }
+
+    /// Returns a member that is left out, for a reason.
+    pub(super) fn down(name: &str, why: String) -> Self {
+        Self { down: Some(why), ..Self::new(name, Scan::nothing()) }
+    }
+
+    /// Returns a spoke that cannot be read now: the others go on without it.
+    pub(super) fn left_out(name: &str, error: &Error) -> Self {
+        tracing::warn!(%error, name, "a spoke could not be read");
+        Self::down(name, error.to_string())
+    }
 }
 
 impl Planned {
+    /// Returns whether there is no doubt about what was recalled of a member.
+    fn holds(&self, member: &Member) -> bool {
+        let body = self.plan.body();
+        let one = |recalled: &Recalled| {
+            body.halts.is_empty() && recalled.holds(member, &body.basis.schema)
+        };
+        member.recalled.as_ref().is_none_or(one)
+    }
+
     /// Returns the writes to a member, in the order in which they are to be made.
     pub(crate) fn writes(&self, member: &Member) -> Vec<&Change> {
         let writes = self.plan.body().result.writes(&member.name);
@@ -95,67 +143,131 @@ impl Planned {
     }
 }
 
-/// Reads all members and makes the plan.
+/// Reads all members, as far as they are not known already, and makes the plan.
 ///
 /// # Errors
 /// A member that cannot be read or understood (a spoke that cannot be read is reported instead), and columns that do not
 /// fit it.
-pub(crate) async fn prepare(shell: &Shell, definition: &Definition) -> Result<Planned> {
-    prepare_without(shell, definition, &BTreeMap::new()).await.map_err(|(_, error)| error)
-}
-
-/// Reads all members but those of a hub's spokes that are left out, each with the reason, and makes the plan.
 ///
-/// # Errors
-/// See [`prepare`]; with the member that could not be read, or a blank name.
-pub(crate) async fn prepare_without(
+/// Of the spokes in `waiting` it is not known what was written: they are left out, for the reason given there.
+pub(crate) async fn prepare(
     shell: &Shell,
     definition: &Definition,
-    left_out: &BTreeMap<String, String>,
-) -> Result<Planned, (String, Error)> {
-    let nobody = |error| (String::new(), error);
-    shell.reach.progress.check().map_err(nobody)?;
+    waiting: &BTreeMap<String, String>,
+) -> Result<Planned> {
+    shell.reach.progress.check()?;
     shell.reach.progress.step(0, None, "reading all sides");
-    let known = Known::load(shell, definition).await.map_err(nobody)?;
-    let looks = definition.members().into_iter().map(|(name, source)| {
-        let role = definition.role(name, known.schema.is_some());
-        match left_out.get(name) {
-            Some(why) => {
-                let down = Some(why.clone());
-                let member = Member { down, ..Member::new(name, Scan::nothing()) };
-                Box::pin(std::future::ready(Ok(member))) as Looking<'_>
-            }
-            None => Box::pin(look(shell, name, source, role)) as Looking<'_>,
-        }
-    });
-    let mut members = Vec::new();
-    for (at, looked) in together(looks.collect()).await.into_iter().enumerate() {
-        match looked {
-            Ok(member) => members.push(member),
-            Err((name, error)) if at > 0 && definition.is_hub() && can_wait(&error) => {
-                tracing::warn!(%error, name, "a spoke could not be read");
-                let scan = Scan::nothing();
-                members.push(Member { down: Some(error.to_string()), ..Member::new(&name, scan) });
-            }
-            Err(failed) => return Err(failed),
-        }
+    let known = Known::load(shell, definition).await?;
+    let memory = Memory::load(shell, definition, &known).await?;
+    let planned = compare(shell, definition, known, &memory, waiting).await?;
+    if planned.members.iter().all(|member| planned.holds(member)) {
+        return Ok(Planned { due: memory.due, ..planned });
     }
+    tracing::info!(
+        dataset = definition.name,
+        "what was seen is in doubt: all sides are read whole"
+    );
+    whole(shell, definition, waiting).await
+}
+
+/// Reads all members whole and makes the plan.
+///
+/// # Errors
+/// See [`prepare`].
+pub(super) async fn whole(
+    shell: &Shell,
+    definition: &Definition,
+    waiting: &BTreeMap<String, String>,
+) -> Result<Planned> {
+    let known = Known::load(shell, definition).await?;
+    compare(shell, definition, known, &Memory::default(), waiting).await
+}
+
+async fn compare(
+    shell: &Shell,
+    definition: &Definition,
+    known: Known,
+    memory: &Memory,
+    waiting: &BTreeMap<String, String>,
+) -> Result<Planned> {
+    let mark = shell.store.mark().await?;
+    let members = look_at_all(shell, definition, &known, memory, waiting).await?;
     shell.reach.progress.step(0, None, "comparing");
     let definition = definition.clone();
     let now = shell.reach.clock.now();
     // A million rows take seconds: not on a thread that serves other calls.
-    tokio::task::spawn_blocking(move || {
+    work(move || {
         let mut times = Times::default();
         times.now = Some(now);
         match definition.members {
             Members::Pair { .. } => pair::compare(&definition, members, &known, &times),
             Members::Hub { .. } => spokes::compare(&definition, members, &known, &times),
         }
+        .map(|planned| Planned { mark, ..planned })
     })
     .await
-    .map_err(|error| Error::internal(format!("the comparison failed: {error}")))
-    .flatten()
-    .map_err(nobody)
+}
+
+/// Reads the members; what of one was not read is recalled, and one of which anything is in doubt is read whole.
+async fn look_at_all(
+    shell: &Shell,
+    definition: &Definition,
+    known: &Known,
+    memory: &Memory,
+    waiting: &BTreeMap<String, String>,
+) -> Result<Vec<Member>> {
+    let looks = definition.members().into_iter().map(|(name, source)| {
+        let role = definition.role(name, known.schema.is_some());
+        let looking = async move {
+            match waiting.get(name) {
+                Some(why) => Ok(Member::down(name, why.clone())),
+                None => look(shell, name, source, role, memory.stamp(name)).await,
+            }
+        };
+        Box::pin(looking) as Looking<'_>
+    });
+    let mut members: Vec<Member> = Vec::new();
+    for (at, looked) in together(looks.collect()).await.into_iter().enumerate() {
+        match looked {
+            Ok(member) => members.push(member),
+            Err((name, error)) if at > 0 && definition.is_hub() && can_wait(&error) => {
+                members.push(Member::left_out(&name, &error));
+            }
+            Err((_, error)) => return Err(error),
+        }
+    }
+    for at in 0..members.len() {
+        let Some(member) = members.get_mut(at).filter(|one| one.scan.extent != Extent::Whole)
+        else {
+            continue;
+        };
+        let (name, read) = (member.name.clone(), member.read.clone());
+        let scan = std::mem::replace(&mut member.scan, Scan::nothing());
+        let found = memory.of(&name).and_then(|before| recall(scan, before, known, &members));
+        let full = match found {
+            Some((scan, recalled)) => {
+                let headers = recalled.before.about.headers.clone();
+                let read = Read { headers, ..read };
+                Member { read, recalled: Some(recalled), ..Member::new(&name, scan) }
+            }
+            None => {
+                let source = definition.source(&name);
+                let source = source.ok_or_else(|| Error::internal("a member without a replica"))?;
+                let role = definition.role(&name, known.schema.is_some());
+                match look(shell, &name, source, role, None).await {
+                    Ok(member) => member,
+                    Err((_, error)) if at > 0 && definition.is_hub() && can_wait(&error) => {
+                        Member::left_out(&name, &error)
+                    }
+                    Err((_, error)) => return Err(error),
+                }
+            }
+        };
+        if let Some(slot) = members.get_mut(at) {
+            *slot = full;
+        }
+    }
+    Ok(members)
 }
 
 /// Returns whether the others may go on without a member that failed so: not when the caller gave up.
@@ -163,7 +275,7 @@ pub(super) fn can_wait(error: &Error) -> bool {
     error.kind() != Kind::Cancelled
 }
 
-/// Reads one member.
+/// Reads one member: what is new since a stamp, where there is one.
 ///
 /// # Errors
 /// See [`scan`]; names the member.
@@ -172,8 +284,9 @@ pub(super) async fn look(
     name: &str,
     source: &Source,
     role: Role,
+    since: Option<&serde_json::Value>,
 ) -> Result<Member, (String, Error)> {
-    match scan(&shell.reach, source, role, None).await {
+    match scan(&shell.reach, source, role, since).await {
         Ok(scan) => Ok(Member::new(name, scan)),
         Err(error) => Err((name.to_owned(), error.context(name.to_owned()))),
     }

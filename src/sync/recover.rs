@@ -5,14 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockstep_engine::{dataset::SideName, schema::Schema, snapshot::Snapshot};
+use lockstep_engine::{dataset::SideName, hub::HUB, key::Key, schema::Schema, snapshot::Snapshot};
+
+use jiff::Timestamp;
 
 use super::{
     Shell,
     columns::widened,
     images::{self, Proof},
-    journal::{Unconfirmed, confirmed},
-    prepare::look as look_at,
+    journal::{confirmed, spoke},
+    prepare::{can_wait, look as look_at},
     rest,
     saved::{self, Saved},
     turn,
@@ -23,22 +25,35 @@ use crate::{
         apply::{self, Mended, Place, Repair, Settled, Writes, settle},
         scan::{Role, Scan},
     },
-    store::{Action, Batch, BatchState, Lease, Outcome, Run, RunState},
+    store::{Action, Batch, BatchState, Intended, Lease, LeftOut, Outcome, Run, RunState},
 };
 
-/// Settles the open runs of the lease's dataset; returns how many there were.
+/// What was settled before a run, and what could not be.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recovered {
+    /// How many runs were settled.
+    pub(crate) runs: u32,
+    /// Spokes of which it is not known whether they were written, with the reason: they are left out until it is.
+    pub(crate) waiting: BTreeMap<String, String>,
+}
+
+/// Settles the open runs of the lease's dataset.
 ///
 /// # Errors
-/// A replica that cannot be asked: the run stays open, and nothing else is done to the dataset meanwhile.
-pub(crate) async fn recover(shell: &Shell, lease: &Lease) -> Result<u32> {
+/// A replica that cannot be asked, but for a spoke: the run stays open, and nothing else is done to the dataset meanwhile.
+pub(crate) async fn recover(shell: &Shell, lease: &Lease) -> Result<Recovered> {
     let open = shell.store.open_runs(&lease.dataset).await?;
-    let mut recovered = 0;
+    let mut recovered = Recovered::default();
     for run in open {
         shell.reach.progress.step(0, None, "settling what an interrupted run left open");
-        settle_run(shell, lease, &run)
+        let waiting = settle_run(shell, lease, &run)
             .await
             .map_err(|error| error.context(format!("settling the interrupted run {}", run.id)))?;
-        recovered += 1;
+        recovered.runs += u32::from(waiting.is_empty());
+        recovered.waiting.extend(waiting.into_iter().map(|(spoke, error)| {
+            let why = format!("whether run {} wrote it could not be found out: {error}", run.id);
+            (spoke, why)
+        }));
     }
     Ok(recovered)
 }
@@ -51,46 +66,120 @@ pub(crate) async fn recover_all(shell: &Shell) {
     };
     for dataset in datasets {
         match turn::with(shell, &dataset, async |_, recovered| Ok(recovered)).await {
-            Ok(runs) => tracing::info!(dataset, runs, "interrupted runs were settled"),
+            Ok(Recovered { runs, waiting }) => {
+                tracing::info!(dataset, runs, ?waiting, "interrupted runs were settled");
+            }
             // The next run of the dataset tries again, and says so to its caller.
             Err(error) => tracing::warn!(%error, dataset, "an interrupted run is not settled yet"),
         }
     }
 }
 
-async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<()> {
+/// Settles the open runs of one dataset.
+///
+/// # Errors
+/// A dataset that another run has, and a replica that cannot be asked.
+pub(crate) async fn recover_one(shell: &Shell, dataset: &str) -> Result<()> {
+    turn::with(shell, dataset, async |_, _| Ok(())).await
+}
+
+/// Settles a run as far as its members can be asked; returns the spokes that could not be.
+async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<BTreeMap<String, Error>> {
     let mut batches = shell.store.batches(&run.id).await?;
-    let mut unconfirmed = Unconfirmed::new();
     let mut eyes = Eyes::default();
+    let mut waiting = BTreeMap::new();
+    // Only a hub has spokes that the others need not wait for.
+    let hub = saved::load(shell, &run.dataset).await?.is_some_and(|one| one.definition.is_hub());
     for batch in &mut batches {
-        if batch.state == BatchState::Intended {
-            let (state, note) = match settle_batch(shell, batch).await? {
-                Found::State(state, note) => (state, note.to_owned()),
-                Found::Look(proof) => {
-                    look(shell, run, batch, proof, &mut eyes, &mut unconfirmed).await?
+        if batch.state == BatchState::Intended && !waiting.contains_key(&batch.side) {
+            match find_out(shell, run, batch, &mut eyes).await {
+                Ok((state, note, open)) => {
+                    let why =
+                        |key: Key| (key, LeftOut::changed("it was not found there afterwards"));
+                    let open: Vec<_> = open.into_iter().map(why).collect();
+                    let note = Some(note.as_str());
+                    shell.store.mark_batch(lease, &run.id, batch.seq, state, note, &open).await?;
+                    settled(batch, state, &open);
                 }
-            };
-            shell.store.mark_batch(lease, &run.id, batch.seq, state, Some(&note)).await?;
-            batch.state = state;
+                Err(error) if hub && batch.side != HUB && can_wait(&error) => {
+                    tracing::warn!(%error, batch.side, "a spoke cannot be asked what was written");
+                    waiting.insert(batch.side.clone(), error);
+                }
+                Err(error) => return Err(error),
+            }
         }
         super::halt::point("settled").await;
     }
     let intended = shell.store.intended_base(&run.id).await?;
-    let (columns, bases) = rest::narrow(&run.columns, intended);
+    let why = format!(
+        "interrupted, and settled afterwards: {} of {} batches had been written",
+        batches.iter().filter(|batch| batch.state == BatchState::Applied).count(),
+        batches.len(),
+    );
     let outcome = Outcome {
         state: state_of(&batches),
-        bases: confirmed(bases, &batches, &unconfirmed),
-        columns,
         counts: run.counts.clone(),
-        error: Some(format!(
-            "interrupted, and settled afterwards: {} of {} batches had been written",
-            batches.iter().filter(|batch| batch.state == BatchState::Applied).count(),
-            batches.len(),
-        )),
-        finished: shell.reach.clock.now(),
+        error: Some(run.error.clone().unwrap_or(why)),
+        ..learned(run, intended, &batches, shell.reach.clock.now())
     };
-    shell.store.finish(lease, &run.id, &outcome).await?;
-    Ok(())
+    if waiting.is_empty() {
+        shell.store.finish(lease, &run.id, &outcome).await?;
+    } else {
+        shell.store.finish_part(lease, &run.id, &outcome).await?;
+    }
+    Ok(waiting)
+}
+
+/// Returns what the bases of an open run learn from what is settled of it by now; its state says that it is open.
+///
+/// The base of a member that is not settled waits, and what was learned before is not learned again.
+pub(super) fn learned(
+    run: &Run,
+    intended: Vec<Intended>,
+    batches: &[Batch],
+    finished: Timestamp,
+) -> Outcome {
+    let open: BTreeSet<&str> = batches
+        .iter()
+        .filter(|batch| batch.state == BatchState::Intended)
+        .map(|batch| batch.side.as_str())
+        .collect();
+    let moved: Vec<bool> = intended.iter().map(|one| one.moved).collect();
+    let bases = intended.into_iter().map(|one| one.moves).collect();
+    let (columns, bases) = rest::narrow(&run.columns, bases);
+    let bases = confirmed(bases, batches).into_iter().zip(moved);
+    let bases = bases.filter(|(moves, moved)| !moved && !open.contains(spoke(moves)));
+    Outcome {
+        state: RunState::Applying,
+        bases: bases.map(|(moves, _)| moves).collect(),
+        columns,
+        counts: serde_json::Value::Null,
+        error: None,
+        finished,
+    }
+}
+
+/// Takes note of what became of a batch.
+pub(super) fn settled(batch: &mut Batch, state: BatchState, open: &[(Key, LeftOut)]) {
+    batch.state = state;
+    for (key, why) in open {
+        for action in batch.actions.iter_mut().filter(|action| action.key == *key) {
+            action.left_out = Some(why.clone());
+        }
+    }
+}
+
+/// Finds out what became of a batch, and which of its writes are not there.
+async fn find_out(
+    shell: &Shell,
+    run: &Run,
+    batch: &Batch,
+    eyes: &mut Eyes,
+) -> Result<(BatchState, String, BTreeSet<Key>)> {
+    match settle_batch(shell, batch).await? {
+        Found::State(state, note) => Ok((state, note.to_owned(), BTreeSet::new())),
+        Found::Look(proof) => look(shell, run, batch, proof, eyes).await,
+    }
 }
 
 /// What asking for a batch's marker found out.
@@ -106,11 +195,13 @@ async fn settle_batch(shell: &Shell, batch: &Batch) -> Result<Found> {
     let settled = settle(&shell.reach, &place).await;
     Ok(match (settled, place) {
         // Its process could not check any more where the values came to rest.
-        // A database left out single rows that had changed, which only its dead process knew.
         (Ok(Settled::Applied), Place::Sheet { .. } | Place::Api { .. }) => {
             Found::Look(Proof::Applied)
         }
-        (Ok(Settled::Applied), Place::Sql { .. }) => Found::Look(Proof::Batch),
+        // What was left out of it was noted before its commit.
+        (Ok(Settled::Applied), Place::Sql { .. }) => {
+            Found::State(BatchState::Applied, "settled: its marker is there")
+        }
         (Ok(Settled::Applied), Place::File { .. }) => {
             Found::State(BatchState::Applied, "settled: the file is what was written")
         }
@@ -156,22 +247,22 @@ impl Eyes {
             let saved = self.saved.as_ref().ok_or_else(nothing)?;
             let source = saved.definition.source(member).ok_or_else(nothing)?;
             let role = Role::Both { side: SideName::Right, typed: true };
-            let now = look_at(shell, member, source, role).await.map_err(|(_, error)| error)?;
+            let now =
+                look_at(shell, member, source, role, None).await.map_err(|(_, error)| error)?;
             self.members.insert(member.to_owned(), now.scan);
         }
         self.members.get(member).ok_or_else(nothing)
     }
 }
 
-/// Settles a batch by what is there now; adds the keys that this does not confirm.
+/// Settles a batch by what is there now; returns the keys that this does not confirm, too.
 async fn look(
     shell: &Shell,
     run: &Run,
     batch: &Batch,
     proof: Proof,
     eyes: &mut Eyes,
-    unconfirmed: &mut Unconfirmed,
-) -> Result<(BatchState, String)> {
+) -> Result<(BatchState, String, BTreeSet<Key>)> {
     let mut mended = Mended::default();
     let images: Vec<&Action> = batch.actions.iter().collect();
     let columns = eyes.dataset(shell, run, &batch.side).await?.map(|(saved, types)| {
@@ -187,7 +278,7 @@ async fn look(
                 eyes.members.remove(&batch.side);
             }
             let now = eyes.on(shell, &batch.side).await?;
-            let snapshot = widened(&now.snapshot, headers.iter().flatten());
+            let snapshot = widened(now.snapshot.clone(), headers.iter().flatten());
             let view = images::view(&snapshot, &schema, &headers, &batch.side)?;
             let mut open = images::unconfirmed(&view, &batch.actions, proof);
             open.extend(mended.missing.iter().cloned());
@@ -195,15 +286,15 @@ async fn look(
         }
     };
     let state = match proof {
-        Proof::Applied | Proof::Batch => (BatchState::Applied, marked(&mended.repaired)),
+        Proof::Applied => (BatchState::Applied, marked(&mended.repaired)),
         Proof::None if open.len() < batch.actions.len() => (
             BatchState::Applied,
             "settled: its rows are there, as far as nobody wrote them since".to_owned(),
         ),
         Proof::None => (BatchState::Failed, "settled: none of its rows is there".to_owned()),
     };
-    unconfirmed.extend(open.into_iter().map(|key| (batch.side.clone(), key)));
-    Ok(state)
+    let (state, note) = state;
+    Ok((state, note, open))
 }
 
 /// Mends what an applied batch did to rows that had moved, which its process could not do any more.
@@ -241,8 +332,9 @@ fn place(batch: &Batch) -> Result<Place> {
 /// Returns how a run ended, by what came of its batches.
 pub(super) fn state_of(batches: &[Batch]) -> RunState {
     let applied = batches.iter().filter(|batch| batch.state == BatchState::Applied).count();
+    let whole = batches.iter().flat_map(|batch| &batch.actions).all(|one| one.left_out.is_none());
     match applied {
-        _ if applied == batches.len() => RunState::Applied,
+        _ if applied == batches.len() && whole => RunState::Applied,
         0 => RunState::Failed,
         _ => RunState::Partial,
     }

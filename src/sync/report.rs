@@ -17,7 +17,7 @@ pub(crate) enum State {
     Halted,
     /// Everything planned was written and acknowledged.
     Applied,
-    /// Some spokes could not be read or written, see sides; the others are done.
+    /// Some spokes failed or rows were not written, see sides, refused and unconfirmed; the rest is done.
     Partial,
 }
 
@@ -107,9 +107,24 @@ pub(crate) struct SideOut {
     pub(crate) rows: BTreeMap<&'static str, u64>,
     /// Rows that stay.
     pub(crate) unchanged: u64,
+    /// How it was read: whole, since (the rows changed since the last run) or unchanged.
+    pub(crate) read: &'static str,
+    pub(crate) rows_read: u64,
     /// Why it was left out; the next run catches it up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+}
+
+/// A row that its replica refuses: a constraint, a type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RefusedOut {
+    pub(crate) side: String,
+    pub(crate) key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<String>,
+    /// Its own words.
+    pub(crate) message: String,
 }
 
 /// A write that was not confirmed.
@@ -178,6 +193,9 @@ pub(crate) struct Report {
     /// What others moved during the write, and how it was put right.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) repaired: Vec<String>,
+    /// Rows that their replica refuses as they are; the rest was written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) refused: Vec<RefusedOut>,
     /// Rows that were not written, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) unconfirmed: Vec<UnconfirmedOut>,

@@ -78,6 +78,7 @@ impl Wide {
             before,
             after: change.after.as_ref().map(|row| self.pad(row)),
             cells: change.cells.clone(),
+            left_out: None,
         }
     }
 

@@ -33,7 +33,7 @@ use super::{
     write::{Job, write},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     replica::{
         apply::Guard,
         scan::{Role, Scan},
@@ -75,6 +75,18 @@ pub(crate) async fn apply(
     let run = find(shell, &undo.run).await?;
     turn::with(shell, &run.dataset, async |lease, recovered| {
         let Prepared { run, planned, guard, bases, base_columns } = prepare(shell, undo).await?;
+        let wrote = |member: &&Member| !planned.writes(member).is_empty();
+        if let Some((spoke, why)) = planned
+            .members
+            .iter()
+            .filter(wrote)
+            .find_map(|member| recovered.waiting.get_key_value(&member.name))
+        {
+            return Err(Error::new(Kind::Unavailable, why.clone())
+                .context(spoke.clone())
+                .next("call again when it can be reached"));
+        }
+        let recovered = recovered.runs;
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "rollbackSync").await?;
         }
@@ -144,14 +156,14 @@ async fn prepare(shell: &Shell, wanted: &Undo) -> Result<Prepared> {
             continue;
         };
         let role = Role::Both { side: SideName::Right, typed: true };
-        let mut now = look(shell, name, source, role).await.map_err(|(_, error)| error)?;
+        let mut now = look(shell, name, source, role, None).await.map_err(|(_, error)| error)?;
         now.headers = images::headers(&saved, &schema, name);
         // What a member does not have was never written there, or is written only where an image needs it.
         let lacks = |header: &String| !now.scan.snapshot.headers().contains(header);
         let optional = now.headers.iter().enumerate();
         let optional = optional.filter(|(_, header)| header.as_ref().is_some_and(lacks));
         now.optional = optional.map(|(at, _)| at).collect();
-        now.scan.snapshot = widened(&now.scan.snapshot, now.headers.iter().flatten());
+        now.scan.snapshot = widened(now.scan.snapshot, now.headers.iter().flatten());
         let changes: Vec<Change> = actions.iter().map(change).collect();
         compared.push(compare(&schema, &now.headers, &changes, &now.scan.snapshot, name)?);
         wrote.push(changes);
@@ -187,7 +199,7 @@ async fn prepare(shell: &Shell, wanted: &Undo) -> Result<Prepared> {
         findings: Vec::new(),
         halts: Vec::new(),
     });
-    let planned = Planned { plan, members, reasons: Vec::new() };
+    let planned = Planned { plan, members, reasons: Vec::new(), due: false, mark: 0 };
     Ok(Prepared { run, planned, guard: saved.definition.guard, bases, base_columns })
 }
 
@@ -227,7 +239,8 @@ async fn written(
     let mut images: BTreeMap<String, Vec<Action>> = BTreeMap::new();
     for batch in shell.store.batches(&run.id).await? {
         if batch.state == BatchState::Applied {
-            images.entry(batch.side).or_default().extend(batch.actions);
+            let made = batch.actions.into_iter().filter(|action| action.left_out.is_none());
+            images.entry(batch.side).or_default().extend(made);
         }
     }
     if let Some(keys) = keys {

@@ -1,5 +1,7 @@
 //! A run: prepare the plan, and, when asked, apply exactly that plan and tell what came of it.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use lockstep_engine::safety::remaining;
 
 use super::{
@@ -7,11 +9,14 @@ use super::{
     ask::ask,
     definition::Definition,
     describe::{Done, report},
+    keep::keep,
     plans,
     prepare::{Planned, prepare},
+    recover::Recovered,
     report::{Report, State},
     rest,
     saved::save,
+    see_again::see_again,
     turn,
     write::{Job, Stopped, write},
 };
@@ -29,7 +34,7 @@ const ATTEMPTS: u32 = 3;
 /// See [`prepare`].
 pub(crate) async fn plan(shell: &Shell, definition: &Definition, sample: usize) -> Result<Report> {
     save(shell, definition, None).await?;
-    let planned = prepare(shell, definition).await?;
+    let planned = prepare(shell, definition, &BTreeMap::new()).await?;
     let state = state_before(&planned, definition);
     plans::keep(shell, &planned.plan, &definition.kept()).await?;
     Ok(report(shell, &definition.name, &planned, state, sample, &Done::default()))
@@ -58,11 +63,13 @@ async fn apply_in_turn(
     plan_id: Option<&str>,
     sample: usize,
     lease: &mut Lease,
-    recovered: u32,
+    recovered: Recovered,
 ) -> Result<Report> {
     let mut attempt = 1;
     loop {
-        let planned = prepare(shell, definition).await?;
+        let planned = prepare(shell, definition, &recovered.waiting).await?;
+        let planned = see_again(shell, definition, planned, &recovered.waiting).await?;
+        let planned = Arc::new(planned);
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }
@@ -70,14 +77,20 @@ async fn apply_in_turn(
         let result = &planned.plan.body().result;
         let learns = definition.has_base() && !result.learns_nothing();
         if state == State::Halted || (planned.plan.is_quiet() && !learns) {
-            let done = Done { recovered, ..Done::default() };
+            if state != State::Halted {
+                keep(shell, definition, lease, &planned).await;
+            }
+            let done = Done { recovered: recovered.runs, ..Done::default() };
             return Ok(report(shell, &definition.name, &planned, state, sample, &done));
         }
         plans::keep(shell, &planned.plan, &definition.kept()).await?;
         ask(shell, &definition.name, &planned)?;
         match carry_out(shell, definition, &planned, lease).await {
             Ok(done) => {
-                let done = Done { recovered, ..done };
+                if !done.unknown {
+                    keep(shell, definition, lease, &planned).await;
+                }
+                let done = Done { recovered: recovered.runs, ..done };
                 let state = if state == State::Planned { State::Applied } else { state };
                 let state = match planned.down().next() {
                     Some(_) => State::Partial,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_engine::{key::Key, reconcile::Change};
+use lockstep_engine::reconcile::Change;
 
 use super::{
     Shell, halt,
     prepare::{self, Member, Planned},
-    turn,
+    recover, turn,
 };
 use crate::{
     error::{Error, Result, Retry},
@@ -43,8 +43,6 @@ pub(super) fn writes<'a>(
 #[derive(Default)]
 pub(super) struct Sent {
     pub(super) repaired: Vec<Repair>,
-    /// Why each write that is not confirmed is not, by member and key.
-    pub(super) unconfirmed: BTreeMap<(String, Key), String>,
     /// Why the spokes that failed did, by name.
     pub(super) failed: BTreeMap<String, String>,
     /// Whether a spoke failed in such a way that its batch may have been written, or may be.
@@ -75,14 +73,7 @@ pub(super) async fn send_all(
             }
             shell.reach.progress.step(done, Some(total), format!("writing to the {name} side"));
             match send_one(shell, lease, prepared, number, &writes, run, entry).await {
-                Ok(outcome) => {
-                    sent.repaired.extend(outcome.repaired);
-                    for one in outcome.unconfirmed {
-                        if let Some(change) = changes.get(one.change) {
-                            sent.unconfirmed.insert((name.clone(), change.key.clone()), one.why);
-                        }
-                    }
-                }
+                Ok(outcome) => sent.repaired.extend(outcome.repaired),
                 Err(Failure::Refused(error)) if *can_wait && prepare::can_wait(&error) => {
                     sent.unknown |= error.retry() == Retry::Ambiguous;
                     sent.failed.insert(name.clone(), error.to_string());
@@ -127,14 +118,19 @@ async fn send_one(
     let notes = Notes { store: shell.store.clone(), run: run.to_owned(), seq: entry.seq };
     let sent = apply::send(&shell.reach, prepared, number, writes, &notes).await;
     halt::point("sent").await;
+    let left_out = match &sent {
+        Ok(sent) => apply::left_out(writes, &sent.unconfirmed),
+        Err(_) => Vec::new(),
+    };
     let (state, note) = match &sent {
         Ok(_) => (BatchState::Applied, None),
         // Whether it was applied is unknown: it stays intended, and is settled by its marker before the next run.
         Err(error) if error.retry() == Retry::Ambiguous => return sent.map_err(Failure::Refused),
         Err(error) => (BatchState::Failed, Some(error.to_string())),
     };
-    entry.state = state;
-    let marked = shell.store.mark_batch(lease, run, entry.seq, state, note.as_deref()).await;
+    recover::settled(entry, state, &left_out);
+    let note = note.as_deref();
+    let marked = shell.store.mark_batch(lease, run, entry.seq, state, note, &left_out).await;
     marked.map_err(Failure::Stop)?;
     halt::point("marked").await;
     sent.map_err(Failure::Refused)

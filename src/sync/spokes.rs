@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    replica::{scan::Scan, sheet_types},
+    replica::sheet_types,
 };
 
 /// Compares a hub and its spokes as they were read, and makes the plan.
@@ -110,7 +110,8 @@ pub(super) fn compare(
         });
         member.optional = own.map(|(at, _)| at).collect();
         if member.down.is_none() {
-            member.scan.snapshot = widened(&member.scan.snapshot, member.headers.iter().flatten());
+            let own = std::mem::take(&mut member.scan.snapshot);
+            member.scan.snapshot = widened(own, member.headers.iter().flatten());
         }
     }
     let (result, halts, looks) = {
@@ -163,13 +164,13 @@ pub(super) fn compare(
         member.unchanged = look.unchanged;
         member.order = look.order;
     }
-    let plan = plan(definition, known, schema, result, halts, &members)?;
-    Ok(Planned { plan, members, reasons })
+    let plan = plan(definition, known, schema, result, halts, &mut members)?;
+    Ok(Planned { plan, members, reasons, due: false, mark: 0 })
 }
 
 /// Leaves a spoke out of the comparison, and says why.
 fn leave_out(member: &mut Member, why: String) {
-    *member = Member { down: Some(why), ..Member::new(&member.name, Scan::nothing()) };
+    *member = Member::down(&member.name, why);
 }
 
 /// Checks that the mapped columns are not among those that the member's own schema says cannot be read.

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 
-use super::{Shell, recover::recover};
+use super::{
+    Shell,
+    recover::{Recovered, recover},
+};
 use crate::{
     error::{Error, Kind, Result},
     store::{Acquired, Lease},
@@ -68,7 +71,7 @@ pub(super) async fn keep(shell: &Shell, lease: &mut Lease) -> Result<()> {
 pub(crate) async fn with<T>(
     shell: &Shell,
     dataset: &str,
-    work: impl AsyncFnOnce(&mut Lease, u32) -> Result<T>,
+    work: impl AsyncFnOnce(&mut Lease, Recovered) -> Result<T>,
 ) -> Result<T> {
     let mut lease = take(shell, dataset).await?;
     let done = match recover(shell, &lease).await {

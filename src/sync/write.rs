@@ -10,7 +10,7 @@ use super::{
     halt,
     journal::{batches, confirmed, refused},
     prepare::{Planned, can_wait},
-    recover::state_of,
+    recover::{learned, state_of},
     rest::Wide,
     saved::json,
     send::{Leg, Sent, send_all, writes},
@@ -21,8 +21,11 @@ use crate::{
         apply::{self, Guard},
         marker,
     },
-    store::{Batch, BatchState, Lease, Moves, NewRun, Outcome, RunKind},
+    store::{Action, Batch, BatchState, Lease, LeftOut, Moves, NewRun, Outcome, RunKind},
 };
+
+/// Why a batch after one that failed was not written.
+const UNSENT: &str = "not sent";
 
 /// What is to be written, and as what it is remembered.
 pub(super) struct Job<'a> {
@@ -155,7 +158,8 @@ async fn settle(
     mut journal: Vec<Batch>,
     sent: Sent,
 ) -> Result<Done, Stopped> {
-    let Sent { repaired, unconfirmed, failed, unknown, error } = sent;
+    let Sent { repaired, failed, unknown, error } = sent;
+    let unconfirmed = left_out(&journal);
     let stopped = |error: Error| Stopped { error, run: Some(run.clone()) };
     let rows = |journal: &[Batch], state: BatchState| -> usize {
         let of = journal.iter().filter(|batch| batch.state == state);
@@ -173,7 +177,7 @@ async fn settle(
             batch.state = BatchState::Void;
         }
         let why = Some(error.to_string());
-        close(shell, job, lease, &run, &journal, &unconfirmed, why).await.map_err(stopped)?;
+        close(shell, job, lease, &run, &journal, why).await.map_err(stopped)?;
         let error = if written == 0 {
             error
         } else {
@@ -184,18 +188,20 @@ async fn settle(
         return Err(stopped(error));
     }
     let written = rows(&journal, BatchState::Applied) as u64;
-    // A run of which a spoke's batch may or may not have been written stays open: it is settled before the next one.
-    if !unknown {
-        let why: Vec<String> = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-        let why = (!why.is_empty()).then(|| why.join("; "));
-        close(shell, job, lease, &run, &journal, &unconfirmed, why).await.map_err(stopped)?;
+    let why: Vec<String> = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let why = (!why.is_empty()).then(|| why.join("; "));
+    if unknown {
+        // A spoke's batch may or may not have been written: that is settled before the next run, which need not wait.
+        close_part(shell, lease, &run, &journal, why).await.map_err(stopped)?;
+    } else {
+        close(shell, job, lease, &run, &journal, why).await.map_err(stopped)?;
         halt::point("closed").await;
     }
     Ok(Done {
         run: Some(run),
         repaired,
         written: written.saturating_sub(unconfirmed.len() as u64),
-        unconfirmed: unconfirmed.into_iter().map(|((side, key), why)| (side, key, why)).collect(),
+        unconfirmed,
         failed,
         unknown,
         ..Done::default()
@@ -208,14 +214,12 @@ async fn close(
     lease: &Lease,
     run: &str,
     journal: &[Batch],
-    unconfirmed: &BTreeMap<(String, Key), String>,
     error: Option<String>,
 ) -> Result<()> {
-    shell.store.void_intended(lease, run, "not sent").await?;
-    let unconfirmed = unconfirmed.keys().cloned().collect();
+    shell.store.void_intended(lease, run, UNSENT).await?;
     let outcome = Outcome {
         state: state_of(journal),
-        bases: confirmed(job.bases.to_vec(), journal, &unconfirmed),
+        bases: confirmed(job.bases.to_vec(), journal),
         columns: job.base_columns.clone(),
         counts: counts(job.planned)?,
         error,
@@ -224,6 +228,36 @@ async fn close(
     halt::point("closing").await;
     shell.store.finish(lease, run, &outcome).await?;
     Ok(())
+}
+
+/// Moves the bases of the members that are settled; the run stays open for the others.
+async fn close_part(
+    shell: &Shell,
+    lease: &Lease,
+    run: &str,
+    journal: &[Batch],
+    why: Option<String>,
+) -> Result<()> {
+    for batch in journal.iter().filter(|batch| batch.state == BatchState::Void) {
+        let void = BatchState::Void;
+        shell.store.mark_batch(lease, run, batch.seq, void, Some(UNSENT), &[]).await?;
+    }
+    let begun = shell.store.run(run).await?;
+    let begun = begun.ok_or_else(|| Error::internal("a run that has begun is not there"))?;
+    let intended = shell.store.intended_base(run).await?;
+    let outcome = learned(&begun, intended, journal, shell.reach.clock.now());
+    shell.store.finish_part(lease, run, &Outcome { error: why, ..outcome }).await
+}
+
+/// Returns the writes that were left out of batches that were applied: member, key and why.
+fn left_out(journal: &[Batch]) -> Vec<(String, Key, LeftOut)> {
+    let of = |batch: &Batch| -> Vec<(String, Key, LeftOut)> {
+        let why = |action: &Action| {
+            Some((batch.side.clone(), action.key.clone(), action.left_out.clone()?))
+        };
+        batch.actions.iter().filter_map(why).collect()
+    };
+    journal.iter().filter(|batch| batch.state == BatchState::Applied).flat_map(of).collect()
 }
 
 /// Returns the planned rows by member and kind, for the history.

@@ -253,7 +253,7 @@ For only the rows that are not there yet, or over 2,000: syncDataset.";
             }
         }
         output.appended = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        if let Some((first, last)) = landed(context, &id, sheet, &ground.header, &rows).await {
+        if let Some((first, last)) = landed(context, &id, sheet, &ground, &rows).await {
             (output.first_row, output.last_row) = (Some(first), Some(last));
             if !dressed {
                 // Others moved rows at the same moment: the row that the new ones were to be like was another.
@@ -275,19 +275,15 @@ async fn landed(
     context: &Context,
     id: &str,
     sheet: &Sheet,
-    header: &Header,
+    ground: &Ground,
     rows: &[Vec<CellWrite>],
 ) -> Option<(u64, u64)> {
     // A column in which the last row has something: its last cell is that row, unless others append too.
     let last = rows.last()?;
-    let column = header.columns.iter().find(|column| {
+    let column = ground.header.columns.iter().find(|column| {
         let cell = usize::try_from(column.index).ok().and_then(|index| last.get(index));
         cell.is_some_and(|cell| *cell != CellWrite::empty())
     })?;
-    let letters = column_letters(column.index);
-    let range = format!("{}!{letters}:{letters}", quote_always(&sheet.title));
-    let read = context.google.values(id, &[range], Render::Formula).await.ok()?;
-    let cells = read.into_iter().next()?.rows;
     let wanted: Vec<CellValue> = rows
         .iter()
         .map(|row| {
@@ -295,11 +291,20 @@ async fn landed(
             cell.map(|cell| shown(&cell.value)).unwrap_or_default()
         })
         .collect();
-    let there: Vec<CellValue> =
-        cells.into_iter().map(|row| row.into_iter().next().unwrap_or_default()).collect();
-    let at = there.windows(wanted.len()).rposition(|window| window == wanted)?;
-    let first = u64::try_from(at).ok()? + 1;
-    Some((first, first + u64::try_from(rows.len()).ok()? - 1))
+    let letters = column_letters(column.index);
+    // Below the last row that was seen; only if others deleted rows meanwhile, further up.
+    for top in [ground.end(), 0] {
+        let range = format!("{}!{letters}{}:{letters}", quote_always(&sheet.title), top + 1);
+        let read = context.google.values(id, &[range], Render::Formula).await.ok()?;
+        let cells = read.into_iter().next()?.rows.into_iter();
+        let there: Vec<CellValue> =
+            cells.map(|row| row.into_iter().next().unwrap_or_default()).collect();
+        if let Some(at) = there.windows(wanted.len()).rposition(|window| window == wanted) {
+            let first = u64::from(top) + u64::try_from(at).ok()? + 1;
+            return Some((first, first + u64::try_from(rows.len()).ok()? - 1));
+        }
+    }
+    None
 }
 
 /// Returns what a written cell reads back as, with formulas shown.

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use lockstep_google::Google;
 
 use crate::{
+    changes::Changes,
     clock::Clock,
     consent::{Consent, Key},
     error::Result,
@@ -39,8 +40,12 @@ pub struct Context {
     pub progress: Progress,
     /// Whether somebody agreed to what cannot easily be undone.
     pub consent: Consent,
+    /// Where changes are told to those who follow resources.
+    pub changes: Changes,
     /// With what questions to people are signed.
     pub key: Key,
+    /// The task that the call is or may become, in the history and the audit.
+    pub task: Option<Arc<str>>,
     /// Who calls, where it is not the person at this machine.
     pub subject: Option<Arc<str>>,
 }
@@ -56,7 +61,12 @@ impl Context {
     #[must_use]
     pub fn worker(&self) -> Worker {
         let watching = Self { consent: Consent::given(), ..self.clone() };
-        Worker::new(watching.shell("watch"), Arc::clone(&self.declared), self.pokes.clone())
+        Worker::new(
+            watching.shell("watch"),
+            Arc::clone(&self.declared),
+            self.pokes.clone(),
+            self.changes.clone(),
+        )
     }
 
     /// Checks that the store answers.
@@ -88,12 +98,20 @@ impl Context {
                 progress: self.progress.clone(),
             },
             store: self.store.clone(),
-            caller: match &self.subject {
-                Some(subject) => format!("{caller} ({subject})"),
-                None => caller.to_owned(),
+            caller: match (&self.subject, &self.task) {
+                (Some(subject), Some(task)) => format!("{caller} ({subject}){}", mark(task)),
+                (Some(subject), None) => format!("{caller} ({subject})"),
+                (None, Some(task)) => format!("{caller}{}", mark(task)),
+                (None, None) => caller.to_owned(),
             },
             consent: self.consent.clone(),
             holder: self.holder.clone(),
         }
     }
+}
+
+/// Returns how the caller of a run ends that belongs to a task.
+pub(crate) fn mark(task: &str) -> String {
+    let short: String = task.chars().take(12).collect();
+    format!(" as task {short}")
 }

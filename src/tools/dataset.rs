@@ -49,7 +49,7 @@ pub(crate) struct SideArg {
     query: Option<String>,
     /// Of an API, with connection.
     resource: Option<String>,
-    /// Column that grows with every change: only newer rows are read.
+    /// Column that grows with every change: only newer rows are read; deletions are seen every fullEvery runs.
     cursor: Option<String>,
     /// Rows the database refuses: rollback (default) of the batch, or skip.
     #[schemars(with = "Option<String>")]
@@ -270,7 +270,7 @@ impl SideArg {
             ),
             (
                 (self.connection.is_none() || self.file.is_some()) && self.on_error.is_some(),
-                "onError goes with the connection of a database",
+                "onError goes with a connection",
             ),
         ];
         match beside.iter().find(|(wrong, _)| *wrong) {
@@ -284,11 +284,17 @@ impl SideArg {
     fn table(self, side: &str) -> Result<Source> {
         if let Some(resource) = self.resource {
             let table = self.table.is_some() || self.query.is_some() || self.cursor.is_some();
-            if table || self.on_error.is_some() {
+            if table {
                 return Err(Error::invalid(format!(
-                    "argument {side}: resource is of an API; table, query, cursor and onError are of a database"
+                    "argument {side}: resource is of an API; table, query and cursor are of a database"
                 ))
                 .next("give {\"connection\": …, \"resource\": …}"));
+            }
+            if self.on_error == Some(OnError::Rollback) {
+                return Err(Error::invalid(format!(
+                    "argument {side}.onError: an API cannot take a batch back; what it refuses is left out and reported"
+                ))
+                .next("leave onError out, or give \"skip\""));
             }
             return Ok(Source::Api { connection: self.connection.unwrap_or_default(), resource });
         }

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 
 mod append_rows;
 mod cell;
-mod context;
+pub(crate) mod context;
 mod create_file;
 mod dataset;
 mod describe_spreadsheet;
@@ -54,6 +54,9 @@ pub trait Tool {
 
     /// Whether the tool may ask for a person's agreement: then it takes `confirm`, see [`Registered::call`].
     const ASKS: bool = false;
+
+    /// Whether a call may go on after its request was answered, as a task whose report is kept for a while.
+    const LASTS: bool = false;
 
     /// Returns what the tool may do, as hints for clients.
     fn annotations() -> ToolAnnotations;
@@ -89,6 +92,7 @@ pub struct Registered {
     /// The JSON Schema of the structured result.
     pub output_schema: Arc<JsonObject>,
     asks: bool,
+    lasts: bool,
     run: for<'a> fn(&'a Context, JsonObject) -> Answer<'a>,
 }
 
@@ -112,6 +116,7 @@ impl Registered {
             }),
             output_schema: Arc::new(schema::of_output::<T::Output>()),
             asks: T::ASKS,
+            lasts: T::LASTS,
             run: run::<T>,
         }
     }
@@ -120,6 +125,12 @@ impl Registered {
     #[must_use]
     pub fn asks(&self) -> bool {
         self.asks
+    }
+
+    /// Returns whether a call may go on as a task.
+    #[must_use]
+    pub fn lasts(&self) -> bool {
+        self.lasts
     }
 
     /// Parses the arguments and runs the tool.

@@ -48,6 +48,7 @@ impl Tool for RollbackSync {
     const DESCRIPTION: &'static str = "Undoes a run: rows it wrote get their earlier values, added ones go, deleted ones return. What people changed since \
 stays (conflicts). First without mode for a plan, then mode \"apply\" with its planId.";
     const ASKS: bool = true;
+    const LASTS: bool = true;
     type Args = Args;
     type Output = Report;
 

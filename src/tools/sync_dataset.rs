@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Result, did_you_mean},
     replica::{Source, apply::Guard},
     sync::{
-        definition::{Definition, Disappeared, Members},
+        definition::{Definition, Disappeared, FULL_EVERY, Members},
         report::Report,
         run, saved,
     },
@@ -91,6 +91,9 @@ pub(crate) struct Args {
     mode: ModeArg,
     /// Apply exactly that plan; refused if anything changed since.
     plan_id: Option<String>,
+    /// Every so many runs (default 20) all rows are read, which finds deletions that a cursor or API hides.
+    #[schemars(range(min = 1))]
+    full_every: Option<u32>,
     /// Names of halts to pass, from halted.
     #[serde(default, rename = "override")]
     overrides: Vec<String>,
@@ -174,6 +177,7 @@ impl Args {
                 GuardArg::ReadBack => Guard::ReadBack,
                 GuardArg::Anchor => Guard::Anchor,
             },
+            full_every: self.full_every.unwrap_or(FULL_EVERY).max(1),
             overrides: self.overrides,
         })
     }
@@ -257,6 +261,7 @@ impl Tool for SyncDataset {
 without mode: a plan (counts, sample, planId), nothing written. Then the same arguments with mode \"apply\" and planId. \
 Safe to repeat. For a few cells use updateCells.";
     const ASKS: bool = true;
+    const LASTS: bool = true;
     type Args = Args;
     type Output = Report;
 
@@ -289,6 +294,7 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         || args.columns.is_some()
         || args.direction.is_some()
         || args.policy.is_some()
+        || args.full_every.is_some()
     {
         return Err(Error::invalid(
             "a saved dataset is named, and parts of a definition are given beside it",

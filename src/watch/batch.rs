@@ -73,8 +73,11 @@ impl<'a> Batch<'a> {
                     }
                 },
             };
-            let left: BTreeSet<(String, Key)> =
-                seen.work().into_iter().map(|one| (one.member, one.key)).collect();
+            let left: BTreeSet<(String, Key)> = seen
+                .work(self.round.definition)
+                .into_iter()
+                .map(|one| (one.member, one.key))
+                .collect();
             let (set, done): (Vec<Event>, Vec<Event>) = set
                 .into_iter()
                 .partition(|one| left.contains(&(one.work.member.clone(), one.work.key.clone())));
@@ -138,14 +141,14 @@ impl<'a> Batch<'a> {
                     Cure::Row => refused.entry(slot.0).or_default().push(event),
                     cure => self.hold(event, cure, why),
                 },
-                (None, Some(why)) => match why.strip_prefix(UNSENT) {
-                    Some(why) => {
+                (None, Some(left)) => match left.why.strip_prefix(UNSENT) {
+                    Some(why) if !left.refused => {
                         let cure = Cure::of(kind_of(why));
                         let cure = if cure == Cure::Row { Cure::Outage } else { cure };
                         self.hold(event, cure, why);
                     }
                     // The others of its batch were taken: this row alone is to blame.
-                    None => self.blame(event, why.clone()),
+                    _ => self.blame(event, left.why.clone()),
                 },
                 (None, None) => {
                     self.breakers.well.insert(slot.0);

@@ -79,6 +79,8 @@ pub(super) struct Round<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Breakers {
     before: BTreeMap<String, Breaker>,
+    /// Of these it is not known what was written, and they cannot be asked now.
+    doubtful: BTreeMap<String, String>,
     /// Tripped in this look.
     tripped: BTreeMap<String, Breaker>,
     /// Written in this look, so that they are well.
@@ -103,7 +105,8 @@ impl Breakers {
     pub(super) fn closed_to(&self, now: Timestamp) -> BTreeMap<String, String> {
         let all = self.before.iter().chain(&self.tripped);
         let open = all.filter(|(_, breaker)| breaker.until > now);
-        open.map(|(member, breaker)| (member.clone(), breaker.why.clone())).collect()
+        let open = open.map(|(member, breaker)| (member.clone(), breaker.why.clone()));
+        open.chain(self.doubtful.clone()).collect()
     }
 }
 
@@ -115,8 +118,10 @@ impl Round<'_> {
     /// # Errors
     /// A store that fails, or a dataset that another process syncs at the moment.
     pub(super) async fn run(&self) -> Result<Rounded> {
-        turn::with(self.shell, &self.definition.name, async |lease, _| self.in_turn(lease).await)
-            .await
+        turn::with(self.shell, &self.definition.name, async |lease, recovered| {
+            self.in_turn(lease, recovered.waiting).await
+        })
+        .await
     }
 
     fn now(&self) -> Timestamp {
@@ -128,11 +133,18 @@ impl Round<'_> {
         !self.definition.spokes().iter().any(|spoke| spoke.name == member)
     }
 
-    async fn in_turn(&self, lease: &mut Lease) -> Result<Rounded> {
+    async fn in_turn(
+        &self,
+        lease: &mut Lease,
+        doubtful: BTreeMap<String, String>,
+    ) -> Result<Rounded> {
         let (store, dataset) = (&self.shell.store, &self.definition.name);
         let before = store.breakers(dataset).await?;
         let before = before.into_iter().map(|one| (one.member.clone(), one)).collect();
-        let mut breakers = Breakers { before, ..Breakers::default() };
+        let mut breakers = Breakers { before, doubtful, ..Breakers::default() };
+        for (member, why) in breakers.doubtful.clone() {
+            breakers.trip(&member, Cure::Outage, &why, self.now());
+        }
         let mut rounded = Rounded::default();
         let mut waiting = BTreeSet::new();
         for number in 0..BATCHES {
@@ -164,6 +176,7 @@ impl Round<'_> {
             let events = store.claim_events(lease, &without, size, self.now()).await?;
             let agreed = if number == 0 { seen.agreed() } else { BTreeSet::new() };
             if events.is_empty() && agreed.is_empty() {
+                seen.keep(self.shell, self.definition, lease).await;
                 break;
             }
             let full = events.len() as u64 == size;
@@ -186,7 +199,7 @@ impl Round<'_> {
         number: u32,
         rounded: &mut Rounded,
     ) -> Result<BTreeSet<String>> {
-        let work = seen.work();
+        let work = seen.work(self.definition);
         let members = seen.members();
         let waiting = work.iter().map(|one| one.member.clone()).collect();
         let keys: Option<BTreeSet<Key>> = match &self.asked {
@@ -232,7 +245,7 @@ impl Round<'_> {
 
     /// Keeps the breakers: a member is well again when it was written, or has nothing to be written.
     async fn keep(&self, breakers: Breakers, waiting: &BTreeSet<String>) -> Result<()> {
-        let Breakers { before, tripped, well } = breakers;
+        let Breakers { before, tripped, well, .. } = breakers;
         let now = self.now();
         let still = before.into_iter().filter(|(member, breaker)| {
             let idle = breaker.until <= now && !waiting.contains(member);

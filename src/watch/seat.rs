@@ -12,7 +12,7 @@ use super::{
     settings::Settings,
     status::{Status, planned},
     timing::{Poll, Schedule},
-    worker::{House, News},
+    worker::House,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -324,7 +324,7 @@ impl Seat {
             Err(error) => tracing::warn!(%error, dataset = self.dataset, "a status was not kept"),
         }
         if news {
-            (house.tell)(&News { dataset: self.dataset.clone(), run: self.status.run.clone() });
+            house.tell(&self.dataset, self.status.run.as_deref());
         }
     }
 

@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(waits[7], 20.0, "ten times at most");
         assert_eq!(poll.after(true).as_secs_f64(), 2.0);
         let mut slow = Poll::new(60.0).unwrap();
-        assert_eq!((0..20).map(|_| slow.after(false).as_secs_f64()).next_back(), Some(300.0));
+        assert_eq!((0..20).map(|_| slow.after(false).as_secs_f64()).last(), Some(300.0));
         let mut daily = Poll::new(3_600.0).unwrap();
         assert_eq!(daily.after(false).as_secs_f64(), 3_600.0, "slower than the bound already");
         assert_eq!(Poll::new(0.0), None);

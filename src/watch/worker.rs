@@ -13,6 +13,7 @@ use super::{
     seat::Seat,
 };
 use crate::{
+    changes::Changes,
     error::Result,
     progress::Progress,
     store::StoredWatch,
@@ -25,30 +26,28 @@ const AT_ONCE: usize = 4;
 /// How often it is looked for watches that other processes started or stopped, and for calls that they took in.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// Something happened to a watched dataset.
-#[derive(Clone, Debug)]
-pub struct News {
-    /// The dataset.
-    pub dataset: String,
-    /// Its last run.
-    pub run: Option<String>,
-}
-
-/// Hears the news.
-pub(super) type Tell = Arc<dyn Fn(&News) + Send + Sync>;
-
 /// What every seat uses.
 pub(super) struct House {
     pub(super) shell: Shell,
     pub(super) declared: Arc<BTreeMap<String, Definition>>,
     /// The address under which Drive reaches this server, if it does.
     pub(super) public_url: Option<String>,
-    pub(super) tell: Tell,
+    /// Where those who follow a watch hear of it.
+    changes: Changes,
 }
 
 impl House {
     pub(super) fn now(&self) -> Timestamp {
         self.shell.reach.clock.now()
+    }
+
+    /// Tells those who follow a dataset that something happened to it.
+    pub(super) fn tell(&self, dataset: &str, run: Option<&str>) {
+        self.changes.resource(super::uri(dataset));
+        if let Some(run) = run {
+            self.changes.resource(format!("lockstep://runs/{run}"));
+            self.changes.resource("lockstep://runs");
+        }
     }
 }
 
@@ -78,16 +77,10 @@ impl Worker {
         shell: Shell,
         declared: Arc<BTreeMap<String, Definition>>,
         pokes: Pokes,
+        changes: Changes,
     ) -> Self {
-        let house = House { shell, declared, public_url: None, tell: Arc::new(|_| {}) };
+        let house = House { shell, declared, public_url: None, changes };
         Self { house, pokes, seats: BTreeMap::new() }
-    }
-
-    /// Says who hears the news.
-    #[must_use]
-    pub fn telling(mut self, tell: impl Fn(&News) + Send + Sync + 'static) -> Self {
-        self.house.tell = Arc::new(tell);
-        self
     }
 
     /// Says under which address Drive reaches this server.

@@ -128,10 +128,10 @@ async fn records_and_a_file_are_kept_in_step() {
     );
     stub.trouble("POST", "Contacts", 1, Trouble::BreakAfter);
     let report = desk.ok(key()).await;
-    let told = report["unconfirmed"].as_array().unwrap();
+    let told = report["refused"].as_array().unwrap();
     assert_eq!(told.len(), 1, "{report:#}");
     assert!(
-        report["unconfirmed"].to_string().contains("cannot accept the provided value"),
+        report["refused"].to_string().contains("cannot accept the provided value"),
         "{report:#}"
     );
     let world = stub.world();

@@ -84,6 +84,10 @@ async fn arguments_that_do_not_fit_an_api_are_refused() {
         (json!({"connection": "crm", "table": "items"}), "an HTTP API"),
         (json!({"connection": "crm", "resource": "items", "table": "x"}), "resource"),
         (json!({"connection": "crm"}), "resource"),
+        (
+            json!({"connection": "crm", "resource": "items", "onError": "rollback"}),
+            "cannot take a batch back",
+        ),
     ] {
         // A dataset of its own: a saved one keeps its sides.
         let more = json!({"name": side.to_string(), "key": ["sku"], "right": side});

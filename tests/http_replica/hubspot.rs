@@ -152,8 +152,8 @@ async fn contacts_and_a_file_are_kept_in_step() {
     stub.asked("*");
     stub.trouble("POST", "batch/create", 1, Trouble::BreakAfter);
     let report = desk.ok(key()).await;
-    assert_eq!(report["state"], "applied", "{report:#}");
-    let told = report["unconfirmed"].to_string();
+    assert_eq!(report["state"], "partial", "{report:#}");
+    let told = report["refused"].to_string();
     assert!(told.contains("not an address") && told.contains("not valid: email"), "{report:#}");
     {
         let world = stub.world();

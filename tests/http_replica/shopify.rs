@@ -107,8 +107,8 @@ async fn levels_and_a_file_are_kept_in_step() {
     let slow = Reply::json(429, &json!({"errors": "Exceeded 2 calls per second for api client."}));
     stub.trouble("POST", "set.json", 1, Trouble::Instead(slow.with("retry-after", "1.0")));
     let report = desk.ok(key()).await;
-    assert_eq!(report["state"], "applied", "{report:#}");
-    let told = report["unconfirmed"].to_string();
+    assert_eq!(report["state"], "partial", "{report:#}");
+    let told = report["refused"].to_string();
     assert!(told.contains("status 404: Not Found"), "{report:#}");
     let world = stub.world();
     assert_eq!(world.items["808950811-655441491"]["available"], 42);

@@ -141,7 +141,7 @@ async fn rows_may_need_each_other_within_a_batch() {
     // 1 needs 3, 4 needs what is refused, 2 is refused by itself.
     let csv = "id,parent,n\n1,3,1\n2,,50\n3,,1\n4,2,1\n9,1,2\n";
     let report = shop.house.ok("syncDataset", shop.ask("t", csv, skip)).await;
-    let told = report["unconfirmed"].to_string();
+    let told = report["refused"].to_string();
     assert!(
         told.contains("\"2\"") && told.contains("\"4\"") && told.contains("check"),
         "{report:#}"

@@ -48,8 +48,20 @@ pub(super) async fn a_refused_row_is_named(replica: &dyn Replica) {
     let mut side = replica.side();
     side["onError"] = json!("skip");
     let report = world.apply(&wanted, json!({"deletes": "ignore", "right": side})).await;
-    let told = report["unconfirmed"].as_array().unwrap();
-    assert_eq!(told.len(), 3, "{report:#}");
+    assert_eq!(
+        (&report["state"], &report["unconfirmed"]),
+        (&json!("partial"), &json!(null)),
+        "{report:#}"
+    );
+    let told = report["refused"].as_array().unwrap();
+    let mut keys: Vec<&str> = told.iter().map(|one| one["key"].as_str().unwrap()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["B", "D", "N"], "{report:#}");
+    let history = world.house.ok("syncHistory", json!({"runId": report["runId"]})).await;
+    let left =
+        history["changes"].as_array().unwrap().iter().filter(|one| one["state"] == "leftOut");
+    assert_eq!(left.count(), 3, "{history:#}");
+    assert_eq!(history["runs"][0]["state"], "partial");
     let there = stock(&[
         "A|Apple|11|~",
         "B|Beet|20|~",

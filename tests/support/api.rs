@@ -16,6 +16,46 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+/// What an operator says of the [`plain`] stub; `URL` is its address.
+pub(crate) const PLAIN: &str = r#"
+kind = "http"
+baseUrl = "URL"
+writable = true
+timeoutSeconds = 1
+limits = { attempts = 3 }
+
+[resources.items]
+id = "/id"
+
+[resources.items.list]
+path = "/items"
+items = "/data"
+total = "/total"
+pagination = { kind = "offset", parameter = "offset" }
+
+[resources.items.get]
+path = "/items/{id}"
+
+[resources.items.find]
+path = "/items"
+query = { sku = "{field.sku}" }
+items = "/data"
+
+[resources.items.create]
+path = "/items"
+
+[resources.items.update]
+path = "/items/{id}"
+
+[resources.items.delete]
+path = "/items/{id}"
+
+[resources.items.fields]
+sku = "/sku"
+name = "/name"
+qty = { pointer = "/stock/qty", type = "number" }
+"#;
+
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {

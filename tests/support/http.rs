@@ -6,6 +6,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub(crate) use super::wire::http;
 use super::{listening::Listening, lockstep, session::modern_meta};
 
 /// A server over a folder of its own.
@@ -41,12 +42,6 @@ pub(crate) fn start_in(folder: &Path, settings: &str) -> Listening {
     let mut command = lockstep(folder);
     command.args(["serve", "--http", "127.0.0.1:0"]).env("LOCKSTEP_LOG", "info");
     Listening::start(command)
-}
-
-/// Returns an HTTP client; the process has one crypto provider, and any test may come first.
-pub(crate) fn http() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
 }
 
 /// A client of revision 2025-11-25 or 2026-07-28.
@@ -115,7 +110,7 @@ impl Client {
             .header("content-type", "application/json")
             .header("mcp-protocol-version", "2026-07-28")
             .header("mcp-method", method);
-        let name = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str);
+        let name = ["name", "uri", "taskId"].iter().find_map(|field| params.get(field)?.as_str());
         if let Some(name) = name {
             request = request.header("mcp-name", name);
         }

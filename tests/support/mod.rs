@@ -5,6 +5,7 @@ use std::{path::Path, process::Command};
 pub(crate) mod api;
 pub(crate) mod bounded;
 pub(crate) mod http;
+pub(crate) mod kill;
 pub(crate) mod listening;
 pub(crate) mod mariadb;
 pub(crate) mod postgres;
@@ -13,6 +14,7 @@ pub(crate) mod proxy;
 pub(crate) mod require;
 pub(crate) mod server;
 pub(crate) mod session;
+pub(crate) mod wire;
 pub(crate) mod workspace;
 
 /// The binary under test, as Cargo built it for this run.

@@ -18,6 +18,8 @@ pub(crate) enum Cut {
     AfterCommit,
     /// Like that, and no connection is let through afterwards.
     AfterCommitForGood,
+    /// Before the server hears of it, and no connection is let through afterwards.
+    BeforeCommitForGood,
     /// No connection is let through.
     Closed,
     /// At any message of the client with this probability, half of those after the server had it.
@@ -88,6 +90,7 @@ impl Proxy {
             Cut::BeforeCommit if commit => Some((Cut::Never, false)),
             Cut::AfterCommit if commit => Some((Cut::Never, true)),
             Cut::AfterCommitForGood if commit => Some((Cut::Closed, true)),
+            Cut::BeforeCommitForGood if commit => Some((Cut::Closed, false)),
             // Connections that a pool still holds are cut at their next message.
             Cut::Closed => Some((Cut::Closed, false)),
             Cut::Anywhere(probability) if state.random.random_range(0.0..1.0) < probability => {

@@ -3,10 +3,13 @@
 use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
-    process::{Child, ChildStdin, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -31,7 +34,9 @@ pub(crate) struct Session {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
-    stderr: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<()>>,
+    /// What the server has logged so far.
+    logged: Arc<Mutex<String>>,
 }
 
 /// What an ended session left.
@@ -46,15 +51,28 @@ pub(crate) struct Ended {
 impl Session {
     /// Starts the server over the database of `data`, with `LOCKSTEP_LOG` set to `log`.
     pub(crate) fn start_with_log(data: &Path, log: &str) -> Self {
-        let mut child = lockstep(data)
+        let mut command = lockstep(data);
+        command.env("LOCKSTEP_LOG", log);
+        Self::start_command(command)
+    }
+
+    /// Starts the server with a command of its own.
+    pub(crate) fn start_command(mut command: Command) -> Self {
+        let mut child = command
             .arg("serve")
-            .env("LOCKSTEP_LOG", log)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stderr = Some(bounded::drain(child.stderr.take().unwrap()));
+        let logged = Arc::<Mutex<String>>::default();
+        let (log, pipe) = (Arc::clone(&logged), BufReader::new(child.stderr.take().unwrap()));
+        let stderr = Some(thread::spawn(move || {
+            for line in pipe.split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line);
+                log.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        }));
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (line_out, lines) = channel();
         thread::spawn(move || {
@@ -66,7 +84,7 @@ impl Session {
             }
         });
         let stdin = child.stdin.take();
-        Self { child, stdin, lines, stderr }
+        Self { child, stdin, lines, stderr, logged }
     }
 
     /// Starts the server over the database of `data`.
@@ -154,9 +172,25 @@ impl Session {
             Err(RecvTimeoutError::Timeout) => panic!("no answer within {PATIENCE:?}"),
             Err(RecvTimeoutError::Disconnected) => {
                 let status = bounded::wait(&mut self.child, PATIENCE);
-                let stderr = self.stderr.take().map(|text| text.join().unwrap());
-                panic!("the server closed its stdout: {status:?}\n{}", stderr.unwrap_or_default())
+                panic!("the server closed its stdout: {status:?}\n{}", self.log())
             }
+        }
+    }
+
+    /// Returns all that the ended server logged.
+    fn log(&mut self) -> String {
+        if let Some(reader) = self.stderr.take() {
+            reader.join().unwrap();
+        }
+        self.logged.lock().unwrap().clone()
+    }
+
+    /// Waits until the server has stopped at the point that `LOCKSTEP_HALT_AT` names.
+    pub(crate) fn halted(&self) {
+        let began = Instant::now();
+        while !self.logged.lock().unwrap().contains("halted at ") {
+            assert!(began.elapsed() < PATIENCE, "it came to no such point");
+            thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -182,7 +216,7 @@ impl Session {
             .unwrap_or_else(|| panic!("the server still runs after {limit:?}"));
         // The reader ends with the pipe, so this takes every line that was written.
         let rest = self.lines.iter().map(|line| json_rpc(&line)).collect();
-        let stderr = self.stderr.take().map(|text| text.join().unwrap()).unwrap_or_default();
+        let stderr = self.log();
         Ended { status, rest, stderr }
     }
 }

@@ -44,7 +44,8 @@ qty = "/qty"
 "#;
 
 fn text(rows: &BTreeMap<String, i64>) -> String {
-    rows.iter().fold("sku,qty\n".to_owned(), |text, (sku, qty)| text + &format!("{sku},{qty}\n"))
+    rows.iter()
+        .fold("sku,qty\n".to_owned(), |text, (sku, qty)| text + format!("{sku},{qty}\n").as_str())
 }
 
 /// Returns the writes that the API took for each item: its numbers, in order.

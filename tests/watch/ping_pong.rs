@@ -13,7 +13,7 @@ const ROWS: usize = 60;
 
 fn text(rows: &Rows) -> String {
     let line = |(sku, [a, b]): (&String, &[i64; 2])| format!("{sku},{a},{b}\n");
-    rows.iter().map(line).fold("sku,a,b\n".to_owned(), |text, line| text + &line)
+    rows.iter().map(line).fold("sku,a,b\n".to_owned(), |text, line| text + line.as_str())
 }
 
 fn read(text: &str) -> Rows {

@@ -172,6 +172,11 @@ impl Plan {
         if found == self.id { Ok(self.body) } else { Err(Tampered { named: self.id, found }) }
     }
 
+    /// Returns the content alone.
+    pub fn into_body(self) -> Body {
+        self.body
+    }
+
     /// Returns whether no member would be written.
     pub fn is_quiet(&self) -> bool {
         self.body.result.is_quiet()

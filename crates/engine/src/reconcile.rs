@@ -71,8 +71,8 @@ pub struct Change {
     pub after: Option<Row>,
     /// The columns to write, ascending; empty for a deletion.
     pub cells: Vec<usize>,
-    /// Where the row stood in the side's snapshot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where the row stood in the side's snapshot; it says nothing of the change, and is not in the JSON form.
+    #[serde(skip)]
     pub row: Option<usize>,
 }
 

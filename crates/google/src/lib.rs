@@ -6,8 +6,7 @@
 //! into an [`Error`] that says whether trying again is safe.
 //!
 //! The calls that carry cells use only the hub's HTTP client and token, not the generated types:
-//! `spreadsheets.batchUpdate`, `values.batchGet`, the two `…ByDataFilter` of values, and the grid
-//! form of `spreadsheets.get`. A
+//! `spreadsheets.batchUpdate`, `values.batchGet`, and the grid form of `spreadsheets.get`. A
 //! generated `Request` is 29,808 bytes and a generated `CellData` 2,960 (measured with
 //! google-sheets4 7.0.0), so that one write of 2 MB would need hundreds of megabytes, and a values
 //! read goes through a tree of JSON; our own types are written to and read from JSON directly.
@@ -57,7 +56,6 @@ pub use request::{
 };
 pub use sheets::batch::{BatchReply, Reply};
 pub use sheets::create::NewSpreadsheet;
-pub use sheets::filter::{DataFilter, RowWrite};
 pub use sheets::grid::{GridBlock, GridCell, GridParts};
 pub use sheets::metadata::Metadata;
 pub use sheets::objects::{Objects, Protection, Table};

@@ -2,7 +2,6 @@
 
 pub(crate) mod batch;
 pub(crate) mod create;
-pub(crate) mod filter;
 pub(crate) mod grid;
 pub(crate) mod metadata;
 pub(crate) mod objects;

@@ -2,7 +2,6 @@
 
 mod drive;
 mod failures;
-mod filter;
 mod once;
 mod quota;
 mod storm;

@@ -41,6 +41,7 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
         }
         None => None,
     };
+    let tasks = settings::tasks(&config)?;
     let app = operator.app().await?;
     let stop = CancellationToken::new();
     let signalled = stop.clone();
@@ -52,10 +53,13 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     // In the background: a replica that cannot be reached must not keep clients waiting.
     let keep = config.store.keep_days.unwrap_or(KEEP_DAYS);
     let settling = app.context();
-    let settling = tokio::spawn(async move { settling.tidy(keep).await });
-    let server = Server::new(app.context());
-    let worker = app.context().worker().telling(server.teller());
-    let worker = worker.reached_at(config.hooks.public_url.clone());
+    let server = Server::new(app.context(), tasks);
+    let (ending, settler) = (server.clone(), server.clone());
+    let settling = tokio::spawn(async move {
+        settling.tidy(keep).await;
+        settler.settle_tasks().await;
+    });
+    let worker = app.context().worker().reached_at(config.hooks.public_url.clone());
     let watching = tokio::spawn(worker.run(stop.clone()));
     let outcome = match over_http {
         None if args.watch_only => {
@@ -75,6 +79,7 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     // A run that is under way ends its batch, so that nothing is left to be settled.
     stop.cancel();
     let _ = tokio::time::timeout(DRAIN, watching).await;
+    ending.stop_tasks().await;
     app.stop().await;
     outcome.map_err(|error| Error::internal(format!("serving failed: {error}")))?;
     Ok(ExitCode::SUCCESS)

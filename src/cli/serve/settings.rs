@@ -1,6 +1,8 @@
 //! `[http]` and `[auth]` as the server takes them.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
+
+use jiff::SignedDuration;
 
 use crate::{
     config::{AuthConfig, Config, TokenConfig},
@@ -8,6 +10,7 @@ use crate::{
     server::{
         auth::{Auth, Issuer, Keys, Scopes, StaticToken, jwks::Place},
         http::{Settings, is_loopback},
+        tasks,
     },
 };
 
@@ -15,6 +18,22 @@ mod hooks;
 
 /// The largest request where the configuration does not say, in bytes.
 const MAX_BODY: usize = 4 * 1024 * 1024;
+
+/// Returns how long a call may take before it becomes a task, and how long that is kept.
+///
+/// # Errors
+/// A time to keep of nothing.
+pub(super) fn tasks(config: &Config) -> Result<tasks::Settings> {
+    let keep = config.tasks.keep_hours.unwrap_or(24);
+    if keep == 0 {
+        return Err(Error::invalid("[tasks] keepHours = 0 would drop every report at once")
+            .next("give at least 1, or leave it out for 24"));
+    }
+    Ok(tasks::Settings {
+        after: Duration::from_millis(config.tasks.after_ms.unwrap_or(2_000)),
+        keep: SignedDuration::from_hours(i64::from(keep)),
+    })
+}
 
 /// Returns how the server is reached at `address`.
 ///

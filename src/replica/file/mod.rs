@@ -95,13 +95,13 @@ fn read(reach: &Reach, source: &FileSource, role: Role, since: Option<&Value>) -
     }
     let taken = reach.clock.now();
     let meta = files.meta(path)?;
-    let before = since.and_then(|stamp| Stamp::parse(stamp, source));
+    let before = since.and_then(|stamp| Stamp::parse(stamp, source, files.root()));
     if let Some(before) = before.as_ref().filter(|before| before.proves(&meta)) {
         return Ok(unchanged(source, before));
     }
     let bytes = files.read(path)?;
     let hash = blake3::hash(&bytes);
-    let stamp = Stamp::new(source, &meta, hash, Format::of(source, &bytes)?, taken);
+    let stamp = Stamp::new((source, files.root()), &meta, hash, Format::of(source, &bytes)?, taken);
     if before.is_some_and(|before| before.hash() == Some(hash)) {
         return Ok(unchanged(source, &stamp));
     }

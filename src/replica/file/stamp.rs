@@ -1,5 +1,7 @@
 //! What proves at a later scan that a file is as it was: size, time of change and content hash.
 
+use std::path::Path;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +17,7 @@ const SETTLED: SignedDuration = SignedDuration::from_secs(2);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stamp {
-    /// Hash of how the file was read: another sheet or pointer gives other rows.
+    /// Hash of what was read, and how: another folder, sheet or pointer gives other rows.
     how: String,
     /// The format that was found.
     format: Format,
@@ -31,14 +33,14 @@ pub(super) struct Stamp {
 
 impl Stamp {
     pub(super) fn new(
-        source: &FileSource,
+        (source, root): (&FileSource, &Path),
         meta: &Meta,
         hash: blake3::Hash,
         format: Format,
         taken: Timestamp,
     ) -> Self {
         Self {
-            how: how(source),
+            how: how(source, root),
             format,
             size: meta.size,
             modified: meta.modified,
@@ -48,9 +50,9 @@ impl Stamp {
     }
 
     /// Returns a stamp that was kept, if it is one of this file read this way.
-    pub(super) fn parse(kept: &Value, source: &FileSource) -> Option<Self> {
+    pub(super) fn parse(kept: &Value, source: &FileSource, root: &Path) -> Option<Self> {
         let stamp: Self = serde_json::from_value(kept.clone()).ok()?;
-        (stamp.how == how(source)).then_some(stamp)
+        (stamp.how == how(source, root)).then_some(stamp)
     }
 
     pub(super) fn to_json(&self) -> Option<Value> {
@@ -72,9 +74,11 @@ impl Stamp {
     }
 }
 
-fn how(source: &FileSource) -> String {
-    let json = serde_json::to_vec(source).unwrap_or_default();
-    blake3::hash(&json).to_hex().to_string()
+fn how(source: &FileSource, root: &Path) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&serde_json::to_vec(source).unwrap_or_default());
+    hasher.update(root.as_os_str().as_encoded_bytes());
+    hasher.finalize().to_hex().to_string()
 }
 
 #[cfg(test)]
@@ -84,11 +88,12 @@ mod tests {
     #[test]
     fn only_a_time_that_is_older_than_a_tick_proves_anything() {
         let source = FileSource { path: "a.csv".into(), ..FileSource::default() };
+        let root = Path::new("/data");
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let meta = |size, modified| Meta { size, modified };
         let old = meta(7, Some(at("2026-01-01T00:00:00.000000001Z")));
         let hash = blake3::hash(b"x");
-        let stamp = |taken: &str| Stamp::new(&source, &old, hash, Format::Json, at(taken));
+        let stamp = |taken: &str| Stamp::new((&source, root), &old, hash, Format::Json, at(taken));
         let settled = stamp("2026-01-01T00:00:03Z");
         assert!(settled.proves(&old));
         assert!(!stamp("2026-01-01T00:00:02Z").proves(&old));
@@ -100,9 +105,10 @@ mod tests {
             assert!(!settled.proves(&other), "{other:?}");
         }
         let kept = settled.to_json().unwrap();
-        assert!(Stamp::parse(&kept, &source).is_some_and(|kept| kept.proves(&old)));
+        assert!(Stamp::parse(&kept, &source, root).is_some_and(|kept| kept.proves(&old)));
         let sheet = FileSource { sheet: Some("b".into()), ..source.clone() };
-        assert!(Stamp::parse(&kept, &sheet).is_none());
-        assert!(Stamp::parse(&serde_json::json!({"size": 7}), &source).is_none());
+        assert!(Stamp::parse(&kept, &sheet, root).is_none());
+        assert!(Stamp::parse(&kept, &source, Path::new("/other")).is_none());
+        assert!(Stamp::parse(&serde_json::json!({"size": 7}), &source, root).is_none());
     }
 }

@@ -190,9 +190,13 @@ impl<'a> Sender<'a> {
         for (item, seen) in open.into_iter().zip(seen) {
             let verdict = match &seen {
                 Seen::One(now, _) if self.is_as_wanted(item, now) => Verdict::Done,
-                _ if described => Verdict::Not(format!("the API did not take it: {said}")),
+                _ if described => {
+                    Verdict::Refused(format!("the API did not take it: {said}"), None)
+                }
                 Seen::One(now, _) => self.shown(item, now),
-                Seen::Absent => Verdict::Not("the API accepted it, and does not have it".into()),
+                Seen::Absent => {
+                    Verdict::Refused("the API accepted it, and does not have it".into(), None)
+                }
                 Seen::Many(count) => Verdict::Not(format!("{count} items have this key")),
             };
             self.verdicts.insert(item.position, verdict);
@@ -209,7 +213,8 @@ impl<'a> Sender<'a> {
             None => Verdict::Done,
             Some((column, value)) => {
                 let holds = self.holds(column, &value);
-                Verdict::Not(format!("the API accepted it, and keeps another value: {holds}"))
+                let why = format!("the API accepted it, and keeps another value: {holds}");
+                Verdict::Refused(why, Some(self.lens.name(column).to_owned()))
             }
         }
     }
@@ -232,7 +237,7 @@ impl<'a> Sender<'a> {
 
     fn refuse(&mut self, items: &[Item<'_>], why: &str) {
         for item in items {
-            self.verdicts.insert(item.position, Verdict::Not(why.to_owned()));
+            self.verdicts.insert(item.position, Verdict::Refused(why.to_owned(), None));
         }
     }
 
@@ -243,7 +248,12 @@ impl<'a> Sender<'a> {
                     self.verdicts.insert(item.position, Verdict::Done);
                 }
             }
-            (412, _) => self.refuse(items, &format!("it changed since it was read ({why})")),
+            (412, _) => {
+                for item in items {
+                    let why = format!("it changed since it was read ({why})");
+                    self.verdicts.insert(item.position, Verdict::Not(why));
+                }
+            }
             _ => self.refuse(items, why),
         }
     }

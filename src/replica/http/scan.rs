@@ -55,7 +55,7 @@ pub(crate) async fn scan(
         api.check_writable()?;
     }
     let at = At { wire: api.wire(), resource, progress };
-    let made = resource.fingerprint();
+    let made = made(at);
     let stamp = Stamp::read(since, &made);
     if let Some(stamp) = stamp.as_ref().filter(|stamp| !stamp.pages.is_empty())
         && unchanged(at, &stamp.pages).await?
@@ -90,6 +90,12 @@ pub(crate) async fn scan(
     )
     .context(format!("{} of \"{}\"", resource.name, api.wire().name))
     .next("call again when fewer changes are made; a pagination by cursor cannot be torn"))
+}
+
+/// Names what is read: the API's address and the description of the resource.
+fn made(at: At<'_>) -> String {
+    let made = format!("{:?} {}", at.wire.origin, at.resource.fingerprint());
+    blake3::hash(made.as_bytes()).to_hex().to_string()
 }
 
 /// What was read so far.
@@ -203,7 +209,7 @@ impl Gathered {
             Role::Source | Role::Target => HashSet::new(),
         };
         let stamp = Stamp {
-            made: at.resource.fingerprint(),
+            made: made(at),
             latest: self.latest.filter(|_| config.list.since.is_some() && !self.timeless),
             pages: match config.list.conditional && !self.tagless {
                 true => self.tags,

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Kind, Result, Retry},
     progress::Progress,
     replica::apply::{Sent, Unconfirmed, Writes},
+    store::LeftOut,
 };
 
 /// How long a batch may go on: within the run's lease (5 minutes), with room for one slow request and its waits.
@@ -29,7 +30,10 @@ const LONGEST: Duration = Duration::from_secs(150);
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
     Done,
+    /// It was not written, or cannot be confirmed.
     Not(String),
+    /// The API does not take it as it is; the field that it keeps otherwise, if that is why.
+    Refused(String, Option<String>),
 }
 
 /// One batch on its way.
@@ -77,7 +81,10 @@ pub(crate) async fn send(
     }
     let unconfirmed = verdicts.into_iter().filter_map(|(change, verdict)| match verdict {
         Verdict::Done => None,
-        Verdict::Not(why) => Some(Unconfirmed { change, why }),
+        Verdict::Not(why) => Some(Unconfirmed { change, why: LeftOut::changed(why) }),
+        Verdict::Refused(why, column) => {
+            Some(Unconfirmed { change, why: LeftOut::refused(why, column) })
+        }
     });
     Ok(Sent { unconfirmed: unconfirmed.collect(), ..Sent::default() })
 }

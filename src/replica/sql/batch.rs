@@ -16,12 +16,13 @@ use super::{
 use crate::{
     error::{Error, Result},
     replica::{OnError, apply::Unconfirmed},
+    store::LeftOut,
 };
 
 /// Why a part of a batch was taken back.
 enum Stop {
-    /// The database refuses one of the rows, in these words.
-    Row(String),
+    /// The database refuses one of the rows, in these words and for this column.
+    Row(String, Option<String>),
     /// These rows, by position, do not stay as they were written.
     Rows(Vec<Unconfirmed>),
     /// No row is to blame.
@@ -31,7 +32,7 @@ enum Stop {
 impl From<Sqlx> for Stop {
     fn from(error: Sqlx) -> Self {
         match failure::refused(&error) {
-            Some(said) => Self::Row(said),
+            Some((said, column)) => Self::Row(said, column),
             None => Self::Fatal(failure::write(&error)),
         }
     }
@@ -63,8 +64,11 @@ pub(super) async fn write(
                 parts.push(part.iter().filter(left).copied().collect());
                 rows
             }
-            Err(Stop::Row(said)) => match part.as_slice() {
-                [change] => vec![Unconfirmed { change: *change, why: refusal(&said) }],
+            Err(Stop::Row(said, column)) => match part.as_slice() {
+                [change] => {
+                    let why = LeftOut::refused(refusal(&said), column);
+                    vec![Unconfirmed { change: *change, why }]
+                }
                 _ => {
                     let (first, second) = part.split_at(part.len() / 2);
                     // The first half goes first: what is taken off the end comes next.
@@ -87,7 +91,7 @@ pub(super) async fn write(
             match attempt(work, session, &[row.change]).await {
                 Ok(more) => unmatched.extend(more),
                 Err(Stop::Fatal(error)) => return Err(error),
-                Err(Stop::Row(_) | Stop::Rows(_)) => still.push(row),
+                Err(Stop::Row(..) | Stop::Rows(_)) => still.push(row),
             }
         }
         refused = still;
@@ -103,7 +107,7 @@ fn refusal(said: &str) -> String {
 /// Returns the error that names the row.
 fn refused_row(work: Work<'_>, row: &Unconfirmed) -> Error {
     let key = work.change(row.change).map(|change| change.key.to_string()).unwrap_or_default();
-    Error::invalid(format!("{}; the batch was taken back", row.why))
+    Error::invalid(format!("{}; the batch was taken back", row.why.why))
         .context(format!("row {key} of \"{}\"", work.plan.table.name))
         .next("correct the row, or set onError: \"skip\" on this side to leave such rows out and write the rest")
 }
@@ -198,14 +202,15 @@ async fn compare(
         for position in positions {
             let before = work.change(position).and_then(|change| change.before.as_ref());
             if let Some(difference) = found.differs(&work, position, &columns, before) {
-                unmatched.push(Unconfirmed { change: position, why: difference.before() });
+                let why = LeftOut::changed(difference.before());
+                unmatched.push(Unconfirmed { change: position, why });
             }
         }
     }
     let taken = work.read(session, &sorted.inserted, Vec::new(), Look::Taken).await?;
     for position in &sorted.inserted {
         if taken.has(*position) {
-            let why = "somebody added a row with the same key meanwhile".into();
+            let why = LeftOut::changed("somebody added a row with the same key meanwhile");
             unmatched.push(Unconfirmed { change: *position, why });
         }
     }
@@ -290,9 +295,8 @@ async fn read_back(work: Work<'_>, session: &mut Session, written: &[usize]) -> 
     let left = work.read(session, &sorted.deleted, Vec::new(), Look::Taken).await?;
     for position in sorted.deleted {
         if left.has(position) {
-            let why =
-                "the database did not remove the row (a trigger, rule or policy keeps it)".into();
-            wrong.push(Unconfirmed { change: position, why });
+            let why = "the database did not remove the row (a trigger, rule or policy keeps it)";
+            wrong.push(Unconfirmed { change: position, why: LeftOut::refused(why, None) });
         }
     }
     let inserted = (work.plan.inserted.clone(), sorted.inserted);
@@ -301,7 +305,8 @@ async fn read_back(work: Work<'_>, session: &mut Session, written: &[usize]) -> 
         for position in positions {
             let after = work.change(position).and_then(|change| change.after.as_ref());
             if let Some(difference) = found.differs(&work, position, &columns, after) {
-                wrong.push(Unconfirmed { change: position, why: difference.after() });
+                let why = LeftOut::refused(difference.after(), difference.column());
+                wrong.push(Unconfirmed { change: position, why });
             }
         }
     }

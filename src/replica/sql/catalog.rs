@@ -23,6 +23,8 @@ pub(super) struct Table {
     pub(super) refusal: Refusal,
     /// Whether it is an ordinary table, of which nothing but a write changes what a scan returns.
     pub(super) ordinary: bool,
+    /// What changes when the table is made anew or emptied at once, where the database tells it.
+    pub(super) identity: String,
     /// For SQLite, whether rows have the hidden column `rowid`.
     pub(super) rowid: bool,
 }

@@ -76,6 +76,7 @@ pub(super) async fn table(session: &mut Session, name: &TableName) -> Result<Opt
         primary: primary.into_iter().map(|(_, column)| column).collect(),
         refusal,
         ordinary: false,
+        identity: String::new(),
         rowid: false,
     }))
 }

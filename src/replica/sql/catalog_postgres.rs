@@ -20,8 +20,8 @@ pub(super) const NAMES: &str = "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN
 const RELATION: &str = "SELECT c.oid::text, n.nspname::text, c.relkind::text, \
      (c.relkind = 'r' AND NOT c.relrowsecurity AND c.relpersistence = 'p' AND NOT pg_is_in_recovery())::text, \
      pg_relation_is_updatable(c.oid, true)::text, has_any_column_privilege(c.oid, 'INSERT')::text, \
-     has_any_column_privilege(c.oid, 'UPDATE')::text, has_table_privilege(c.oid, 'DELETE')::text \
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+     has_any_column_privilege(c.oid, 'UPDATE')::text, has_table_privilege(c.oid, 'DELETE')::text, \
+     c.oid::text || '/' || c.relfilenode::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
      WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
 /// The columns; a domain counts as the type that it is made of.
@@ -47,7 +47,7 @@ pub(super) async fn table(session: &mut Session, name: &TableName) -> Result<Opt
     let mut relation = relation.into_iter().map(Option::unwrap_or_default);
     let mut next = || relation.next().unwrap_or_default();
     let (oid, schema, kind, ordinary, updatable) = (next(), next(), next(), next(), next());
-    let (insert, update, delete) = (next(), next(), next());
+    let (insert, update, delete, identity) = (next(), next(), next(), next());
     let updatable: u32 = updatable.parse().unwrap_or_default();
     let refuse = |bit: u32, granted: &str, word: &str| {
         let what = if kind == "v" { "view" } else { "table" };
@@ -92,6 +92,7 @@ pub(super) async fn table(session: &mut Session, name: &TableName) -> Result<Opt
         primary: primary.into_iter().map(|(_, column)| column).collect(),
         refusal,
         ordinary: ordinary == "true",
+        identity,
         rowid: false,
     }))
 }

@@ -53,6 +53,7 @@ pub(super) async fn table(session: &mut Session, name: &TableName) -> Result<Opt
         primary: primary.into_iter().map(|(_, column)| column).collect(),
         refusal,
         ordinary: false,
+        identity: String::new(),
         rowid: kind == "table" && !without && hidden,
     }))
 }

@@ -174,6 +174,14 @@ impl Difference {
         }
     }
 
+    /// Returns the column that differs.
+    pub(super) fn column(&self) -> Option<String> {
+        match self {
+            Self::Gone | Self::Twice => None,
+            Self::Value { column, .. } => Some(column.clone()),
+        }
+    }
+
     /// Says why a write was taken back that does not read back as it was written.
     pub(super) fn after(&self) -> String {
         match self {

@@ -3,7 +3,8 @@
 //! The rule of a cursor: a scan reads the rows whose cursor is not before the highest one that the last scan saw, less
 //! an overlap (10 minutes for times, a day for days, 1,000 for numbers), and those without a cursor. The overlap reads
 //! ties again, and rows of transactions that were open during the last scan; a row that commits later than the overlap,
-//! and a deletion, are found by the next full read alone.
+//! a changed key, a change that does not raise the cursor, and a deletion are found by the next full read alone. A highest
+//! cursor that went back is the trace of a deletion: everything is read.
 //!
 //! For an ordinary table of PostgreSQL there is a proof for nothing: where no transaction was open at the last scan
 //! and none that writes has begun since (the next transaction number is still the same), nothing was written.
@@ -146,6 +147,16 @@ pub(super) async fn highest(
     Ok(found.into_iter().flatten().flatten().next())
 }
 
+/// Returns whether the highest cursor is not before the one that the last scan saw.
+pub(super) fn went_on(column: &ColumnInfo, last: &str, now: Option<&str>) -> bool {
+    let read = |text: &str| column.kind.column_type()?.parse(text).ok();
+    match (now, now.and_then(read), read(last)) {
+        (None, ..) => false,
+        (Some(_), Some(now), Some(last)) => now >= last,
+        (Some(now), ..) => now >= last,
+    }
+}
+
 /// Reads the stamp of an earlier scan; one that is not of this source is none.
 pub(super) fn earlier(since: Option<&Value>, of: &str) -> Option<Stamp> {
     let stamp: Stamp = serde_json::from_value(since?.clone()).ok()?;
@@ -178,6 +189,22 @@ mod tests {
         assert_eq!(earlier(Some(&value), "b"), None);
         assert_eq!(earlier(Some(&serde_json::json!(7)), "a"), None);
         assert_eq!(earlier(None, "a"), None);
+    }
+
+    #[test]
+    fn a_cursor_that_went_back_proves_nothing() {
+        let number = ColumnInfo::plain("n", Kind::Number);
+        for (last, now, on) in [
+            ("9", Some("10"), true),
+            ("9", Some("9.0"), true),
+            ("10", Some("9"), false),
+            ("9", None, false),
+        ] {
+            assert_eq!(went_on(&number, last, now), on, "{last} {now:?}");
+        }
+        let instant = ColumnInfo::plain("at", Kind::Instant);
+        let (early, late) = ("2024-01-15 09:30:00+00", "2024-01-15 09:30:00.5+00");
+        assert!(went_on(&instant, early, Some(late)) && !went_on(&instant, late, Some(early)));
     }
 
     #[test]

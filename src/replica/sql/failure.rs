@@ -75,11 +75,47 @@ pub(super) fn said(failed: &dyn DatabaseError) -> String {
     }
 }
 
-/// Returns the database's words about the row that it refuses, or `None` for an error that no row is to blame for.
-pub(super) fn refused(error: &Sqlx) -> Option<String> {
+/// Returns the database's words about the row that it refuses, and the column if it names one; `None` for an error that no
+/// row is to blame for.
+pub(super) fn refused(error: &Sqlx) -> Option<(String, Option<String>)> {
     let Sqlx::Database(failed) = error else { return None };
     let code = failed.code().unwrap_or_default().into_owned();
-    matches!(Class::of(failed.as_ref(), &code), Class::Row).then(|| said(failed.as_ref()))
+    let row = matches!(Class::of(failed.as_ref(), &code), Class::Row);
+    row.then(|| (said(failed.as_ref()), column(failed.as_ref())))
+}
+
+/// Returns the column that an error names.
+fn column(failed: &dyn DatabaseError) -> Option<String> {
+    if let Some(postgres) = failed.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        let named = postgres.column().map(str::to_owned);
+        return named.or_else(|| key_column(postgres.detail()?));
+    }
+    named_column(failed.message())
+}
+
+/// Returns the column of PostgreSQL's `Key (name)=(x) already exists`; none of a key of several.
+fn key_column(detail: &str) -> Option<String> {
+    let (names, _) = detail.strip_prefix("Key (")?.split_once(")=")?;
+    (!names.contains([',', '('])).then(|| names.trim_matches('"').to_owned())
+}
+
+/// Returns the column in the words of MySQL (`column 'n'`, ``column `db`.`t`.`n` ``, `Field 'n'`) and SQLite
+/// (`constraint failed: t.n`, `column t.n`).
+fn named_column(message: &str) -> Option<String> {
+    for before in ["column '", "Column '", "Field '"] {
+        if let Some((_, rest)) = message.split_once(before) {
+            return rest.split_once('\'').map(|(name, _)| name.to_owned());
+        }
+    }
+    if let Some((_, rest)) = message.split_once("column `") {
+        let names = rest.split_once("` at row").map_or(rest, |(names, _)| names);
+        let last = names.trim_end_matches('`').rsplit('`').next();
+        return last.map(str::to_owned);
+    }
+    let sqlite = ["NOT NULL constraint failed: ", "UNIQUE constraint failed: ", " column "];
+    let rest = sqlite.iter().find_map(|before| Some(message.split_once(before)?.1))?;
+    let name = rest.split_once('.').map(|(_, name)| name)?;
+    (!name.contains([',', ' '])).then(|| name.to_owned())
 }
 
 /// Returns whether a row with the same primary key is there already.
@@ -162,6 +198,39 @@ impl Class {
             18..=20 => Self::Row,
             1 if message.starts_with("no such") => Self::Missing,
             _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_column_is_found_where_the_database_names_it() {
+        for (message, column) in [
+            ("Column 'name' cannot be null", Some("name")),
+            ("Data too long for column 'name' at row 3", Some("name")),
+            ("Incorrect integer value: 'many' for column `shop`.`t`.`qty` at row 1", Some("qty")),
+            ("Field 'site' doesn't have a default value", Some("site")),
+            ("Duplicate entry 'x' for key 'name'", None),
+            ("NOT NULL constraint failed: t.name", Some("name")),
+            ("UNIQUE constraint failed: t.name", Some("name")),
+            ("UNIQUE constraint failed: t.name, t.site", None),
+            ("cannot store TEXT value in INTEGER column t.qty", Some("qty")),
+            ("CHECK constraint failed: qty < 1000", None),
+            ("FOREIGN KEY constraint failed", None),
+        ] {
+            assert_eq!(named_column(message).as_deref(), column, "{message}");
+        }
+        for (detail, column) in [
+            ("Key (name)=(x) already exists.", Some("name")),
+            ("Key (\"Name\")=(x) already exists.", Some("Name")),
+            ("Key (a, b)=(1, 2) already exists.", None),
+            ("Key (lower(name))=(x) already exists.", None),
+            ("Failing row contains (1, 2).", None),
+        ] {
+            assert_eq!(key_column(detail).as_deref(), column, "{detail}");
         }
     }
 }

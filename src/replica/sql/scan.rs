@@ -41,7 +41,7 @@ pub(crate) struct Ask<'a> {
 pub(crate) struct SqlTable {
     pub(super) connection: String,
     pub(super) table: Table,
-    pub(super) on_error: OnError,
+    pub(crate) on_error: OnError,
     /// Whether the rows of the snapshot are the table's own, so that a change's row can be found in it.
     pub(super) whole: bool,
 }
@@ -109,7 +109,7 @@ impl Reading<'_> {
                 (query.table(), query.columns, None)
             }
         };
-        let of = self.fingerprint(&columns);
+        let of = self.fingerprint(&columns, table.as_ref());
         let earlier = cursor::earlier(self.since, &of);
         let moment = Moment::read(session, table.as_ref()).await?;
         let mut stamp = Stamp { of, cursor: None, moment };
@@ -126,7 +126,9 @@ impl Reading<'_> {
         if let Some(cursor) = self.ask.cursor {
             let column = cursor::column(&columns, cursor)?;
             stamp.cursor = cursor::highest(session, &from, column).await?;
+            // A cursor that went back tells of rows that are gone, or of another copy of the database.
             let last = earlier.and_then(|earlier| earlier.cursor);
+            let last = last.filter(|last| cursor::went_on(column, last, stamp.cursor.as_deref()));
             condition = last.map(|last| cursor::condition(engine, column, &last));
         }
         let extent = if condition.is_some() { Extent::Since } else { Extent::Whole };
@@ -160,10 +162,12 @@ impl Reading<'_> {
         }
     }
 
-    fn fingerprint(&self, columns: &[ColumnInfo]) -> String {
+    /// Names what is read: the database, the table as it was made or last emptied, and its columns.
+    fn fingerprint(&self, columns: &[ColumnInfo], table: Option<&Table>) -> String {
         let columns: Vec<_> = columns.iter().map(|column| (&column.name, &column.kind)).collect();
         let ask = (self.ask.connection, self.ask.table, self.ask.query, self.ask.cursor);
-        blake3::hash(format!("{ask:?} {columns:?}").as_bytes()).to_hex().to_string()
+        let place = (self.database.address.public(), table.map(|table| &table.identity));
+        blake3::hash(format!("{place:?} {ask:?} {columns:?}").as_bytes()).to_hex().to_string()
     }
 
     async fn rows(

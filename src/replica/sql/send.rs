@@ -3,7 +3,7 @@
 use super::{batch, check::Work, failure, marker, plan::SqlPlan, session::Session};
 use crate::{
     error::{Error, Kind, Result},
-    replica::apply::{Sent, Settled, Unconfirmed, Writes},
+    replica::apply::{Notes, Sent, Settled, Unconfirmed, Writes},
 };
 
 impl SqlPlan {
@@ -12,14 +12,24 @@ impl SqlPlan {
     /// # Errors
     /// A refused row, or a connection that is lost before the commit: nothing of the batch was written. One that is
     /// lost during the commit is settled by the marker; where that fails, too, the outcome is unknown.
-    pub(crate) async fn send(&self, number: usize, writes: &Writes<'_>) -> Result<Sent> {
-        let sent = self.send_batch(number, writes).await;
+    pub(crate) async fn send(
+        &self,
+        number: usize,
+        writes: &Writes<'_>,
+        notes: &Notes,
+    ) -> Result<Sent> {
+        let sent = self.send_batch(number, writes, notes).await;
         sent.map_err(|error| error.context(self.database.place()))
     }
 
-    async fn send_batch(&self, number: usize, writes: &Writes<'_>) -> Result<Sent> {
+    async fn send_batch(&self, number: usize, writes: &Writes<'_>, notes: &Notes) -> Result<Sent> {
         let mut session = self.database.pool().await?.write().await?;
-        let unconfirmed = match self.fill(&mut session, number, writes).await {
+        let filled = match self.fill(&mut session, number, writes).await {
+            // The marker will say that the batch is there: what it lacks must be known by then.
+            Ok(lacks) => notes.leave_out(writes, &lacks).await.map(|()| lacks),
+            Err(error) => Err(error),
+        };
+        let unconfirmed = match filled {
             Ok(unconfirmed) => unconfirmed,
             Err(error) => {
                 session.rollback().await;
@@ -29,7 +39,7 @@ impl SqlPlan {
         let Err(error) = session.commit().await else {
             return Ok(Sent { unconfirmed, ..Sent::default() });
         };
-        if let Some(said) = failure::refused(&error) {
+        if let Some((said, _)) = failure::refused(&error) {
             return Err(Error::invalid(format!(
                 "the database refuses the batch at its commit: {said}; nothing of it was written"
             ))

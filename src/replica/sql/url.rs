@@ -46,6 +46,14 @@ impl Address {
         &self.0
     }
 
+    /// Returns what tells one database from another, without the password: still not to be printed.
+    pub(super) fn public(&self) -> String {
+        let Some((before, place)) = self.0.rsplit_once('@') else { return self.0.clone() };
+        let user = before.split_once("://").map_or(before, |(_, user)| user);
+        let user = user.split(':').next().unwrap_or_default();
+        format!("{user}@{place}")
+    }
+
     /// Returns the path of an SQLite address.
     pub(super) fn path(&self) -> &str {
         let path = self.0.strip_prefix("sqlite:").unwrap_or(&self.0);
@@ -98,6 +106,14 @@ mod tests {
         assert_eq!(filled("mysql://u:${PASSWORD}@h/d").unwrap(), "mysql://u:p%40ss%2Fw%3Ard@h/d");
         assert!(filled("${NONE}").unwrap_err().contains("NONE, which is not set"));
         assert!(filled("x${URL").unwrap_err().contains("without a }"));
+    }
+
+    #[test]
+    fn what_tells_databases_apart_has_no_password() {
+        let public = |url| Address(String::from(url)).public();
+        assert_eq!(public("postgres://a:s%40c@c:5/d?x=1"), "a@c:5/d?x=1");
+        assert_eq!(public("postgres://a@c/d"), "a@c/d");
+        assert_eq!(public("sqlite:folder/a.db"), "sqlite:folder/a.db");
     }
 
     #[test]

@@ -13,8 +13,8 @@ use lockstep_google::{
 };
 use lockstep_workspace::Workspace;
 use serde_json::{Value as Json, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::wire;
 use crate::{
     clock::Clock,
     error::Result,
@@ -56,9 +56,9 @@ impl World {
     pub(super) async fn new(rows: usize) -> Self {
         let workspace = Workspace::in_memory().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+        let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
-        let google = Google::new(Config::local(&format!("http://{address}"))).unwrap();
+        let google = Google::new(Config::local(&address)).unwrap();
         let sheets = vec![NewSheet { title: "T".into(), ..NewSheet::default() }];
         let new = NewSpreadsheet { title: "t".into(), sheets, ..NewSpreadsheet::default() };
         let book = google.create_spreadsheet(&new).await.unwrap();
@@ -110,30 +110,12 @@ impl World {
 
     /// Sets the workspace's faults.
     pub(super) async fn faults(&self, rules: Json) {
-        let body = json!({ "seed": 1, "rules": rules }).to_string();
-        self.admin("PUT", &body).await;
+        wire::set_faults(&self.address, rules).await;
     }
 
     /// Returns how often each of the faults in force has happened.
     pub(super) async fn happened(&self) -> Vec<u64> {
-        let answer: Json = serde_json::from_str(&self.admin("GET", "").await).unwrap();
-        let counts = answer["counts"].as_array().unwrap();
-        counts.iter().map(|count| count["happened"].as_u64().unwrap()).collect()
-    }
-
-    async fn admin(&self, method: &str, body: &str) -> String {
-        let mut stream = tokio::net::TcpStream::connect(&self.address).await.unwrap();
-        let head = format!(
-            "{method} /_lockstep/faults HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            self.address,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).await.unwrap();
-        stream.write_all(body.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+        wire::happened(&self.address).await
     }
 
     /// Lets somebody else send requests right before our `nth` write, from 0.

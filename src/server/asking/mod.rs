@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// How long a person may think.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How many open questions are remembered; the oldest are forgotten first.
 const MOST: usize = 10_000;
@@ -146,7 +146,15 @@ fn form(question: &Question) -> Result<ElicitRequestParams> {
         .map_err(|error| Error::internal("the question has no form").with_source(error))
 }
 
-fn word(about: &str, result: &ElicitResult) -> Word {
+/// Returns a question as a request that a client can show.
+pub(super) fn request(question: &Question) -> Result<InputRequest> {
+    let request = json!({"method": "elicitation/create", "params": form(question)?});
+    serde_json::from_value(request)
+        .map_err(|error| Error::internal("the question has no form").with_source(error))
+}
+
+/// Returns what the person said to a question about this.
+pub(super) fn word(about: &str, result: &ElicitResult) -> Word {
     let agreed =
         result.content.as_ref().and_then(|content| content.get(ASK)) == Some(&Value::Bool(true));
     match result.action {
@@ -206,10 +214,8 @@ impl Asking {
             .codec()?
             .seal_json_with(&state, &options)
             .map_err(|error| Error::internal("the question cannot be signed").with_source(error))?;
-        let request = json!({"method": "elicitation/create", "params": form(question)?});
-        let request: InputRequest = serde_json::from_value(request)
-            .map_err(|error| Error::internal("the question has no form").with_source(error))?;
-        Ok(InputRequiredResult::new(Some([(ASK.to_owned(), request)].into()), Some(sealed)))
+        let requests = [(ASK.to_owned(), request(question)?)].into();
+        Ok(InputRequiredResult::new(Some(requests), Some(sealed)))
     }
 
     /// Returns the person's word from a call that was repeated with it.

@@ -16,8 +16,9 @@ async fn child() {
     let store = Store::open(&path).await.unwrap();
     let lease = hold(&store, "d", &format!("child {start}"), at(start)).await;
     for open in store.open_runs("d").await.unwrap() {
-        store.mark_batch(&lease, &open.id, 1, BatchState::Applied, None).await.unwrap();
+        store.mark_batch(&lease, &open.id, 1, BatchState::Applied, None, &[]).await.unwrap();
         let bases = store.intended_base(&open.id).await.unwrap();
+        let bases = bases.into_iter().map(|one| one.moves).collect();
         let done = Outcome { bases, ..outcome(RunState::Applied, vec![]) };
         store.finish(&lease, &open.id, &done).await.unwrap();
     }
@@ -67,7 +68,7 @@ async fn a_process_killed_at_any_moment_leaves_whole_transactions() {
         if let Some(open) = open.first() {
             assert_eq!(open.id, format!("r{version}"));
             assert_eq!(store.batches(&open.id).await.unwrap()[0].actions.len(), 2);
-            assert_eq!(store.intended_base(&open.id).await.unwrap()[0].changes.len(), 2);
+            assert_eq!(store.intended_base(&open.id).await.unwrap()[0].moves.changes.len(), 2);
         }
         assert!(version >= reached, "what was stored is gone");
         reached = version;

@@ -36,6 +36,12 @@ fn keep(parts: Vec<Part>, old: &[Segment], next: &mut i64) -> Vec<Segment> {
     parts.into_iter().map(keep).collect()
 }
 
+fn assemble(segments: &[Segment], delta: Delta) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    walk(segments, delta, &mut |row| rows.push(row))?;
+    Ok(rows)
+}
+
 fn rows(model: &Model) -> Vec<Row> {
     model.values().cloned().collect()
 }

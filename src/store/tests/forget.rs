@@ -32,7 +32,7 @@ async fn a_record_is_erased_everywhere_and_everything_else_stays() {
     failed.error = Some(format!("the row {} was refused", SECRET.to_uppercase()));
     store.begin(&lease, &run("r5", "d"), &[batch(1, vec![])], &[]).await.unwrap();
     let note = format!("row {SECRET}: refused");
-    store.mark_batch(&lease, "r5", 1, BatchState::Failed, Some(&note)).await.unwrap();
+    store.mark_batch(&lease, "r5", 1, BatchState::Failed, Some(&note), &[]).await.unwrap();
     store.finish(&lease, "r5", &failed).await.unwrap();
     let other = hold(&store, "e", "me", at(0)).await;
     complete(&store, &other, &run("e1", "e"), vec![action(SECRET, None, Some(1))]).await;

@@ -37,7 +37,7 @@ async fn the_changes_of_a_run_come_in_pages() {
     let mut new = run("r1", "d");
     new.sensitive = vec![1];
     store.begin(&lease, &new, &batches, &[]).await.unwrap();
-    store.mark_batch(&lease, "r1", 1, BatchState::Applied, None).await.unwrap();
+    store.mark_batch(&lease, "r1", 1, BatchState::Applied, None, &[]).await.unwrap();
     let (mut seen, mut cursor) = (vec![], Some(0));
     while let Some(after) = cursor {
         let (page, next) = store.changes("r1", after, 3).await.unwrap();
@@ -136,7 +136,7 @@ async fn retention_drops_what_is_old_and_nothing_that_is_needed() {
         let work = vec![action("k", (number > 0).then_some(number - 1), Some(number))];
         let moves = vec![put("k", (number > 0).then_some(number - 1), Some(number))];
         store.begin(&lease, &run(&id, "d"), &[batch(1, work)], &own(&moves)).await.unwrap();
-        store.mark_batch(&lease, &id, 1, BatchState::Applied, None).await.unwrap();
+        store.mark_batch(&lease, &id, 1, BatchState::Applied, None, &[]).await.unwrap();
         let done = Outcome { finished: at(finished * day), ..outcome(RunState::Applied, moves) };
         store.finish(&lease, &id, &done).await.unwrap();
     }

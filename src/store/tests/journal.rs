@@ -18,7 +18,8 @@ async fn intent_is_there_as_it_was_given() {
     // From another handle, as another process sees it.
     let other = Store::open(store.path()).await.unwrap();
     assert_eq!(other.batches("r1").await.unwrap(), [first, second]);
-    assert_eq!(other.intended_base("r1").await.unwrap(), own(&moves));
+    let intended = |moves: Moves| Intended { moves, moved: false };
+    assert_eq!(other.intended_base("r1").await.unwrap(), own(&moves).map(intended));
     assert_eq!(other.open_datasets().await.unwrap(), ["d"]);
     let open = other.open_runs("d").await.unwrap();
     let wanted = Run {
@@ -82,7 +83,8 @@ async fn a_batch_is_settled_once() {
     let batches: Vec<Batch> = (1..=4).map(|seq| batch(seq, vec![])).collect();
     store.begin(&lease, &run("r1", "d"), &batches, &[]).await.unwrap();
     use BatchState::*;
-    let mark = async |seq, state| store.mark_batch(&lease, "r1", seq, state, Some("why")).await;
+    let mark =
+        async |seq, state| store.mark_batch(&lease, "r1", seq, state, Some("why"), &[]).await;
     mark(1, Applied).await.unwrap();
     mark(1, Applied).await.unwrap();
     for state in [Intended, Void, Failed] {
@@ -94,7 +96,7 @@ async fn a_batch_is_settled_once() {
     mark(3, Intended).await.unwrap();
     assert_eq!(mark(9, Applied).await.unwrap_err().kind(), Kind::NotFound);
     assert_eq!(
-        store.mark_batch(&lease, "r9", 1, Applied, None).await.unwrap_err().kind(),
+        store.mark_batch(&lease, "r9", 1, Applied, None, &[]).await.unwrap_err().kind(),
         Kind::NotFound
     );
 
@@ -133,9 +135,9 @@ async fn closing_a_run_moves_everything_at_once() {
     ];
     let moves = vec![put("a", Some(1), None), put("c", None, Some(3)), put("e", None, Some(5))];
     store.begin(&lease, &run("r2", "d"), &batches, &own(&moves)).await.unwrap();
-    store.mark_batch(&lease, "r2", 1, BatchState::Applied, None).await.unwrap();
-    store.mark_batch(&lease, "r2", 2, BatchState::Applied, None).await.unwrap();
-    store.mark_batch(&lease, "r2", 3, BatchState::Failed, Some("refused")).await.unwrap();
+    store.mark_batch(&lease, "r2", 1, BatchState::Applied, None, &[]).await.unwrap();
+    store.mark_batch(&lease, "r2", 2, BatchState::Applied, None, &[]).await.unwrap();
+    store.mark_batch(&lease, "r2", 3, BatchState::Failed, Some("refused"), &[]).await.unwrap();
 
     let mut what = outcome(RunState::Partial, moves[..2].to_vec());
     what.error = Some("one batch was refused".into());
@@ -176,7 +178,7 @@ async fn a_failure_anywhere_in_closing_leaves_the_run_open_and_whole() {
     let actions = vec![action("a", Some(1), None), action("b", None, Some(2))];
     let moves = vec![put("a", Some(1), None), put("b", None, Some(2))];
     store.begin(&lease, &run("r2", "d"), &[batch(1, actions)], &own(&moves)).await.unwrap();
-    store.mark_batch(&lease, "r2", 1, BatchState::Applied, None).await.unwrap();
+    store.mark_batch(&lease, "r2", 1, BatchState::Applied, None, &[]).await.unwrap();
     let state = async || {
         let base = store.base("d").await.unwrap();
         let stones = store.tombstones("d").await.unwrap();
@@ -247,7 +249,7 @@ async fn a_call_that_is_dropped_is_done_or_not_begun() {
         let moves = vec![put("a", (n > 0).then_some(n - 1), Some(n))];
         let actions = vec![action("a", (n > 0).then_some(n - 1), Some(n))];
         store.begin(&lease, &run(&id, "d"), &[batch(1, actions)], &own(&moves)).await.unwrap();
-        store.mark_batch(&lease, &id, 1, BatchState::Applied, None).await.unwrap();
+        store.mark_batch(&lease, &id, 1, BatchState::Applied, None, &[]).await.unwrap();
         let done = outcome(RunState::Applied, moves);
         let closing = {
             let (store, lease, id, done) = (store.clone(), lease.clone(), id.clone(), done.clone());

@@ -70,7 +70,7 @@ async fn whoever_lost_the_lease_can_store_nothing() {
     let done = outcome(RunState::Applied, vec![put("k", None, Some(1))]);
     let refused = [
         one.begin(&old, &run("r2", "d"), &[], &[]).await.unwrap_err(),
-        one.mark_batch(&old, "r1", 1, BatchState::Applied, None).await.unwrap_err(),
+        one.mark_batch(&old, "r1", 1, BatchState::Applied, None, &[]).await.unwrap_err(),
         one.void_intended(&old, "r1", "never sent").await.unwrap_err(),
         one.finish(&old, "r1", &done).await.unwrap_err(),
     ];
@@ -82,7 +82,9 @@ async fn whoever_lost_the_lease_can_store_nothing() {
     assert_eq!(two.open_runs("d").await.unwrap().len(), 1);
 
     // The new holder settles and closes what the old one began.
-    two.mark_batch(&new, "r1", 1, BatchState::Applied, Some("the marker is there")).await.unwrap();
+    two.mark_batch(&new, "r1", 1, BatchState::Applied, Some("the marker is there"), &[])
+        .await
+        .unwrap();
     assert_eq!(two.finish(&new, "r1", &done).await.unwrap(), Some(1));
     assert_eq!(one.run("r1").await.unwrap().unwrap().fence, old.fence);
 

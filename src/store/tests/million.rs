@@ -76,13 +76,14 @@ async fn a_base_of_a_million_rows() {
             before: Some(wide(n)),
             after: Some(wide(n + 1)),
             cells: vec![2, 3],
+            left_out: None,
         })
         .collect();
     new.id = "r4".into();
     let since = Instant::now();
     store.begin(&lease, &new, &[batch(1, inserts)], &[]).await.unwrap();
     timed("begin, 100,000 actions", since);
-    store.mark_batch(&lease, "r4", 1, BatchState::Applied, None).await.unwrap();
+    store.mark_batch(&lease, "r4", 1, BatchState::Applied, None, &[]).await.unwrap();
     let since = Instant::now();
     let done = Outcome { columns, ..outcome(RunState::Applied, vec![]) };
     store.finish(&lease, "r4", &done).await.unwrap();

@@ -16,6 +16,7 @@ mod million;
 mod open;
 mod plans;
 mod quota;
+mod seen;
 
 use jiff::{SignedDuration, Timestamp};
 use lockstep_engine::key::Key;
@@ -76,7 +77,7 @@ fn action(key: &str, before: Option<i64>, after: Option<i64>) -> Action {
         (_, None) => (ChangeKind::Delete, vec![]),
         _ => (ChangeKind::Update, vec![1]),
     };
-    Action { key, kind, before, after, cells }
+    Action { key, kind, before, after, cells, left_out: None }
 }
 
 fn batch(seq: u32, actions: Vec<Action>) -> Batch {
@@ -125,7 +126,7 @@ async fn complete(store: &Store, lease: &Lease, run: &NewRun, actions: Vec<Actio
         })
         .collect();
     store.begin(lease, run, &[batch(1, actions)], &own(&moves)).await.unwrap();
-    store.mark_batch(lease, &run.id, 1, BatchState::Applied, None).await.unwrap();
+    store.mark_batch(lease, &run.id, 1, BatchState::Applied, None, &[]).await.unwrap();
     let outcome = Outcome { columns: run.columns.clone(), ..outcome(RunState::Applied, moves) };
     store.finish(lease, &run.id, &outcome).await.unwrap()
 }
@@ -169,7 +170,7 @@ fn every_call_can_be_spawned(store: &Store, lease: &Lease) {
     sent(store.renew(lease, now, TTL));
     sent(store.release(lease));
     sent(store.begin(lease, &run("", ""), &[], &[]));
-    sent(store.mark_batch(lease, "", 1, BatchState::Void, None));
+    sent(store.mark_batch(lease, "", 1, BatchState::Void, None, &[]));
     sent(store.void_intended(lease, "", ""));
     sent(store.open_runs(""));
     sent(store.open_datasets());

@@ -11,6 +11,7 @@ use lockstep_engine::{
 use lockstep_google::{Config, Google};
 use serde_json::{Value as Json, json};
 
+pub(super) use super::api::PLAIN;
 use super::api::{Shape, Stub, plain};
 use crate::{
     clock::Clock,
@@ -26,46 +27,6 @@ use crate::{
     },
     store::Store,
 };
-
-/// The description of the plain stub; `URL` is its address.
-pub(super) const PLAIN: &str = r#"
-kind = "http"
-baseUrl = "URL"
-writable = true
-timeoutSeconds = 1
-limits = { attempts = 3 }
-
-[resources.items]
-id = "/id"
-
-[resources.items.list]
-path = "/items"
-items = "/data"
-total = "/total"
-pagination = { kind = "offset", parameter = "offset" }
-
-[resources.items.get]
-path = "/items/{id}"
-
-[resources.items.find]
-path = "/items"
-query = { sku = "{field.sku}" }
-items = "/data"
-
-[resources.items.create]
-path = "/items"
-
-[resources.items.update]
-path = "/items/{id}"
-
-[resources.items.delete]
-path = "/items/{id}"
-
-[resources.items.fields]
-sku = "/sku"
-name = "/name"
-qty = { pointer = "/stock/qty", type = "number" }
-"#;
 
 pub(super) struct Stage {
     pub(super) stub: Stub,
@@ -214,7 +175,7 @@ impl Stage {
         let mut sent = self.write(scan, changes).await;
         assert_eq!(sent.len(), 1);
         let sent = sent.remove(0).unwrap();
-        sent.unconfirmed.into_iter().map(|one| (one.change, one.why)).collect()
+        sent.unconfirmed.into_iter().map(|one| (one.change, one.why.why)).collect()
     }
 
     pub(super) fn item(&self, sku: &str) -> Json {

@@ -1,0 +1,190 @@
+//! Databases: a cursor brings the rows that changed; PostgreSQL proves that nothing did.
+
+use lockstep::{config::Config, replica::connections::ConnectionConfig};
+use serde_json::{Value, json};
+
+use super::{read, whole};
+use crate::{
+    harness::House,
+    support::postgres::{self, Database},
+};
+
+/// A table of 3,000 rows and a sheet.
+struct Shop {
+    house: House,
+    sheet: String,
+}
+
+const ROWS: u64 = 3_000;
+
+impl Shop {
+    async fn new(connection: &str) -> Self {
+        let connection: ConnectionConfig = toml::from_str(connection).unwrap();
+        let house = House::with(|config: &mut Config| {
+            config.connections.insert("shop".into(), connection);
+        })
+        .await;
+        let sheets = json!([{"title": "stock"}]);
+        let made = json!({"type": "spreadsheet", "name": "Shop", "sheets": sheets});
+        let sheet = house.ok("createFile", made).await["id"].as_str().unwrap().to_owned();
+        Self { house, sheet }
+    }
+
+    async fn apply(&self, more: Value) -> Value {
+        let mut arguments = json!({
+            "name": "shop", "left": {"connection": "shop", "table": "stock", "cursor": "at"},
+            "right": {"spreadsheetId": self.sheet, "sheet": "stock"}, "key": ["id"],
+            "direction": "both", "deletes": "delete", "mode": "apply",
+        });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.house.ok("syncDataset", arguments).await
+    }
+
+    async fn names(&self) -> Vec<Value> {
+        let page = json!({"spreadsheetId": self.sheet, "sheet": "stock", "limit": 10});
+        let page = self.house.ok("readSheet", page).await;
+        page["records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["values"]["name"].clone())
+            .collect()
+    }
+}
+
+async fn postgres() -> Option<(Database, Shop)> {
+    let database = postgres::database().await?;
+    database
+        .run(format!(
+            "CREATE TABLE stock (id int PRIMARY KEY, name text, price numeric(10, 2), at timestamptz);
+             INSERT INTO stock SELECT g, 'name ' || g, g / 4.0,
+                 timestamptz '2024-01-01' + g * interval '1 minute' FROM generate_series(1, {ROWS}) g"
+        ))
+        .await;
+    let shop =
+        Shop::new(&format!("kind = \"postgres\"\nurl = \"{}\"\nwritable = true", database.url))
+            .await;
+    Some((database, shop))
+}
+
+#[tokio::test]
+async fn a_cursor_brings_what_changed_and_a_full_read_what_was_deleted() {
+    let Some((database, shop)) = postgres().await else { return };
+    let every = json!({"fullEvery": 4});
+    let report = shop.apply(every.clone()).await;
+    assert_eq!(report["state"], "applied", "{report:#}");
+    assert_eq!(read(&report, "left"), whole(ROWS));
+    // Two changes and a new row; the ten minutes before the last cursor are read again.
+    database
+        .run(
+            "UPDATE stock SET name = 'first', at = '2024-02-01' WHERE id = 1;
+             UPDATE stock SET price = 7.5, at = '2024-02-01' WHERE id = 2;
+             INSERT INTO stock VALUES (9999, 'new', 1, '2024-02-01')",
+        )
+        .await;
+    let report = shop.apply(every.clone()).await;
+    assert_eq!(report["state"], "applied", "{report:#}");
+    let (how, rows) = read(&report, "left");
+    assert_eq!(how, "since");
+    assert!((3..20).contains(&rows), "{rows} rows were read");
+    assert_eq!((&report["counts"]["update"], &report["counts"]["insert"]), (&json!(2), &json!(1)));
+    assert_eq!(shop.names().await[0], "first");
+    // A deletion in the middle does not show in the cursor ...
+    database.run("DELETE FROM stock WHERE id = 5").await;
+    for _ in 0..2 {
+        let report = shop.apply(every.clone()).await;
+        assert_eq!(report["state"], "inStep", "{report:#}");
+        assert_ne!(read(&report, "left").0, "whole");
+    }
+    // ... but in the read of all rows that every fourth run makes.
+    let report = shop.apply(every.clone()).await;
+    assert_eq!((read(&report, "left"), &report["counts"]["delete"]), (whole(ROWS), &json!(1)));
+    assert!(report["next"].as_str().unwrap().contains("All rows were read"), "{report:#}");
+    assert_eq!(shop.apply(every).await["state"], "inStep");
+}
+
+#[tokio::test]
+async fn an_edit_of_the_sheet_reaches_a_table_that_was_not_read_whole() {
+    let Some((database, shop)) = postgres().await else { return };
+    shop.apply(json!({})).await;
+    let set =
+        json!({"spreadsheetId": shop.sheet, "sheet": "stock", "range": "B2", "values": [["mine"]]});
+    shop.house.ok("updateCells", set).await;
+    // Of the row that it also deletes, all cells are kept for a rollback: the table is read.
+    database.run("UPDATE stock SET name = 'theirs', at = '2024-02-01' WHERE id = 3").await;
+    let report = shop.apply(json!({})).await;
+    assert_eq!(report["state"], "applied", "{report:#}");
+    assert_eq!((&report["counts"]["left"], &report["counts"]["update"]), (&json!(1), &json!(1)));
+    assert_eq!(read(&report, "left").0, "since");
+    let names = database.texts("SELECT name FROM stock WHERE id <= 3 ORDER BY id").await;
+    let names: Vec<_> = names.iter().map(|row| row[0].as_deref().unwrap()).collect();
+    assert_eq!(names, ["mine", "name 2", "theirs"]);
+    assert_eq!(shop.names().await[2], "theirs");
+    // The cursor does not tell of our own write, so the table is read once after it.
+    let report = shop.apply(json!({})).await;
+    assert_eq!((&report["state"], read(&report, "left")), (&json!("inStep"), whole(ROWS)));
+    let report = shop.apply(json!({})).await;
+    assert_ne!(read(&report, "left").0, "whole");
+}
+
+/// A row of the sheet goes: the row of the table is deleted, and a rollback brings back what nobody mapped.
+#[tokio::test]
+async fn a_deleted_row_is_kept_with_the_columns_that_nobody_mapped() {
+    let Some((database, shop)) = postgres().await else { return };
+    let columns = json!({"columns": [{"name": "id"}, {"name": "name"}]});
+    shop.apply(columns.clone()).await;
+    let rows = json!({"spreadsheetId": shop.sheet, "sheet": "stock", "range": "A2:B2", "values": [["", ""]]});
+    shop.house.ok("updateCells", rows).await;
+    let report = shop.apply(columns).await;
+    assert_eq!((&report["state"], &report["counts"]["left"]), (&json!("applied"), &json!(1)));
+    assert_eq!(read(&report, "left"), whole(ROWS), "{report:#}");
+    assert_eq!(database.texts("SELECT name FROM stock WHERE id = 1").await.len(), 0);
+    let undo = json!({"runId": report["runId"], "mode": "apply"});
+    shop.house.ok("rollbackSync", undo).await;
+    let row = database.texts("SELECT name, price::text FROM stock WHERE id = 1").await;
+    assert_eq!(row, [[Some("name 1".to_owned()), Some("0.25".to_owned())]]);
+}
+
+/// What was seen of one database says nothing of another, nor of a table that was emptied and filled again.
+#[tokio::test]
+async fn a_table_that_was_emptied_is_read_whole() {
+    let Some((database, shop)) = postgres().await else { return };
+    shop.apply(json!({})).await;
+    database
+        .run(
+            "CREATE TABLE old AS SELECT * FROM stock; TRUNCATE stock;
+             INSERT INTO stock SELECT id, 'again ' || id, price, at FROM old",
+        )
+        .await;
+    let report = shop.apply(json!({})).await;
+    assert_eq!(read(&report, "left"), whole(ROWS), "{report:#}");
+    assert_eq!(report["counts"]["update"], ROWS);
+}
+
+#[tokio::test]
+async fn sqlite_reads_only_what_changed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other
+        .execute_batch(
+            "CREATE TABLE stock (id INTEGER PRIMARY KEY, name TEXT, version INTEGER);
+             WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 3000)
+             INSERT INTO stock SELECT n, 'name ' || n, n FROM g",
+        )
+        .unwrap();
+    let connection =
+        format!("kind = \"sqlite\"\nurl = \"sqlite:{}\"\nwritable = true", path.display());
+    let shop = Shop::new(&connection).await;
+    let left = json!({"left": {"connection": "shop", "table": "stock", "cursor": "version"}});
+    assert_eq!(read(&shop.apply(left.clone()).await, "left"), whole(ROWS));
+    other.execute_batch("UPDATE stock SET name = 'first', version = 5000 WHERE id = 1").unwrap();
+    let report = shop.apply(left.clone()).await;
+    // The overlap of a number is 1,000, and the highest was 3,000.
+    assert_eq!(read(&report, "left"), ("since".to_owned(), 1_002), "{report:#}");
+    assert_eq!(shop.names().await[0], "first");
+    // The highest row goes: the cursor goes back, and that is seen at once.
+    other.execute_batch("DELETE FROM stock WHERE id = 1").unwrap();
+    let report = shop.apply(left).await;
+    assert_eq!((read(&report, "left"), &report["counts"]["delete"]), (whole(ROWS - 1), &json!(1)));
+}
