@@ -132,7 +132,8 @@ impl Seat {
             }
         }
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        let all = due(self.next_poll) || due(self.next_cron) || self.poke.take();
+        let poked = self.poke.take();
+        let all = poked || due(self.next_poll) || due(self.next_cron);
         if !all && !due(self.next_due) && !self.is_called(house).await {
             return;
         }

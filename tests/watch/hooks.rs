@@ -58,22 +58,36 @@ async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signed_call_syncs_the_keys_that_it_names_and_no_others() {
     let folder = tempfile::TempDir::new().unwrap();
-    let settings = "[hooks]\nmaxBodyBytes = 2000\n\
-        [hooks.datasets.stock]\nsecretEnv = \"STOCK_SECRET\"\nitems = \"/orders\"\nkey = [\"/sku\"]\n";
-    std::fs::write(folder.path().join("a.csv"), "sku,qty\nA,1\nB,2\n").unwrap();
-    std::fs::write(folder.path().join("b.csv"), "sku,qty\nA,1\nB,2\n").unwrap();
-    let server = start(folder.path(), 0, settings);
+    let mut settings = "[hooks]\nmaxBodyBytes = 2000\n\
+        [hooks.datasets.stock]\nsecretEnv = \"STOCK_SECRET\"\nitems = \"/orders\"\nkey = [\"/sku\"]\n"
+        .to_owned();
+    // Two databases, because changes of files are told by their folder.
+    let databases = ["a", "b"].map(|name| {
+        let path = folder.path().join(format!("{name}.db"));
+        settings.push_str(&format!(
+            "[connections.{name}]\nkind = \"sqlite\"\nurl = \"sqlite:{}\"\nwritable = true\n",
+            path.display()
+        ));
+        let database = rusqlite::Connection::open(path).unwrap();
+        let table = "CREATE TABLE stock (sku TEXT PRIMARY KEY, qty INTEGER);
+             INSERT INTO stock VALUES ('A', 1), ('B', 2)";
+        database.execute_batch(table).unwrap();
+        database
+    });
+    let quantity = |sku: &str| -> i64 {
+        databases[1]
+            .query_row("SELECT qty FROM stock WHERE sku = ?1", [sku], |row| row.get(0))
+            .unwrap()
+    };
+    let server = start(folder.path(), 0, &settings);
     let client = client(&server).await;
-    let dataset = json!({"name": "stock", "left": {"file": "a.csv"}, "right": {"file": "b.csv"},
-        "key": ["sku"], "direction": "both", "mode": "apply"});
+    let dataset = json!({"name": "stock", "left": {"connection": "a", "table": "stock"},
+        "right": {"connection": "b", "table": "stock"}, "key": ["sku"], "direction": "both", "mode": "apply"});
     call(&client, "syncDataset", dataset).await;
-    let start =
-        json!({"action": "start", "dataset": "stock", "cron": "0 0 1 1 *", "pollSeconds": 0});
+    let start = json!({"action": "start", "dataset": "stock", "pollSeconds": 0});
     call(&client, "watchDataset", start).await;
-    let read = || std::fs::read_to_string(folder.path().join("b.csv")).unwrap();
     let status = async || call(&client, "watchDataset", json!({})).await["watches"][0].clone();
     eventually("the first look", async || status().await["lastLook"].is_string()).await;
-    // Written in place of the watched name at once, so that no file event of it is a half one.
     let url = format!("{}/hooks/stock", server.url.trim_end_matches("/mcp"));
     let post = async |body: &str, signature: &str| {
         let request = http().post(&url).header("X-Lockstep-Signature", signature);
@@ -94,14 +108,16 @@ async fn a_signed_call_syncs_the_keys_that_it_names_and_no_others() {
     let other = http().post(url.replace("stock", "other")).send().await.unwrap().status();
     assert_eq!(other.as_u16(), 404);
 
-    // Both rows change, and the file watch of this platform would tell of both: stop it by telling of one first.
-    let before = status().await;
-    std::fs::write(folder.path().join("a.csv"), "sku,qty\nA,10\nB,20\n").unwrap();
+    databases[0].execute_batch("UPDATE stock SET qty = qty * 10").unwrap();
     assert_eq!(post(body, &signature(now, body)).await, 202);
     assert_eq!(post(body, &signature(now, body)).await, 202, "a repeat is taken before");
-    eventually("B arrived", async || read().contains("B,20")).await;
-    eventually("it counted", async || status().await["written"] != before["written"]).await;
-    eventually("A arrived by the file watch", async || read().contains("A,10")).await;
+    eventually("B arrived", async || quantity("B") == 20).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(quantity("A"), 1, "nobody named it");
+    let shown = status().await;
+    assert_eq!((&shown["events"], &shown["written"]), (&json!(1), &json!(1)), "{shown:#}");
+    call(&client, "watchDataset", json!({"action": "now", "dataset": "stock"})).await;
+    eventually("A arrived", async || quantity("A") == 10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,4 +169,41 @@ async fn drive_tells_of_an_edit_and_its_channel_ends_with_the_watch() {
         (channels("lockstep.db"), channels("workspace.db")) == (0, 0)
     })
     .await;
+}
+
+#[test]
+fn a_client_that_follows_a_watch_hears_of_it() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("lockstep.toml"), "[files]\nwritable = true\n").unwrap();
+    std::fs::write(folder.path().join("a.csv"), "sku,qty\nA,1\n").unwrap();
+    let mut session = crate::support::session::Session::initialized(folder.path());
+    let dataset = json!({"name": "stock", "left": {"file": "a.csv"}, "right": {"file": "b.csv"},
+        "key": ["sku"], "direction": "both"});
+    session.call("syncDataset", dataset);
+    let uri = "lockstep://watches/stock";
+    session.request("resources/subscribe", json!({"uri": uri}));
+    session
+        .call("watchDataset", json!({"action": "start", "dataset": "stock", "pollSeconds": 0.5}));
+    let shown = |session: &mut crate::support::session::Session| -> Value {
+        let read = session.request("resources/read", json!({"uri": uri}));
+        let text = read["result"]["contents"][0]["text"].as_str().unwrap().to_owned();
+        serde_json::from_str::<Value>(&text).unwrap()["watches"][0].clone()
+    };
+    let arrived = |session: &mut crate::support::session::Session, written: u64| {
+        let reached = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            shown(session)["written"] == written
+        });
+        assert!(reached, "{:#}", shown(session));
+    };
+    arrived(&mut session, 1);
+    // Whatever was told so far comes before this answer.
+    session.request("ping", json!({}));
+    std::fs::write(folder.path().join("a.csv"), "sku,qty\nA,2\n").unwrap();
+    let told = (0..50).any(|_| {
+        let message = session.message();
+        message["method"] == "notifications/resources/updated" && message["params"]["uri"] == uri
+    });
+    assert!(told);
+    arrived(&mut session, 2);
 }
