@@ -75,11 +75,9 @@ out = subprocess.run([psql, url, '-qc', 'COPY (SELECT * FROM stock ORDER BY id) 
 rows = list(csv.reader(io.StringIO(out)))
 at = urllib.parse.quote("'script'!A1")
 for first in range(0, len(rows), 10000):
-    piece = rows[first:first + 10000]
-    at = urllib.parse.quote(f"'script'!A{first + 1}")
-    body = json.dumps({'values': piece}).encode()
-    ask = urllib.request.Request(f'{base}v4/spreadsheets/{book}/values/{at}?valueInputOption=USER_ENTERED', body,
-                                 {'content-type': 'application/json'}, method='PUT')
+    body = json.dumps({'values': rows[first:first + 10000]}).encode()
+    ask = urllib.request.Request(f'{base}v4/spreadsheets/{book}/values/{at}:append?valueInputOption=USER_ENTERED',
+                                 body, {'content-type': 'application/json'}, method='POST')
     urllib.request.urlopen(ask).read()
 "#;
 

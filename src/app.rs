@@ -12,9 +12,13 @@ use lockstep_workspace::Workspace;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
+    alerts::{
+        settings::{Settings, Written},
+        watch::Alerts,
+    },
     changes::Changes,
     clock::Clock,
-    config::{Backend, Config, data_dir},
+    config::{AlertsConfig, Backend, Config, data_dir},
     consent::{Consent, Key},
     error::{Error, Result},
     progress::Progress,
@@ -29,6 +33,7 @@ use crate::{
 #[derive(Debug)]
 pub struct App {
     context: Context,
+    alerts: Option<Settings>,
     workspace: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -38,6 +43,7 @@ impl App {
     /// # Errors
     /// Settings that cannot be carried out.
     pub async fn start(config: &Config) -> Result<Self> {
+        let alerts = config.alerts.clone().map(alert_settings).transpose()?;
         let files = Files::open(&config.files.root, config.files.writable)?;
         let path = store_path(config)?;
         let store = Store::open(&path).await?;
@@ -75,13 +81,20 @@ impl App {
             task: None,
             subject: None,
         };
-        Ok(Self { context, workspace })
+        Ok(Self { context, alerts, workspace })
     }
 
     /// Returns what tools need.
     #[must_use]
     pub fn context(&self) -> Context {
         self.context.clone()
+    }
+
+    /// Returns who tells people of what is wrong, where the operator named somebody to tell.
+    #[must_use]
+    pub fn alerts(&self) -> Option<Alerts> {
+        let settings = self.alerts.clone()?;
+        Some(Alerts::new(self.context.shell("alerts"), settings))
     }
 
     /// Closes the store, and stops the embedded workspace, if it runs.
@@ -93,6 +106,20 @@ impl App {
             let _ = tokio::time::timeout(Duration::from_millis(500), task).await;
         }
     }
+}
+
+/// Checks what the configuration says of alerts.
+fn alert_settings(config: AlertsConfig) -> Result<Settings> {
+    Settings::new(Written {
+        threshold: config.threshold,
+        webhook: config.webhook,
+        command: config.command,
+        spreadsheet: config.spreadsheet_id,
+        remind_hours: config.remind_hours,
+        quiet: config.quiet,
+        utc_offset: config.utc_offset,
+        every_seconds: config.every_seconds,
+    })
 }
 
 /// Returns the datasets that the configuration declares.

@@ -2,7 +2,7 @@
 //!
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
-//! `main > cli > app > server > tools > watch > sync > replica > {google, store} > engine`.
+//! `main > cli > app > server > tools > watch > alerts > health > sync > replica > {google, store} > engine`.
 //! [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`] and `halt` (for tests) are leaves that everything may
 //! use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
@@ -10,12 +10,14 @@
 //! - [`cli`]: the commands. [`app`]: puts the parts together. [`config`]: settings.
 //! - [`server`]: MCP over stdio and HTTP. [`tools`]: the MCP tools.
 //! - [`watch`]: datasets that are kept in step by events, with their queue.
+//! - [`alerts`]: people are told when a dataset needs them. `health`: how well datasets are kept in step, in numbers.
 //! - [`sync`]: the imperative shell of a sync run.
 //! - [`store`]: what both sides last agreed on, plans, journal, leases and audit, in SQLite.
 //! - [`replica`]: one copy of a dataset: a sheet, a file, inline records.
 //!
 //! ARCHITECTURE.md walks through the two main routes.
 
+pub mod alerts;
 pub mod app;
 pub mod changes;
 pub mod cli;
@@ -24,6 +26,7 @@ pub mod config;
 pub mod consent;
 pub mod error;
 mod halt;
+mod health;
 pub mod principal;
 pub mod progress;
 pub mod replica;

@@ -31,6 +31,8 @@ const ROOMS: &[&[&str]] = &[
     &["server", "web"],
     &["tools"],
     &["watch"],
+    &["alerts"],
+    &["health"],
     &["sync"],
     &["replica"],
     &["store"],

@@ -17,6 +17,7 @@ use crate::{
     support::{bounded, programs, script},
 };
 
+mod formulas;
 mod people;
 
 /// Returns a sync between two files, by `sku`.

@@ -12,6 +12,7 @@ mod airtable;
 mod generic;
 mod hubspot;
 mod shopify;
+mod statuses;
 mod storm;
 
 /// What the examples take from the environment.

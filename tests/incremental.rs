@@ -1,12 +1,14 @@
 //! What did not change is not read again: files, databases and APIs, in every direction; and every way in which what was
 //! seen before stops counting.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime},
+};
 
 use serde_json::{Value, json};
 
 use crate::{
-    harness::House,
     support::lockstep,
     two_way::{Pair, STOCK},
 };
@@ -15,19 +17,25 @@ mod api;
 mod database;
 mod shapes;
 
-/// Makes a file look as if it had been saved an hour ago, so that its time proves something.
+/// Makes a file look as if it had been saved long ago, so that its time proves something; each time another.
 pub(super) fn settle(pair: &Pair) {
+    static SAVED: AtomicU64 = AtomicU64::new(1_700_000_000);
+    let saved = Duration::from_secs(SAVED.fetch_add(1, Ordering::SeqCst));
+    set_time(pair, SystemTime::UNIX_EPOCH + saved);
+}
+
+fn set_time(pair: &Pair, time: SystemTime) {
     let path = pair.house.folder.path().join("stock.csv");
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    let day = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    file.set_modified(day).unwrap();
+    std::fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
 }
 
 /// Changes the file in a way that neither its size nor its time shows: only who opens it can see it.
 pub(super) fn hide(pair: &Pair, csv: &str) {
     assert_eq!(pair.read_file().len(), csv.len(), "the same size");
+    let path = pair.house.folder.path().join("stock.csv");
+    let time = std::fs::metadata(path).unwrap().modified().unwrap();
     pair.file(csv);
-    settle(pair);
+    set_time(pair, time);
 }
 
 /// Returns how a member was read, and how many rows.
@@ -213,7 +221,7 @@ async fn rows_that_cannot_be_told_apart_are_read_every_time() {
 }
 
 #[tokio::test]
-async fn a_house_of_one_way_datasets() {
+async fn a_source_is_known_by_a_target_that_is_like_it() {
     let one_way = json!({"direction": "leftToRight"});
     let pair = known(one_way.clone()).await;
     hide(&pair, HIDDEN);
@@ -232,5 +240,4 @@ async fn a_house_of_one_way_datasets() {
     assert_eq!(report["counts"]["mark"], 1, "{report:#}");
     let report = pair.apply(one_way).await;
     assert_eq!((&report["state"], read(&report, "left")), (&json!("inStep"), unchanged()));
-    let _: &House = &pair.house;
 }

@@ -5,6 +5,7 @@
 
 mod abuse;
 mod airports;
+mod alerts;
 mod architecture;
 mod bad_input;
 mod care;
@@ -16,9 +17,11 @@ mod contracts;
 mod crash;
 mod desk;
 mod diff;
+mod expectations;
 mod files;
 mod guarded_cells;
 mod harness;
+mod health;
 mod http_auth;
 mod http_replica;
 mod http_server;
@@ -28,6 +31,8 @@ mod hub_down;
 mod incremental;
 mod install;
 mod moving_rows;
+#[cfg(feature = "remote-files")]
+mod remote_files;
 mod replicas;
 mod rollback;
 mod sheet_dress;
@@ -45,5 +50,6 @@ mod tasks;
 mod torn;
 mod town;
 mod two_way;
+mod verify;
 mod watch;
 mod workspace_clients;

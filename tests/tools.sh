@@ -40,3 +40,18 @@ install_clients() {
   export LOCKSTEP_PYTHON="$TOOLS/python/bin/python" LOCKSTEP_NODE="$TOOLS/node/node_modules/node/bin/node"
   export LOCKSTEP_NODE_MODULES="$TOOLS/node/node_modules"
 }
+
+# Installs what the tests of the feature remote-files talk to: an S3 service and sshd.
+install_remote() {
+  if [ ! -x /usr/sbin/sshd ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    run apt-get install -y -q openssh-server openssh-client
+  fi
+  local stamp="$TOOLS/remote/stamp" want
+  want=$(cksum < tests/clients/remote.txt)
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
+    run python3 -m venv "$TOOLS/remote"
+    run "$TOOLS/remote/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/remote.txt
+    printf '%s' "$want" > "$stamp"
+  fi
+  export LOCKSTEP_REMOTE_PYTHON="$TOOLS/remote/bin/python"
+}

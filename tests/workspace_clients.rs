@@ -30,6 +30,13 @@ fn gspread_reads_back_what_the_tools_wrote() {
 }
 
 #[test]
+fn gspread_reads_the_dashboard_back() {
+    check(programs::python("gspread_health.py"), |data| {
+        vec![BINARY.to_owned(), data.display().to_string()]
+    });
+}
+
+#[test]
 fn gspread_works() {
     check(programs::python("workspace_gspread.py"), nothing);
 }

@@ -264,10 +264,19 @@ pub(crate) async fn prepare(
         Target::Api(table) => ApiPlan::new(&reach.connections, table, writes, run, side)
             .map(|plan| Prepared(Plan::Api(Box::new(plan)))),
         Target::File(table) => FilePlan::new(reach, table, writes, run)
+            .await
             .map(|plan| Prepared(Plan::File(Box::new(plan)))),
         Target::Sql(table) => SqlPlan::new(reach, table, writes, run, side)
             .await
             .map(|plan| Prepared(Plan::Sql(Box::new(plan)))),
+    }
+}
+
+/// Returns why a replica cannot guard a write against somebody else's at the same moment, where its store says so.
+pub(crate) fn unguarded(reach: &Reach, target: &Target) -> Option<String> {
+    match target {
+        Target::File(table) => reach.shelf(table.source.connection.as_deref()).ok()?.unguarded(),
+        _ => None,
     }
 }
 
@@ -291,7 +300,7 @@ pub(crate) async fn send(
         Plan::Sheet(plan) => {
             sheet_rounds::send(&reach.google, reach.clock.now(), plan, batch, writes, notes).await
         }
-        Plan::File(plan) => plan.send().map(|()| Sent::default()),
+        Plan::File(plan) => plan.send().await.map(|()| Sent::default()),
         Plan::Sql(plan) => plan.send(batch, writes, notes).await,
         Plan::Api(plan) => http::send(plan, batch, writes, &reach.progress).await,
     }
@@ -316,8 +325,8 @@ pub(crate) async fn settle(reach: &Reach, place: &Place) -> Result<Settled> {
             .await
         }
         Place::File { connection, path, before, after } => {
-            let files = reach.folder(connection.as_deref())?;
-            file_apply::settle(&files, path, before.as_deref(), after)
+            let shelf = reach.shelf(connection.as_deref())?;
+            file_apply::settle(&shelf, path, before.as_deref(), after).await
         }
         Place::Sql { connection, schema, table, marker } => {
             sql::plan::settle(reach, connection, schema.as_deref(), table, marker.as_deref()).await

@@ -9,7 +9,11 @@ use serde::{
 use serde_json::Value;
 
 use super::{
-    file::folder::{Files, FolderConfig},
+    file::{
+        folder::{Files, FolderConfig},
+        remote_config::RemoteConfig,
+        shelf::Shelf,
+    },
     http::Api,
     sql::Database,
 };
@@ -28,6 +32,8 @@ pub enum ConnectionConfig {
     Http(Box<super::http::HttpConfig>),
     /// A folder of files.
     Folder(FolderConfig),
+    /// A folder of files behind a network.
+    Remote(Box<RemoteConfig>),
 }
 
 impl<'de> Deserialize<'de> for ConnectionConfig {
@@ -42,8 +48,11 @@ impl<'de> Deserialize<'de> for ConnectionConfig {
             "sqlite" => part(rest).map(Self::Sqlite),
             "http" => part(rest).map(Self::Http),
             "folder" => part(rest).map(Self::Folder),
+            "s3" => part(rest).map(|config| Self::Remote(Box::new(RemoteConfig::S3(config)))),
+            "sftp" => part(rest).map(|config| Self::Remote(Box::new(RemoteConfig::Sftp(config)))),
+            "web" => part(rest).map(|config| Self::Remote(Box::new(RemoteConfig::Web(config)))),
             other => {
-                let kinds = &["postgres", "mysql", "sqlite", "http", "folder"];
+                let kinds = &["postgres", "mysql", "sqlite", "http", "folder", "s3", "sftp", "web"];
                 Err(D::Error::unknown_variant(other, kinds))
             }
         }
@@ -61,6 +70,8 @@ enum Connection {
     Sql(Database),
     Http(Api),
     Folder(FolderConfig),
+    #[cfg(feature = "remote-files")]
+    Remote(super::file::remote::Remote),
 }
 
 /// The connections by name.
@@ -86,6 +97,7 @@ impl Connections {
                 }
                 ConnectionConfig::Http(config) => Api::new(name, config).map(Connection::Http),
                 ConnectionConfig::Folder(config) => Ok(Connection::Folder(config.clone())),
+                ConnectionConfig::Remote(config) => remote(name, config),
             };
             let place = || format!("connections.{name} of the configuration");
             Ok((name.clone(), connection.map_err(|error| error.context(place()))?))
@@ -101,7 +113,7 @@ impl Connections {
         match self.find(name)? {
             Connection::Sql(database) => Ok(database),
             Connection::Http(_) => Err(other(name, "an HTTP API", "resource")),
-            Connection::Folder(_) => Err(other(name, "a folder", "file")),
+            _ => Err(other(name, "a folder", "file")),
         }
     }
 
@@ -113,7 +125,7 @@ impl Connections {
         match self.find(name)? {
             Connection::Http(api) => Ok(api),
             Connection::Sql(_) => Err(other(name, "a database", "table or query")),
-            Connection::Folder(_) => Err(other(name, "a folder", "file")),
+            _ => Err(other(name, "a folder", "file")),
         }
     }
 
@@ -121,9 +133,11 @@ impl Connections {
     ///
     /// # Errors
     /// A name that is unknown (near ones are offered) or no folder's, or a folder that cannot be opened.
-    pub(crate) fn folder(&self, name: &str) -> Result<Files> {
+    pub(crate) fn shelf(&self, name: &str) -> Result<Shelf> {
         match self.find(name)? {
-            Connection::Folder(config) => Files::connect(name, config),
+            Connection::Folder(config) => Files::connect(name, config).map(Shelf::Folder),
+            #[cfg(feature = "remote-files")]
+            Connection::Remote(remote) => Ok(Shelf::Remote(remote.clone())),
             Connection::Sql(_) => Err(other(name, "a database", "table or query")),
             Connection::Http(_) => Err(other(name, "an HTTP API", "resource")),
         }
@@ -151,6 +165,17 @@ impl Connections {
             }
         })
     }
+}
+
+#[cfg(feature = "remote-files")]
+fn remote(name: &str, config: &RemoteConfig) -> Result<Connection> {
+    super::file::remote::Remote::new(name, config).map(Connection::Remote)
+}
+
+#[cfg(not(feature = "remote-files"))]
+fn remote(_: &str, _: &RemoteConfig) -> Result<Connection> {
+    Err(Error::invalid("this build of Lockstep reaches no folders behind a network")
+        .next("build it with: cargo build --release --features remote-files"))
 }
 
 fn other(name: &str, is: &str, takes: &str) -> Error {

@@ -2,7 +2,10 @@
 
 use lockstep_google::Google;
 
-use super::{connections::Connections, file::folder::Files};
+use super::{
+    connections::Connections,
+    file::{folder::Files, shelf::Shelf},
+};
 use crate::{clock::Clock, error::Result, progress::Progress};
 
 /// Everything an adapter may use.
@@ -25,10 +28,10 @@ impl Reach {
     ///
     /// # Errors
     /// A name that is unknown or no folder's, or a folder that cannot be opened.
-    pub(crate) fn folder(&self, connection: Option<&str>) -> Result<Files> {
+    pub(crate) fn shelf(&self, connection: Option<&str>) -> Result<Shelf> {
         match connection {
-            None => Ok(self.files.clone()),
-            Some(name) => self.connections.folder(name),
+            None => Ok(Shelf::Folder(self.files.clone())),
+            Some(name) => self.connections.shelf(name),
         }
     }
 }

@@ -148,11 +148,9 @@ pub(crate) async fn scan(
         Source::Records { records } => self::records(records),
         Source::Table { connection, table, query, cursor, on_error } => {
             let ask = Ask {
-                connection,
-                table: table.as_deref(),
-                query: query.as_deref(),
                 cursor: cursor.as_deref(),
                 on_error: *on_error,
+                ..Ask::new(connection, table.as_deref(), query.as_deref())
             };
             sql::scan::scan(reach, ask, role, since).await
         }

@@ -4,17 +4,52 @@
 //! `forget` erases that number with the content: the chain still holds, and what is left of the row cannot be guessed.
 
 use jiff::Timestamp;
+use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::ChangeKind;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::batches::ActionRow;
 use super::codec::{count, from_word, parse, stored, time, word};
 use super::journal::BatchState;
-use super::line::Frame;
+use super::line::{self, Frame};
 use super::runs::RunRow;
 use super::verify::{self, Chained};
 use super::{Conn, Db, ROWS_PER_INSERT, Store};
 use crate::error::Result;
+
+/// What a line of the audit tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum LineKind {
+    /// A write.
+    Write(ChangeKind),
+    /// A person's word on a conflict.
+    Word(Word),
+}
+
+/// A person's word on a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Word {
+    /// A decision, or that one was taken back.
+    Decide,
+}
+
+/// A person's word on a conflict, to be put into a line.
+#[derive(Clone, Debug)]
+pub(super) struct Remark {
+    /// The conflict's key.
+    pub(super) key: Key,
+    /// Its column; none where the row is disputed.
+    pub(super) columns: Vec<String>,
+    /// What was disputed.
+    pub(super) before: Json,
+    /// What was decided.
+    pub(super) after: Json,
+    /// The conflict's name.
+    pub(super) about: String,
+}
 
 /// One line of the audit.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +66,8 @@ pub(crate) struct AuditLine {
     pub(crate) dataset: String,
     /// The side that was written.
     pub(crate) side: String,
-    /// What kind of write.
-    pub(crate) kind: ChangeKind,
+    /// What it tells.
+    pub(crate) kind: LineKind,
     /// The names of the columns that were written.
     pub(crate) columns: Vec<String>,
     /// A salted digest of the key, in hexadecimal digits, as are the next two.
@@ -156,6 +191,31 @@ pub(super) async fn append(
         }
         insert(conn, lines).await?;
     }
+    put_head(conn, (seq, hash)).await
+}
+
+/// Appends a line for each word of a person: dataset, and what was said.
+pub(super) async fn remark(
+    conn: &mut Conn,
+    caller: &str,
+    at: Timestamp,
+    remarks: Vec<(String, Remark)>,
+) -> Result<()> {
+    let (mut seq, mut hash) = head(conn).await?;
+    for some in remarks.chunks(ROWS_PER_INSERT) {
+        let mut lines = Vec::with_capacity(some.len());
+        for (dataset, remark) in some {
+            seq += 1;
+            let line = line::word(seq, caller, dataset, at, remark, &hash)?;
+            hash.clone_from(&line.hash);
+            lines.push(line);
+        }
+        insert(conn, lines).await?;
+    }
+    put_head(conn, (seq, hash)).await
+}
+
+async fn put_head(conn: &mut Conn, (seq, hash): Head) -> Result<()> {
     sqlx::query(
         "INSERT INTO audit_head (id, seq, hash) VALUES (1, $1, $2)
          ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",

@@ -24,6 +24,8 @@ pub(crate) struct Forgotten {
     pub(crate) plans: u64,
     /// Marks of its deletion.
     pub(crate) tombstones: u64,
+    /// Conflicts about it, with their decisions and notes.
+    pub(crate) conflicts: u64,
     /// Lines of the audit that lost their content; the lines stay, and the chain holds.
     pub(crate) audit_payloads: u64,
 }
@@ -56,6 +58,7 @@ impl Store {
             actions: actions(&mut tx, dataset, key).await?,
             plans: plans(&mut tx, dataset, key).await?,
             audit_payloads: payloads(&mut tx, dataset, key).await?,
+            conflicts: conflicts(&mut tx, dataset, key).await?,
             ..Forgotten::default()
         };
         for base in names(&mut tx, dataset).await? {
@@ -114,7 +117,10 @@ fn names_key(packed: &Packed, key: &str) -> Result<bool> {
         return Ok(true);
     }
     let body: Body = codec::parse(text)?;
-    Ok(body.findings.iter().any(|finding| matches!(finding, Finding::NotOfType { .. })))
+    let quotes = |finding: &Finding| {
+        matches!(finding, Finding::NotOfType { .. } | Finding::Expectation { .. })
+    };
+    Ok(body.findings.iter().any(quotes))
 }
 
 async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
@@ -136,6 +142,23 @@ async fn queue(conn: &mut Conn, dataset: &str, key: &Key) -> Result<()> {
     }
     sqlx::query("DELETE FROM hook_calls WHERE dataset = $1").bind(dataset).execute(conn).await?;
     Ok(())
+}
+
+/// Erases what waits about a key, its rows, and when its values were seen.
+async fn conflicts(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
+    let digest = key_digest(key);
+    for erase in [
+        "DELETE FROM conflict_rows WHERE dataset = $1 AND key_digest = $2",
+        "DELETE FROM cell_times WHERE dataset = $1 AND key_digest = $2",
+    ] {
+        sqlx::query(erase).bind(dataset).bind(&digest).execute(&mut *conn).await?;
+    }
+    let done = sqlx::query("DELETE FROM conflicts WHERE dataset = $1 AND key_digest = $2")
+        .bind(dataset)
+        .bind(digest)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
 }
 
 async fn payloads(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {

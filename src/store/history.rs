@@ -7,7 +7,7 @@ use super::batches::ActionRow;
 use super::codec::{after_prefix, count, from_word, key_digest, parse, stored, time};
 use super::journal::{Action, BatchState};
 use super::runs::{Run, RunRow, select};
-use super::{Db, Store};
+use super::{Db, ROWS_PER_INSERT, Store};
 use crate::error::{Error, Result};
 
 /// One write of one run.
@@ -170,6 +170,34 @@ impl Store {
         query.push(" ORDER BY a.run DESC, a.number DESC LIMIT ").push_bind(i64::from(limit));
         let found: Vec<ChangeRow> = query.build_query_as().fetch_all(&self.reads).await?;
         found.into_iter().map(ChangeRow::read).collect()
+    }
+
+    /// Returns the last applied write of each side to each of some records of a dataset.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    pub(crate) async fn last_writes(
+        &self,
+        dataset: &str,
+        keys: &[Key],
+    ) -> Result<Vec<ChangeRecord>> {
+        let mut last = std::collections::BTreeMap::new();
+        for keys in keys.chunks(ROWS_PER_INSERT) {
+            let mut query = sqlx::QueryBuilder::<Db>::new(CHANGES);
+            query.push("r.dataset = ").push_bind(dataset.to_owned());
+            query.push(" AND b.state = 'applied' AND a.key_digest IN (");
+            let mut digests = query.separated(", ");
+            for key in keys {
+                digests.push_bind(key_digest(key));
+            }
+            query.push(") ORDER BY a.run, a.number");
+            let found: Vec<ChangeRow> = query.build_query_as().fetch_all(&self.reads).await?;
+            for row in found {
+                let record = row.read()?;
+                last.insert((record.side.clone(), record.action.key.clone()), record);
+            }
+        }
+        Ok(last.into_values().collect())
     }
 
     async fn number(&self, run: &str) -> Result<i64> {

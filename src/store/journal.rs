@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::base::work;
 use super::codec::{bytes, json, key_digest, micros, stored, word};
+use super::conflicts::{Taken, settle::take_up};
 use super::lease::{self, Lease};
 use super::seen::drop_seen;
 use super::segment::{Packed, pack_moves};
@@ -74,6 +75,8 @@ pub(crate) struct NewRun {
     pub(crate) columns: Vec<String>,
     /// The columns whose values the audit must not show.
     pub(crate) sensitive: Vec<usize>,
+    /// The decisions that it carries out.
+    pub(crate) decisions: Taken,
 }
 
 /// One write to one row.
@@ -154,7 +157,8 @@ pub(crate) struct Intended {
 }
 
 impl Store {
-    /// Makes a run's intent durable: the run, its batches with their actions, and the moves of base.
+    /// Makes a run's intent durable: the run, its batches with their actions, the moves of base, the decisions it carries
+    /// out.
     ///
     /// # Errors
     /// [`Kind::Changed`] when the lease is no longer current; rows that do not fit the columns; a name that is taken.
@@ -201,6 +205,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
+        take_up(&mut tx, &run.dataset, &run.id, &run.decisions).await?;
         Ok(tx.commit().await?)
     }
 }

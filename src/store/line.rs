@@ -6,8 +6,8 @@ use lockstep_engine::value::{Row, Value};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-use super::audit::LineRow;
-use super::codec::{bytes, json as text, key_digest, micros, word};
+use super::audit::{LineRow, Remark, Word};
+use super::codec::{bytes, json as text, key_digest, micros, word as spelled};
 use super::journal::Action;
 use super::runs::RunRow;
 use super::verify::{self, Chained};
@@ -50,7 +50,7 @@ impl Frame<'_> {
             run: self.run.id.clone(),
             dataset: self.dataset.to_owned(),
             side,
-            kind: word(&action.kind)?,
+            kind: spelled(&action.kind)?,
             columns: text(&names)?,
             key_digest: verify::salted(&salt, &[&bytes(action.key.as_values())]),
             before_digest: image(&action.before),
@@ -96,6 +96,45 @@ impl Frame<'_> {
         let mut cells = rows.flat_map(|row| self.sensitive.iter().filter_map(|at| row.get(*at)));
         !self.sensitive.is_empty() && cells.any(|cell| folded(cell) == folded(part))
     }
+}
+
+/// Makes the line of a person's word on a conflict, given the hash of the line before.
+pub(super) fn word(
+    seq: i64,
+    caller: &str,
+    dataset: &str,
+    at: Timestamp,
+    remark: &Remark,
+    before: &[u8],
+) -> Result<LineRow> {
+    let salt = Uuid::new_v4().as_bytes().to_vec();
+    let key_index = key_digest(&remark.key);
+    let Remark { key, columns, before: was, after, about } = remark;
+    let payload =
+        text(&json!({ "key": key.as_values(), "conflict": about, "before": was, "after": after }))?;
+    let digest =
+        |said: &Json| Ok::<_, Error>(Some(verify::salted(&salt, &[text(said)?.as_bytes()])));
+    let chained = Chained {
+        seq,
+        at: micros(at),
+        caller: caller.to_owned(),
+        run: String::new(),
+        dataset: dataset.to_owned(),
+        side: String::new(),
+        kind: spelled(&Word::Decide)?,
+        columns: text(columns)?,
+        key_digest: verify::salted(&salt, &[&bytes(key.as_values())]),
+        before_digest: digest(was)?,
+        after_digest: digest(after)?,
+        payload_digest: verify::salted(&salt, &[&key_index, payload.as_bytes()]),
+    };
+    Ok(LineRow {
+        hash: chained.hash(before),
+        chained,
+        key_index: Some(key_index),
+        salt: Some(salt),
+        payload: Some(payload),
+    })
 }
 
 fn show_value(value: &Value, hidden: bool, salt: &[u8]) -> Result<Json> {

@@ -7,8 +7,10 @@
 //! - `seen`: what the last run saw, so that the next need not read it again.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
 //! - `tasks`: calls that go on after their request was answered.
-//! - `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `watches`, `events` (the queue), `letters` (dead ones), `breakers`, `calls`, `channels`: what is watched.
+//! - `conflicts`: what waits for a person, and what was decided. `tombstones`, `history`, `audit` (`line`, `verify`): what was.
+//! - `ends` (`histogram`): how runs ended, by hour and day, and what is known of each dataset's health.
+//! - `incidents`: what people are told of, and the messages on their way.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
 //! A write is one `BEGIN IMMEDIATE` transaction, on disk when it returns (WAL, `synchronous=FULL`). The store knows no
@@ -27,13 +29,17 @@ mod calls;
 mod channels;
 mod claims;
 mod codec;
+pub(crate) mod conflicts;
 mod datasets;
+mod ends;
 mod erase;
 mod events;
 mod fault;
 mod fold;
 mod forget;
+mod histogram;
 mod history;
+mod incidents;
 mod journal;
 mod lease;
 mod letters;
@@ -63,8 +69,12 @@ pub(crate) use self::base::{Base, PackedBase, base_name};
 pub(crate) use self::breakers::Breaker;
 pub(crate) use self::channels::StoredChannel;
 pub(crate) use self::claims::Verdict;
+pub(crate) use self::datasets::Dataset;
+pub(crate) use self::ends::{EndState, Facts, Rollup, RunEnd};
 pub(crate) use self::events::{Event, Scope, Work};
+pub(crate) use self::histogram::Histogram;
 pub(crate) use self::history::ChangeRecord;
+pub(crate) use self::incidents::{Delivery, Incident};
 pub(crate) use self::journal::{
     Action, Batch, BatchState, Intended, LeftOut, Moves, NewRun, RunKind, RunState,
 };

@@ -17,6 +17,8 @@ pub(crate) struct Retained {
     pub(crate) bases: u64,
     /// Expired plans.
     pub(crate) plans: u64,
+    /// Conflicts that ended; open ones always stay.
+    pub(crate) conflicts: u64,
 }
 
 impl Store {
@@ -36,6 +38,12 @@ impl Store {
         let mut tx = self.write().await?;
         let (runs, actions) = images(&mut tx, before).await?;
         let bases = versions(&mut tx, before).await?;
+        let conflicts =
+            sqlx::query("DELETE FROM conflicts WHERE closed IS NOT NULL AND closed < $1")
+                .bind(before)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
         let plans = sqlx::query("DELETE FROM plans WHERE expires <= $1")
             .bind(micros(now))
             .execute(&mut *tx)
@@ -45,7 +53,7 @@ impl Store {
         tasks::expired(&mut tx, now).await?;
         tx.commit().await?;
         self.shrink().await?;
-        Ok(Retained { runs, actions, bases, plans })
+        Ok(Retained { runs, actions, bases, plans, conflicts })
     }
 }
 

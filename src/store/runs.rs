@@ -6,6 +6,8 @@ use serde_json::Value as Json;
 use super::advance::{Advance, advance};
 use super::base::base_name;
 use super::codec::{count, from_word, json, micros, parse, time, word};
+use super::conflicts::{self, Seen};
+use super::ends::{self, RunEnd};
 use super::journal::{BatchState, Moves, RunKind, RunState, check_width, widths};
 use super::lease::{self, Lease};
 use super::{Conn, Db, Store, aims, audit, tombstones};
@@ -61,6 +63,8 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<String>,
     /// When.
     pub(crate) finished: Timestamp,
+    /// What the comparison found of conflicts; `None` where another process closes the run, or it is a rollback.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// A run as it stands in its table.
@@ -71,7 +75,7 @@ pub(super) struct RunRow {
     dataset: String,
     plan: String,
     kind: String,
-    undoes: Option<String>,
+    pub(super) undoes: Option<String>,
     undone_by: Option<String>,
     state: String,
     pub(super) caller: String,
@@ -143,11 +147,26 @@ impl Store {
     ///
     /// # Errors
     /// [`Kind::Changed`] when the lease is no longer current or the run is closed; a batch that is still intended.
+    #[cfg(test)]
     pub(crate) async fn finish(
         &self,
         lease: &Lease,
         run: &str,
         outcome: &Outcome,
+    ) -> Result<Option<u64>> {
+        self.finish_counted(lease, run, outcome, None).await
+    }
+
+    /// Closes a run like [`finish`](Self::finish), and counts its end in the same transaction.
+    ///
+    /// # Errors
+    /// Those of [`finish`](Self::finish).
+    pub(crate) async fn finish_counted(
+        &self,
+        lease: &Lease,
+        run: &str,
+        outcome: &Outcome,
+        end: Option<&RunEnd>,
     ) -> Result<Option<u64>> {
         if outcome.state == RunState::Applying {
             return Err(Error::internal("a run cannot be closed as one that is under way"));
@@ -159,8 +178,12 @@ impl Store {
         let row = open_run(&mut tx, &lease.dataset, run).await?;
         check_settled(&mut tx, &row).await?;
         let version = move_bases(&mut tx, lease, &row, outcome).await?;
+        conflicts::settle::close(&mut tx, &row, &lease.dataset, outcome).await?;
         audit::append(&mut tx, &row, &lease.dataset, outcome.finished).await?;
         close(&mut tx, &row, outcome).await?;
+        if let Some(end) = end {
+            ends::record(&mut tx, end).await?;
+        }
         tx.commit().await?;
         Ok(version)
     }

@@ -1,9 +1,10 @@
 //! What is to be kept in step, as the caller said it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::{
     dataset::{Direction, Policy, SideName},
+    expect::{Expectation, Span},
     hub::HUB,
     schema::ColumnType,
 };
@@ -35,12 +36,47 @@ pub(crate) struct Definition {
     pub(crate) policy: Policy,
     /// How a sheet is guarded against rows that move during a write.
     pub(crate) guard: Guard,
+    /// What its rows are expected to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) expectations: Vec<Expectation>,
+    /// What its health is measured by.
+    #[serde(default, skip_serializing_if = "Targets::is_default")]
+    pub(crate) health: Targets,
+    /// The keys, as reports show them, that a run is about; all where none are named. No part of what is saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) only: Option<BTreeSet<String>>,
+    /// Whether what a run wrote to these keys, and what is not there any more, is written again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) rewrite_lost: bool,
     /// Every so many runs all rows are read, also where a member could prove that nothing changed.
     #[serde(default = "full_every")]
     pub(crate) full_every: u32,
     /// The halts that the caller passes.
     #[serde(skip)]
     pub(crate) overrides: Vec<String>,
+}
+
+/// What the health of a dataset is measured by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Targets {
+    /// How old a change may be when it arrives, and how old the last good run; a day by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) within: Option<Span>,
+    /// The member whose values are the true ones; accuracy is not measured without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) system_of_record: Option<String>,
+}
+
+impl Targets {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns how old a change may be when it arrives.
+    pub(crate) fn within(&self) -> Span {
+        self.within.unwrap_or(Span::hours(24))
+    }
 }
 
 /// How often all rows are read, where nobody says.
@@ -169,6 +205,17 @@ impl Definition {
         self.policy.direction == Direction::Both || self.is_hub()
     }
 
+    /// Returns whether what stands on a member may flow to others.
+    pub(crate) fn speaks(&self, member: &str) -> bool {
+        match self.spokes().iter().find(|spoke| spoke.name == member) {
+            Some(spoke) => spoke.direction != Direction::LeftToRight,
+            None => match self.policy.direction.source() {
+                Some(side) if !self.is_hub() => side.as_str() == member,
+                _ => true,
+            },
+        }
+    }
+
     /// Returns whether it is a hub with spokes.
     pub(crate) fn is_hub(&self) -> bool {
         matches!(self.members, Members::Hub { .. })
@@ -221,7 +268,7 @@ impl Definition {
 
     /// Returns the definition as it is kept: without the rows that came with the call.
     pub(crate) fn kept(&self) -> Self {
-        let mut kept = self.clone();
+        let mut kept = Self { only: None, rewrite_lost: false, ..self.clone() };
         let sources: Vec<&mut Source> = match &mut kept.members {
             Members::Pair { left, right } => vec![left, right],
             Members::Hub { hub, spokes } => std::iter::once(hub)

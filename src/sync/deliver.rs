@@ -21,6 +21,7 @@ use super::{
     plans,
     prepare::{Planned, prepare},
     run::carry_out,
+    saved::save,
     see_again::see_again,
 };
 use crate::{
@@ -164,11 +165,29 @@ impl Seen {
         self.planned.down().filter_map(why).collect()
     }
 
-    /// Keeps what was seen where nothing was to be done, so that the next look need not read it again.
-    pub(crate) async fn keep(&self, shell: &Shell, definition: &Definition, lease: &Lease) {
-        if self.planned.plan.is_quiet() && self.planned.down().next().is_none() {
-            keep(shell, definition, lease, &self.planned).await;
+    /// Keeps what was seen where no run was to be made: what waits for people, and, where nothing was to be done at
+    /// all, what need not be read again.
+    ///
+    /// # Errors
+    /// A store that cannot be written.
+    pub(crate) async fn keep(
+        &self,
+        shell: &Shell,
+        definition: &Definition,
+        lease: &Lease,
+    ) -> Result<()> {
+        let planned = &self.planned;
+        if !planned.plan.is_quiet() {
+            return Ok(());
         }
+        if let Some(seen) = planned.seen.as_ref().filter(|seen| seen.matters) {
+            save(shell, definition, Some(planned)).await?;
+            shell.store.record_conflicts(lease, seen, shell.reach.clock.now()).await?;
+        }
+        if planned.down().next().is_none() {
+            keep(shell, definition, lease, planned).await;
+        }
+        Ok(())
     }
 
     /// Reads a key from the texts of its parts, by the types of the key columns.
@@ -230,7 +249,15 @@ pub(crate) async fn deliver(
 
 /// Returns the part of a plan that is about some keys.
 fn limited(planned: Planned, keys: &BTreeSet<Key>) -> Planned {
-    let Planned { plan, mut members, reasons, due, mark } = planned;
+    let Planned { plan, mut members, reasons, due, mark, mut seen } = planned;
+    if let Some(seen) = &mut seen {
+        // What is decided about other keys is carried out by another run, and waits until then.
+        let others: Vec<Key> =
+            seen.applied.keys().chain(seen.settled.keys()).map(|(key, _)| key.clone()).collect();
+        seen.unjudged.extend(others.into_iter().filter(|key| !keys.contains(key)));
+        seen.applied.retain(|(key, _), _| keys.contains(key));
+        seen.settled.retain(|(key, _), _| keys.contains(key));
+    }
     let body = plan.body();
     let mut result = Decided {
         members: body
@@ -272,7 +299,7 @@ fn limited(planned: Planned, keys: &BTreeSet<Key>) -> Planned {
         findings: Vec::new(),
         halts: Vec::new(),
     });
-    Planned { plan, members, reasons, due, mark }
+    Planned { plan, members, reasons, due, mark, seen }
 }
 
 /// Returns the kind of error that a text of one begins with: spokes that fail are reported in words.

@@ -21,7 +21,10 @@ use super::{
     },
 };
 use crate::{
-    replica::{apply::Repair, scan::Extent},
+    replica::{
+        apply::{Repair, unguarded},
+        scan::Extent,
+    },
     store::LeftOut,
 };
 
@@ -116,7 +119,11 @@ pub(crate) fn report(
         run_id: done.run.clone(),
         next: next(planned, state, &counts, !findings.is_empty(), done),
         counts,
-        sides: planned.members.iter().map(|member| side_out(planned, member, done)).collect(),
+        sides: planned
+            .members
+            .iter()
+            .map(|member| side_out(shell, planned, member, done))
+            .collect(),
         truncated: total > changes.len(),
         changes,
         halted,
@@ -214,14 +221,16 @@ fn counts(planned: &Planned) -> Counts {
     }
 }
 
-fn side_out(planned: &Planned, member: &Member, done: &Done) -> SideOut {
+fn side_out(shell: &Shell, planned: &Planned, member: &Member, done: &Done) -> SideOut {
     let mut rows: BTreeMap<&'static str, u64> = BTreeMap::new();
     for change in planned.plan.body().result.writes(&member.name) {
         *rows.entry(kind(change.kind)).or_default() += 1;
     }
+    let note = if rows.is_empty() { None } else { unguarded(&shell.reach, &member.scan.target) };
     SideOut {
         name: member.name.clone(),
         rows,
+        note,
         unchanged: member.unchanged,
         read: match member.read.extent {
             Extent::Whole => "whole",

@@ -13,10 +13,13 @@ use lockstep_engine::{
     value::{Row, Value},
 };
 
-use super::{Shell, definition::Definition, policy::Mark, saved};
+use super::{Shell, definition::Definition, expected::Referred, lost, policy::Mark, saved};
 use crate::{
     error::{Error, Result},
-    store::{PackedBase, base_name},
+    store::{
+        Base, PackedBase, base_name,
+        conflicts::{Filter, Observed, State, Stored},
+    },
 };
 
 /// What earlier runs of a dataset found out and agreed on.
@@ -26,6 +29,12 @@ pub(super) struct Known {
     pub(super) schema: Option<Schema>,
     /// The columns in which members marked their rows.
     pub(super) marks: BTreeMap<String, Mark>,
+    /// The columns of other datasets that expectations refer to.
+    pub(super) referred: Referred,
+    /// The conflicts that wait, for a person or for a run.
+    conflicts: Vec<Stored>,
+    /// When pending values were first seen, by key, column and member.
+    times: BTreeMap<(Key, String, String), Observed>,
     /// What each member with a base last agreed on; none before its first run.
     bases: BTreeMap<String, Learned>,
 }
@@ -49,12 +58,20 @@ impl Known {
     /// # Errors
     /// A store that cannot be read.
     pub(super) async fn load(shell: &Shell, definition: &Definition) -> Result<Self> {
-        let mut known = Self::default();
+        let referred = Referred::load(shell, definition).await?;
+        let mut known = Self { referred, ..Self::default() };
         for (member, spoke) in definition.bases() {
             let name = base_name(&definition.name, spoke);
             let mut learned =
                 Learned { tombstones: shell.store.tombstones(&name).await?, ..Learned::default() };
-            if let Some(base) = shell.store.packed_base(&name).await? {
+            let rewritten = definition.only.as_ref().filter(|_| definition.rewrite_lost);
+            if let Some(only) = rewritten
+                && let Some(mut base) = shell.store.base(&name).await?
+            {
+                lost::unlearn(shell, definition, member, only, &mut base).await?;
+                learned.version = Some(base.version);
+                learned.snapshot = rows(&base);
+            } else if let Some(base) = shell.store.packed_base(&name).await? {
                 learned.version = Some(base.version);
                 learned.snapshot = work(move || snapshot(&base)).await?;
             }
@@ -65,12 +82,38 @@ impl Known {
         {
             (known.schema, known.marks) = (saved.schema, saved.marks);
         }
+        if definition.has_base() {
+            let live = Filter {
+                dataset: Some(definition.name.clone()),
+                states: vec![State::Open, State::Decided],
+                ..Filter::default()
+            };
+            known.conflicts = shell.store.conflicts(&live, 0, u32::MAX).await?.conflicts;
+            for one in shell.store.cell_times(&definition.name).await? {
+                known.times.insert((one.key.clone(), one.column.clone(), one.member.clone()), one);
+            }
+        }
         Ok(known)
     }
 
     /// Returns what a member last agreed on.
     pub(super) fn base(&self, member: &str) -> &Learned {
         self.bases.get(member).unwrap_or(&NOTHING)
+    }
+
+    /// Returns the conflicts that wait, for a person or for a run.
+    pub(super) fn conflicts(&self) -> &[Stored] {
+        &self.conflicts
+    }
+
+    /// Returns when pending values were first seen.
+    pub(super) fn times(&self) -> impl Iterator<Item = &Observed> {
+        self.times.values()
+    }
+
+    /// Returns when the pending value of a cell was first seen on a member; a blank column is the row.
+    pub(super) fn time(&self, key: &Key, column: &str, member: &str) -> Option<&Observed> {
+        self.times.get(&(key.clone(), column.to_owned(), member.to_owned()))
     }
 
     /// Returns the members that have a base, or will have one.
@@ -118,6 +161,16 @@ fn snapshot(base: &PackedBase) -> Result<Snapshot> {
         builder.push((0..row.len()).map(|at| texts.cell(at)));
     })?;
     Ok(builder.finish())
+}
+
+/// Returns the rows of a base that was loaded whole, likewise.
+fn rows(base: &Base) -> Snapshot {
+    let mut builder = SnapshotBuilder::new(base.columns.iter().cloned());
+    for row in &base.rows {
+        let texts = Texts::of(row);
+        builder.push((0..row.len()).map(|at| texts.cell(at)));
+    }
+    builder.finish()
 }
 
 /// The values of a row as cells that their columns read back as the same values.

@@ -5,20 +5,28 @@
 //! [`deliver`] is a run that is limited to the keys of events. [`recover`] finishes what a run that died left open,
 //! and [`rollback`] takes a run back.
 
+use jiff::Timestamp;
+
 use crate::{consent::Consent, halt, replica::reach::Reach, store::Store};
 
 mod ask;
 mod columns;
+pub(crate) mod conflicts;
 mod content;
 pub(crate) mod definition;
 pub(crate) mod deliver;
 pub(crate) mod describe;
+pub(crate) mod drift;
+mod ends;
+pub(crate) mod expected;
 pub(crate) mod history;
 pub mod holder;
 mod images;
+pub(crate) mod inspect;
 mod journal;
 mod keep;
 mod known;
+mod lost;
 mod pair;
 mod plans;
 mod policy;
@@ -34,12 +42,14 @@ pub(crate) mod run;
 pub(crate) mod saved;
 mod see_again;
 mod seen;
+mod segments;
 mod send;
 mod spoke_columns;
 mod spoke_terms;
 mod spokes;
 pub(crate) mod turn;
 mod unlearn;
+pub(crate) mod verify;
 mod write;
 
 /// What a run works with.
@@ -53,6 +63,8 @@ pub(crate) struct Shell {
     pub(crate) caller: String,
     /// Whether somebody agreed to what cannot easily be undone.
     pub(crate) consent: Consent,
+    /// When the call began.
+    pub(crate) began: Timestamp,
     /// This process, for those who wait for it.
     pub(crate) holder: holder::Holder,
 }

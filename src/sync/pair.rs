@@ -1,6 +1,8 @@
 //! From two sides to a plan: agree on columns and types, reconcile, check.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
 
 use lockstep_engine::{
     dataset::{PerSide, SideName},
@@ -12,14 +14,15 @@ use lockstep_engine::{
     schema::Schema,
     snapshot::{Mapping, Snapshot, SnapshotBuilder, View},
     terms::Terms,
-    times::Times,
     views::feed_views,
 };
 
 use super::{
     columns::{check_headers, check_key, columns, schema, widened},
+    conflicts::{feed, find},
     content::Content,
     definition::Definition,
+    expected::{Judged, judge},
     known::Known,
     policy::{Settled, settle},
     prepare::{Member, Planned},
@@ -38,7 +41,7 @@ pub(super) fn compare(
     definition: &Definition,
     members: Vec<Member>,
     known: &Known,
-    times: &Times,
+    now: Timestamp,
 ) -> Result<Planned> {
     let mut members = members.into_iter();
     let (Some(left), Some(right)) = (members.next(), members.next()) else {
@@ -86,12 +89,25 @@ pub(super) fn compare(
         (true, Some(_)) => Some(&learned.snapshot),
     };
     let base = agreed.map(|snapshot| base_view(snapshot, &settled.schema)).transpose()?;
-    let mut reconciler = Reconciler::new(&terms, times);
+    let keys: BTreeSet<&Key> = known.times().map(|one| &one.key).collect();
+    let bases: Vec<_> = base.iter().map(|base| feed::rows_of(base, &keys)).collect();
+    let present = |name: SideName, view| feed::Present {
+        name: name.as_str(),
+        rows: feed::rows_of(view, &keys),
+        bases: bases.clone(),
+    };
+    let present = [present(SideName::Left, &left), present(SideName::Right, &right)];
+    let times = feed::times(known, &settled.schema, &present, SideName::Right.as_str(), now);
+    let decisions = feed::decisions(known, &settled.schema);
+    let mut reconciler = Reconciler::new(&terms, &times);
     if definition.has_base() {
-        reconciler = reconciler.tombstones(&learned.tombstones);
+        reconciler = reconciler.tombstones(&learned.tombstones).decisions(&decisions);
     }
     let found = feed_views(&mut reconciler, base.as_ref(), &left, &right);
-    let result = reconciler.finish();
+    let mut result = reconciler.finish();
+    if let Some(only) = &definition.only {
+        result.restrict(|key| only.contains(&key.to_string()));
+    }
 
     let aside = PerSide { left: set_aside(&found.left), right: set_aside(&found.right) };
     let name = |column: &usize| Some(settled.schema.columns.get(*column)?.name.clone());
@@ -105,7 +121,14 @@ pub(super) fn compare(
         base_rows: learned.snapshot.len(),
         sides: PerSide { left: seen(SideName::Left, &left), right: seen(SideName::Right, &right) },
     };
-    let halts = safety::check(&result, &seen, &settled.policy);
+    let mut halts = safety::check(&result, &seen, &settled.policy);
+    let mut judged = PerSide::<Judged>::default();
+    for (side, view) in [(SideName::Left, &left), (SideName::Right, &right)] {
+        let name = side.as_str();
+        let found = judge(definition, &settled.schema, &known.referred, name, view, Some(now))?;
+        halts.extend(found.halts.iter().cloned());
+        *judged.get_mut(side) = found;
+    }
     let changed = result.right.iter().filter(|change| change.row.is_some()).count();
     let unchanged = right.len().saturating_sub(aside.right).saturating_sub(changed);
     let mut order =
@@ -119,7 +142,10 @@ pub(super) fn compare(
         let own = scan.snapshot.findings().iter().cloned();
         let aside = *aside.get(side);
         members.push(Member {
-            findings: own.chain(std::mem::take(keys.get_mut(side))).collect(),
+            findings: own
+                .chain(std::mem::take(keys.get_mut(side)))
+                .chain(std::mem::take(&mut judged.get_mut(side).findings))
+                .collect(),
             headers: std::mem::take(headers.get_mut(side)),
             optional: std::mem::take(optional.get_mut(side)),
             mark: marks.get_mut(side).take(),
@@ -134,8 +160,13 @@ pub(super) fn compare(
             ..Member::new(side.as_str(), scan)
         });
     }
-    let plan = plan(definition, known, settled.schema, result.into(), halts, &mut members)?;
-    Ok(Planned { plan, members, reasons, due: false, mark: 0 })
+    let result = Decided::from(result);
+    // A run about some keys says nothing about the conflicts of the others.
+    let whole = definition.has_base() && definition.only.is_none();
+    let seen =
+        whole.then(|| find::seen(known, &settled.schema, &result, &[], BTreeSet::new(), now));
+    let plan = plan(definition, known, settled.schema, result, halts, &mut members)?;
+    Ok(Planned { plan, members, reasons, due: false, mark: 0, seen })
 }
 
 /// Makes the plan of what was decided.

@@ -2,9 +2,8 @@
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, task::Poll};
 
-use lockstep_engine::{
-    findings::Finding, infer::InferReason, plan::Plan, reconcile::Change, times::Times,
-};
+use jiff::Timestamp;
+use lockstep_engine::{findings::Finding, infer::InferReason, plan::Plan, reconcile::Change};
 
 use super::{
     Shell,
@@ -23,6 +22,7 @@ use crate::{
         Source,
         scan::{Extent, Role, Scan, scan},
     },
+    store::conflicts::Seen,
 };
 
 /// A plan, with what applying and reporting it need.
@@ -38,6 +38,8 @@ pub(crate) struct Planned {
     pub(crate) due: bool,
     /// The mark of the store that was taken before anything was read.
     pub(super) mark: i64,
+    /// What was found of conflicts; `None` of a dataset without a base, and of a rollback.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// A member of a dataset as it was read, and what the plan needs to write it.
@@ -143,6 +145,9 @@ impl Planned {
     }
 }
 
+/// Spokes of which it is not known what was written, with the reason.
+pub(super) type Waiting = BTreeMap<String, String>;
+
 /// Reads all members, as far as they are not known already, and makes the plan.
 ///
 /// # Errors
@@ -153,7 +158,7 @@ impl Planned {
 pub(crate) async fn prepare(
     shell: &Shell,
     definition: &Definition,
-    waiting: &BTreeMap<String, String>,
+    waiting: &Waiting,
 ) -> Result<Planned> {
     shell.reach.progress.check()?;
     shell.reach.progress.step(0, None, "reading all sides");
@@ -177,7 +182,7 @@ pub(crate) async fn prepare(
 pub(super) async fn whole(
     shell: &Shell,
     definition: &Definition,
-    waiting: &BTreeMap<String, String>,
+    waiting: &Waiting,
 ) -> Result<Planned> {
     let known = Known::load(shell, definition).await?;
     compare(shell, definition, known, &Memory::default(), waiting).await
@@ -188,33 +193,46 @@ async fn compare(
     definition: &Definition,
     known: Known,
     memory: &Memory,
-    waiting: &BTreeMap<String, String>,
+    waiting: &Waiting,
 ) -> Result<Planned> {
     let mark = shell.store.mark().await?;
-    let members = look_at_all(shell, definition, &known, memory, waiting).await?;
+    let members = look_at_all(shell, definition, (&known, memory), waiting).await?;
     shell.reach.progress.step(0, None, "comparing");
     let definition = definition.clone();
     let now = shell.reach.clock.now();
     // A million rows take seconds: not on a thread that serves other calls.
     work(move || {
-        let mut times = Times::default();
-        times.now = Some(now);
-        match definition.members {
-            Members::Pair { .. } => pair::compare(&definition, members, &known, &times),
-            Members::Hub { .. } => spokes::compare(&definition, members, &known, &times),
-        }
-        .map(|planned| Planned { mark, ..planned })
+        compare_members(&definition, members, &known, now)
+            .map(|planned| Planned { mark, ..planned })
     })
     .await
 }
 
+/// Makes the plan of members that were read.
+///
+/// # Errors
+/// Columns and a policy that do not fit the members.
+pub(super) fn compare_members(
+    definition: &Definition,
+    members: Vec<Member>,
+    known: &Known,
+    now: Timestamp,
+) -> Result<Planned> {
+    match definition.members {
+        Members::Pair { .. } => pair::compare(definition, members, known, now),
+        Members::Hub { .. } => spokes::compare(definition, members, known, now),
+    }
+}
+
 /// Reads the members; what of one was not read is recalled, and one of which anything is in doubt is read whole.
-async fn look_at_all(
+///
+/// # Errors
+/// A member that cannot be read; a spoke that cannot be read is down instead.
+pub(super) async fn look_at_all(
     shell: &Shell,
     definition: &Definition,
-    known: &Known,
-    memory: &Memory,
-    waiting: &BTreeMap<String, String>,
+    (known, memory): (&Known, &Memory),
+    waiting: &Waiting,
 ) -> Result<Vec<Member>> {
     let looks = definition.members().into_iter().map(|(name, source)| {
         let role = definition.role(name, known.schema.is_some());

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::{
     Shell,
     columns::widened,
+    ends,
     images::{self, Proof},
     journal::{confirmed, spoke},
     prepare::{can_wait, look as look_at},
@@ -25,7 +26,10 @@ use crate::{
         apply::{self, Mended, Place, Repair, Settled, Writes, settle},
         scan::{Role, Scan},
     },
-    store::{Action, Batch, BatchState, Intended, Lease, LeftOut, Outcome, Run, RunState},
+    store::{
+        Action, Batch, BatchState, EndState, Intended, Lease, LeftOut, Outcome, Run, RunEnd,
+        RunKind, RunState,
+    },
 };
 
 /// What was settled before a run, and what could not be.
@@ -122,8 +126,23 @@ async fn settle_run(shell: &Shell, lease: &Lease, run: &Run) -> Result<BTreeMap<
         error: Some(run.error.clone().unwrap_or(why)),
         ..learned(run, intended, &batches, shell.reach.clock.now())
     };
+    let state = match outcome.state {
+        RunState::Failed => EndState::Failed,
+        _ => EndState::Partial,
+    };
+    let interrupted = ("interrupted".to_owned(), outcome.error.clone().unwrap_or_default());
+    let end = RunEnd {
+        error: Some(interrupted),
+        // How long it took is not known, and what this call asked for is not its.
+        millis: 0,
+        reads: 0,
+        writes: 0,
+        retries: 0,
+        ..ends::end(shell, &run.dataset, state)
+    };
+    let end = (run.kind == RunKind::Sync).then_some(&end);
     if waiting.is_empty() {
-        shell.store.finish(lease, &run.id, &outcome).await?;
+        shell.store.finish_counted(lease, &run.id, &outcome, end).await?;
     } else {
         shell.store.finish_part(lease, &run.id, &outcome).await?;
     }
@@ -156,6 +175,7 @@ pub(super) fn learned(
         counts: serde_json::Value::Null,
         error: None,
         finished,
+        seen: None,
     }
 }
 

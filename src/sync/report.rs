@@ -113,6 +113,9 @@ pub(crate) struct SideOut {
     /// Why it was left out; the next run catches it up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+    /// What its store cannot promise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
 }
 
 /// A row that its replica refuses: a constraint, a type.

@@ -98,6 +98,7 @@ pub(crate) async fn apply(
         ask(shell, &run.dataset, &planned)?;
         let job = Job {
             dataset: &run.dataset,
+            definition: None,
             guard,
             kind: RunKind::Rollback,
             undoes: Some(run.id.clone()),
@@ -199,7 +200,7 @@ async fn prepare(shell: &Shell, wanted: &Undo) -> Result<Prepared> {
         findings: Vec::new(),
         halts: Vec::new(),
     });
-    let planned = Planned { plan, members, reasons: Vec::new(), due: false, mark: 0 };
+    let planned = Planned { plan, members, reasons: Vec::new(), due: false, mark: 0, seen: None };
     Ok(Prepared { run, planned, guard: saved.definition.guard, bases, base_columns })
 }
 

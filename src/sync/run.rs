@@ -9,6 +9,7 @@ use super::{
     ask::ask,
     definition::Definition,
     describe::{Done, report},
+    ends,
     keep::keep,
     plans,
     prepare::{Planned, prepare},
@@ -52,7 +53,16 @@ pub(crate) async fn apply(
 ) -> Result<Report> {
     save(shell, definition, None).await?;
     turn::with(shell, &definition.name, async |lease, recovered| {
-        apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await
+        let (result, journaled) =
+            match apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await {
+                Ok(report) => (Ok(report), false),
+                Err(Stopped { error, run: None }) => (Err(error), false),
+                Err(stopped) => (Err(stopped.into()), true),
+            };
+        if !journaled {
+            ends::note(shell, definition, result.as_ref()).await;
+        }
+        result
     })
     .await
 }
@@ -64,12 +74,12 @@ async fn apply_in_turn(
     sample: usize,
     lease: &mut Lease,
     recovered: Recovered,
-) -> Result<Report> {
+) -> Result<Report, Stopped> {
     let mut attempt = 1;
     loop {
-        let planned = prepare(shell, definition, &recovered.waiting).await?;
-        let planned = see_again(shell, definition, planned, &recovered.waiting).await?;
-        let planned = Arc::new(planned);
+        let waiting = &recovered.waiting;
+        let planned = prepare(shell, definition, waiting).await?;
+        let planned = Arc::new(see_again(shell, definition, planned, waiting).await?);
         if let Some(named) = plan_id {
             plans::check(shell, named, &planned.plan, "syncDataset").await?;
         }
@@ -78,6 +88,10 @@ async fn apply_in_turn(
         let learns = definition.has_base() && !result.learns_nothing();
         if state == State::Halted || (planned.plan.is_quiet() && !learns) {
             if state != State::Halted {
+                if let Some(seen) = planned.seen.as_ref().filter(|seen| seen.matters) {
+                    save(shell, definition, Some(&planned)).await?;
+                    shell.store.record_conflicts(lease, seen, shell.reach.clock.now()).await?;
+                }
                 keep(shell, definition, lease, &planned).await;
             }
             let done = Done { recovered: recovered.runs, ..Done::default() };
@@ -104,7 +118,7 @@ async fn apply_in_turn(
                 tracing::info!(attempt, "a side changed while it was compared; comparing afresh");
                 attempt += 1;
             }
-            Err(stopped) => return Err(stopped.into()),
+            Err(stopped) => return Err(stopped),
         }
     }
 }
@@ -128,6 +142,7 @@ pub(super) async fn carry_out(
     let bases: Vec<Moves> = definition.bases().into_iter().filter_map(base).collect();
     let job = Job {
         dataset: &definition.name,
+        definition: Some(definition),
         guard: definition.guard,
         kind: RunKind::Sync,
         undoes: None,

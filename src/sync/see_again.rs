@@ -15,7 +15,7 @@ use super::{
     definition::Definition,
     known::work,
     pair::view_of,
-    prepare::{Member, Planned, can_wait, look, whole},
+    prepare::{Member, Planned, Waiting, can_wait, look, whole},
 };
 use crate::{
     error::Result,
@@ -32,7 +32,7 @@ pub(super) async fn see_again(
     shell: &Shell,
     definition: &Definition,
     planned: Planned,
-    waiting: &BTreeMap<String, String>,
+    waiting: &Waiting,
 ) -> Result<Planned> {
     if !planned.members.iter().any(|member| wanted(&planned, member)) {
         return Ok(planned);
@@ -68,7 +68,7 @@ fn wanted(planned: &Planned, member: &Member) -> bool {
 
 /// Gives members what was read now, and the changes the places of their rows in it; `None` if it is something else.
 fn placed(planned: Planned, scans: Vec<(usize, Scan)>) -> Result<Option<Planned>> {
-    let Planned { plan, mut members, reasons, due, mark } = planned;
+    let Planned { plan, mut members, reasons, due, mark, seen } = planned;
     let mut body = plan.into_body();
     for (at, mut scan) in scans {
         let Some(member) = members.get_mut(at) else { continue };
@@ -99,5 +99,5 @@ fn placed(planned: Planned, scans: Vec<(usize, Scan)>) -> Result<Option<Planned>
         member.recalled = None;
         member.scan = scan;
     }
-    Ok(Some(Planned { plan: Plan::new(body), members, reasons, due, mark }))
+    Ok(Some(Planned { plan: Plan::new(body), members, reasons, due, mark, seen }))
 }

@@ -1,11 +1,14 @@
 //! From a hub and its spokes to a plan: agree on columns and types, decide on all of them at once, check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
 
 use lockstep_engine::{
     hub::{HUB, Spoke, reconcile_hub},
     infer::{Declared, infer},
     join::join,
+    key::Key,
     plan::Decided,
     reconcile::Side,
     safety::{self, Halt, SideSeen},
@@ -13,11 +16,17 @@ use lockstep_engine::{
     snapshot::View,
     table::Table,
     times::Times,
+    value::Row,
 };
 
 use super::{
     columns::{check_headers, widened},
+    conflicts::{
+        feed,
+        find::{self, Compared},
+    },
     definition::Definition,
+    expected::judge,
     known::Known,
     pair::{base_view, order, plan, set_aside, view_of},
     prepare::{Member, Planned},
@@ -39,7 +48,7 @@ pub(super) fn compare(
     definition: &Definition,
     mut members: Vec<Member>,
     known: &Known,
-    times: &Times,
+    now: Timestamp,
 ) -> Result<Planned> {
     for member in &mut members {
         match check_headers(&member.scan.snapshot, &member.name) {
@@ -114,7 +123,7 @@ pub(super) fn compare(
             member.scan.snapshot = widened(own, member.headers.iter().flatten());
         }
     }
-    let (result, halts, looks) = {
+    let (result, halts, looks, seen) = {
         let mut views: Vec<Option<View<'_>>> = Vec::new();
         for Member { scan, headers, name, down, .. } in &members {
             views.push(match down {
@@ -131,6 +140,7 @@ pub(super) fn compare(
             Some(Some(_)) => Side::complete(table),
             _ => Side::partial(table),
         };
+        let times = times(known, &schema, &members, &tables, &bases, now);
         let spokes: Vec<Spoke<'_>> = members
             .iter()
             .zip(&tables)
@@ -138,7 +148,8 @@ pub(super) fn compare(
             .enumerate()
             .skip(1)
             .zip(&spokes)
-            .map(|((at, ((member, table), base)), terms)| Spoke {
+            .zip(&times)
+            .map(|(((at, ((member, table), base)), terms), times)| Spoke {
                 name: &member.name,
                 terms,
                 base: base.as_ref(),
@@ -147,15 +158,41 @@ pub(super) fn compare(
             })
             .collect();
         let nothing = Table::default();
+        let decisions = feed::hub_decisions(known, &schema);
         let hub = side(0, tables.first().unwrap_or(&nothing));
-        let result = Decided::from(reconcile_hub(hub, &spokes, &all, &BTreeMap::new()));
+        let mut result = Decided::from(reconcile_hub(hub, &spokes, &all, &decisions));
+        if let Some(only) = &definition.only {
+            result.restrict(|key| only.contains(&key.to_string()));
+        }
         let looks: Vec<Looked> = members
             .iter()
             .zip(&views)
             .map(|(member, view)| looked(member, view.as_ref(), &views, &result))
             .collect();
-        let halts = halts(definition, known, &schema, &members, &views, &looks, &missing, &result);
-        (result, halts, looks)
+        let read = members.iter().zip(&tables).zip(&bases);
+        let read = read.filter(|((member, _), _)| member.down.is_none());
+        let read: Vec<Compared<'_>> = read
+            .map(|((member, rows), base)| Compared {
+                name: &member.name,
+                rows,
+                base: base.as_ref(),
+            })
+            .collect();
+        let down = members.iter().filter(|member| member.down.is_some());
+        let down = down.map(|member| member.name.clone()).collect();
+        let whole = definition.only.is_none();
+        let seen = whole.then(|| find::seen(known, &schema, &result, &read, down, now));
+        let mut halts =
+            halts(definition, known, &schema, &members, &views, &looks, &missing, &result);
+        let mut looks = looks;
+        for ((member, view), look) in members.iter().zip(&views).zip(&mut looks) {
+            let Some(view) = view else { continue };
+            let name = &member.name;
+            let judged = judge(definition, &schema, &known.referred, name, view, Some(now))?;
+            look.findings.extend(judged.findings);
+            halts.extend(judged.halts);
+        }
+        (result, halts, looks, seen)
     };
     for (member, look) in members.iter_mut().zip(looks) {
         let own = member.scan.snapshot.findings().iter().cloned();
@@ -165,7 +202,35 @@ pub(super) fn compare(
         member.order = look.order;
     }
     let plan = plan(definition, known, schema, result, halts, &mut members)?;
-    Ok(Planned { plan, members, reasons, due: false, mark: 0 })
+    Ok(Planned { plan, members, reasons, due: false, mark: 0, seen })
+}
+
+/// Returns, for each spoke, when pending values of it and of the hub were first seen.
+fn times(
+    known: &Known,
+    schema: &Schema,
+    members: &[Member],
+    tables: &[Table],
+    bases: &[Option<Table>],
+    now: Timestamp,
+) -> Vec<Times> {
+    let keys: BTreeSet<&Key> = known.times().map(|one| &one.key).collect();
+    let some = |table: &Table| -> BTreeMap<Key, Row> {
+        let row = |key: &&Key| Some(((*key).clone(), table.get(key)?.clone()));
+        keys.iter().filter_map(row).collect()
+    };
+    let all: Vec<BTreeMap<Key, Row>> = bases.iter().flatten().map(some).collect();
+    let read = members.iter().zip(tables).zip(bases);
+    let present: Vec<feed::Present<'_>> = read
+        .filter(|((member, _), _)| member.down.is_none())
+        .map(|((member, rows), base)| feed::Present {
+            name: &member.name,
+            rows: some(rows),
+            bases: base.as_ref().map_or_else(|| all.clone(), |base| vec![some(base)]),
+        })
+        .collect();
+    let spokes = members.iter().skip(1);
+    spokes.map(|spoke| feed::times(known, schema, &present, &spoke.name, now)).collect()
 }
 
 /// Leaves a spoke out of the comparison, and says why.

@@ -6,8 +6,9 @@ use lockstep_engine::{dataset::SideName, hub::HUB, key::Key, reconcile::Change};
 
 use super::{
     Shell,
+    definition::Definition,
     describe::{Done, kind},
-    halt,
+    ends, halt,
     journal::{batches, confirmed, refused},
     prepare::{Planned, can_wait},
     recover::{learned, state_of},
@@ -21,7 +22,7 @@ use crate::{
         apply::{self, Guard},
         marker,
     },
-    store::{Action, Batch, BatchState, Lease, LeftOut, Moves, NewRun, Outcome, RunKind},
+    store::{Action, Batch, BatchState, Lease, LeftOut, Moves, NewRun, Outcome, RunEnd, RunKind},
 };
 
 /// Why a batch after one that failed was not written.
@@ -30,6 +31,8 @@ const UNSENT: &str = "not sent";
 /// What is to be written, and as what it is remembered.
 pub(super) struct Job<'a> {
     pub(super) dataset: &'a str,
+    /// The dataset of a sync, whose end is counted.
+    pub(super) definition: Option<&'a Definition>,
     pub(super) guard: Guard,
     pub(super) kind: RunKind,
     /// The run that this one takes back.
@@ -145,6 +148,7 @@ async fn begin(
         started: shell.reach.clock.now(),
         columns: wide.columns,
         sensitive: Vec::new(),
+        decisions: job.planned.seen.as_ref().map(|seen| seen.applied.clone()).unwrap_or_default(),
     };
     shell.store.begin(lease, &new, journal, &bases).await
 }
@@ -176,7 +180,7 @@ async fn settle(
         for batch in journal.iter_mut().filter(|batch| batch.state == BatchState::Intended) {
             batch.state = BatchState::Void;
         }
-        let why = Some(error.to_string());
+        let why = Some((error.kind().as_str().to_owned(), error.to_string()));
         close(shell, job, lease, &run, &journal, why).await.map_err(stopped)?;
         let error = if written == 0 {
             error
@@ -189,10 +193,12 @@ async fn settle(
     }
     let written = rows(&journal, BatchState::Applied) as u64;
     let why: Vec<String> = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-    let why = (!why.is_empty()).then(|| why.join("; "));
+    let why = (!why.is_empty()).then(|| ("spokeFailed".to_owned(), why.join("; ")));
     if unknown {
         // A spoke's batch may or may not have been written: that is settled before the next run, which need not wait.
-        close_part(shell, lease, &run, &journal, why).await.map_err(stopped)?;
+        close_part(shell, lease, &run, &journal, why.map(|(_, text)| text))
+            .await
+            .map_err(stopped)?;
     } else {
         close(shell, job, lease, &run, &journal, why).await.map_err(stopped)?;
         halt::point("closed").await;
@@ -214,19 +220,27 @@ async fn close(
     lease: &Lease,
     run: &str,
     journal: &[Batch],
-    error: Option<String>,
+    error: Option<(String, String)>,
 ) -> Result<()> {
     shell.store.void_intended(lease, run, UNSENT).await?;
+    let applied = journal.iter().filter(|batch| batch.state == BatchState::Applied);
+    let applied: usize = applied.map(|batch| batch.actions.len()).sum();
+    let rows = applied.saturating_sub(left_out(journal).len()) as u64;
+    let end = job.definition.map(|definition| RunEnd {
+        error: error.clone(),
+        ..ends::written(shell, definition, job.planned, state_of(journal), rows)
+    });
     let outcome = Outcome {
         state: state_of(journal),
         bases: confirmed(job.bases.to_vec(), journal),
         columns: job.base_columns.clone(),
         counts: counts(job.planned)?,
-        error,
+        error: error.map(|(_, text)| text),
         finished: shell.reach.clock.now(),
+        seen: job.planned.seen.clone(),
     };
     halt::point("closing").await;
-    shell.store.finish(lease, run, &outcome).await?;
+    shell.store.finish_counted(lease, run, &outcome, end.as_ref()).await?;
     Ok(())
 }
 

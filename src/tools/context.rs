@@ -105,6 +105,7 @@ impl Context {
                 (None, None) => caller.to_owned(),
             },
             consent: self.consent.clone(),
+            began: self.clock.now(),
             holder: self.holder.clone(),
         }
     }

@@ -184,6 +184,11 @@ impl PolicyArg {
 }
 
 impl ColumnArg {
+    /// Returns the column's name in the dataset.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns the column as the dataset keeps it.
     pub(crate) fn definition(self) -> ColumnDef {
         ColumnDef {

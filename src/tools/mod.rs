@@ -27,6 +27,7 @@ mod dataset;
 mod describe_spreadsheet;
 mod filter;
 mod find_files;
+mod health_report;
 mod mode;
 mod read_sheet;
 mod rollback_sync;
@@ -35,6 +36,7 @@ mod spoke;
 pub(crate) mod sync_dataset;
 mod sync_history;
 mod update_cells;
+mod verify_dataset;
 mod watch_dataset;
 
 pub use context::Context;
@@ -189,11 +191,13 @@ pub fn all() -> Vec<Registered> {
         Registered::of::<create_file::CreateFile>(),
         Registered::of::<describe_spreadsheet::DescribeSpreadsheet>(),
         Registered::of::<find_files::FindFiles>(),
+        Registered::of::<health_report::HealthReportTool>(),
         Registered::of::<read_sheet::ReadSheet>(),
         Registered::of::<rollback_sync::RollbackSync>(),
         Registered::of::<sync_dataset::SyncDataset>(),
         Registered::of::<sync_history::SyncHistory>(),
         Registered::of::<update_cells::UpdateCells>(),
+        Registered::of::<verify_dataset::VerifyDataset>(),
         Registered::of::<watch_dataset::WatchDataset>(),
     ];
     tools.sort_by_key(|tool| tool.name);

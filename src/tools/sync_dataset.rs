@@ -1,7 +1,10 @@
 //! `syncDataset`: makes one replica agree with another, by plan and apply.
 
+use std::collections::BTreeSet;
+
 use lockstep_engine::{
     dataset::{Direction, Safety},
+    expect::Expectation,
     safety::HaltReason,
 };
 use rmcp::model::ToolAnnotations;
@@ -19,7 +22,7 @@ use crate::{
     error::{Error, Result, did_you_mean},
     replica::{Source, apply::Guard},
     sync::{
-        definition::{Definition, Disappeared, FULL_EVERY, Members},
+        definition::{Definition, Disappeared, FULL_EVERY, Members, Targets},
         report::Report,
         run, saved,
     },
@@ -86,6 +89,20 @@ pub(crate) struct Args {
     mark_value: Option<String>,
     /// Against rows moved meanwhile: auto (default), anchor (surest), readBack (1 call less; repairs).
     guard: Option<GuardArg>,
+    /// [{column, notNull, unique, ofType, min, max, matchRegex, acceptedValues, relationships: {to, field}, freshness: "24h",
+    /// mostly, severity: warn (default) or block}].
+    #[serde(default)]
+    #[schemars(with = "Vec<AnyObject>")]
+    expectations: Vec<Expectation>,
+    /// {within: "24h", systemOfRecord: side}, for healthReport.
+    #[serde(default)]
+    #[schemars(with = "Option<AnyObject>")]
+    health: Targets,
+    /// Only these, as reports show them.
+    keys: Option<Vec<String>>,
+    /// With keys: what a run wrote there and is gone is written again, not taken for an edit.
+    #[serde(default)]
+    rewrite_lost: bool,
     /// Default plan.
     #[serde(default)]
     mode: ModeArg,
@@ -155,6 +172,8 @@ impl Args {
         let is_hub = matches!(members, Members::Hub { .. });
         let direction = if is_hub { DirectionArg::Both } else { direction };
         let columns = self.columns.unwrap_or_default();
+        check_expectations(&self.expectations, &columns)?;
+        check_targets(&self.health, &members)?;
         let mut policy = self.policy.unwrap_or_default().policy(direction, &columns);
         policy.safety.max_change_percent = self.max_change_percent;
         policy.safety.max_delete_percent =
@@ -177,9 +196,50 @@ impl Args {
                 GuardArg::ReadBack => Guard::ReadBack,
                 GuardArg::Anchor => Guard::Anchor,
             },
+            expectations: self.expectations,
+            health: self.health,
+            only: None,
+            rewrite_lost: false,
             full_every: self.full_every.unwrap_or(FULL_EVERY).max(1),
             overrides: self.overrides,
         })
+    }
+}
+
+/// Checks expectations as far as no row is needed for it.
+fn check_expectations(expected: &[Expectation], columns: &[ColumnArg]) -> Result<()> {
+    for one in expected {
+        one.check().map_err(|error| {
+            Error::invalid(format!("argument expectations: {error}"))
+                .next("correct it; nothing was read or written")
+        })?;
+        let names = || columns.iter().map(ColumnArg::name);
+        if !columns.is_empty() && !names().any(|name| name == one.column) {
+            return Err(Error::not_found(format!(
+                "argument expectations: columns has no \"{}\".{}",
+                one.column,
+                did_you_mean(&one.column, names())
+            ))
+            .next("expect something of a column that is kept in step"));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the system of record is a member.
+fn check_targets(health: &Targets, members: &Members) -> Result<()> {
+    let names: Vec<&str> = match members {
+        Members::Pair { .. } => vec!["left", "right"],
+        Members::Hub { spokes, .. } => {
+            std::iter::once("hub").chain(spokes.iter().map(|spoke| spoke.name.as_str())).collect()
+        }
+    };
+    match &health.system_of_record {
+        Some(name) if !names.contains(&name.as_str()) => {
+            Err(Error::invalid(format!("argument health: systemOfRecord \"{name}\" is no side"))
+                .next(format!("the sides are {}", names.join(", "))))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -274,7 +334,17 @@ Safe to repeat. For a few cells use updateCells.";
         let Asked { apply, sample } =
             Asked::of(args.mode, args.dry_run, plan_id.as_deref(), args.sample)?;
         check_overrides(&args.overrides)?;
-        let definition = definition(context, args).await?;
+        let only = args.keys.clone().map(|keys| keys.into_iter().collect::<BTreeSet<_>>());
+        if only.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Err(Error::invalid("argument keys: there are none")
+                .next("name the keys to sync, or leave keys out for all rows"));
+        }
+        if args.rewrite_lost && only.is_none() {
+            return Err(Error::invalid("argument rewriteLost: it goes with keys")
+                .next("name the keys that verifyDataset found with cause writeLost"));
+        }
+        let rewrite_lost = args.rewrite_lost;
+        let definition = Definition { only, rewrite_lost, ..definition(context, args).await? };
         let shell = context.shell(Self::NAME);
         if apply {
             run::apply(&shell, &definition, plan_id.as_deref(), sample).await
@@ -294,6 +364,8 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         || args.columns.is_some()
         || args.direction.is_some()
         || args.policy.is_some()
+        || !args.expectations.is_empty()
+        || args.health != Targets::default()
         || args.full_every.is_some()
     {
         return Err(Error::invalid(
@@ -302,10 +374,16 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         .next("give only name (with mode, planId, override, sample), or the sides and all of the rest"));
     }
     let overrides = args.overrides;
-    let mut definition = match context.declared.get(&name) {
-        Some(declared) => declared.clone(),
-        None => saved::definition(&context.shell(SyncDataset::NAME), &name).await?,
-    };
-    definition.overrides = overrides;
-    Ok(definition)
+    Ok(Definition { overrides, ..self::named(context, &name).await? })
+}
+
+/// Returns the declared or saved dataset of a name.
+///
+/// # Errors
+/// A name that no dataset has.
+pub(crate) async fn named(context: &Context, name: &str) -> Result<Definition> {
+    match context.declared.get(name) {
+        Some(declared) => Ok(declared.clone()),
+        None => saved::definition(&context.shell(SyncDataset::NAME), name).await,
+    }
 }

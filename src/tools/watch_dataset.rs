@@ -37,20 +37,20 @@ pub(crate) enum ActionArg {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Args {
-    /// Default status. now looks at once; retry and drop are for dead letters.
+    /// Default status; retry and drop: dead letters.
     #[serde(default)]
     action: ActionArg,
-    /// A saved one; status and deadLetters: default all.
+    /// status, deadLetters: default all.
     dataset: Option<String>,
     /// Default 30; slower while nothing changes; 0 never.
     poll_seconds: Option<f64>,
-    /// Looks then, too, e.g. "0 9 * * MON-FRI".
+    /// E.g. "0 9 * * MON-FRI".
     cron: Option<String>,
     /// For cron; default UTC.
     time_zone: Option<String>,
     /// Default 500.
     batch_size: Option<u32>,
-    /// Refusals of one row until it is a dead letter; default 3.
+    /// Refusals until a row is a dead letter; default 3.
     retry_limit: Option<u32>,
     /// Their numbers; default all of dataset.
     letters: Option<Vec<u64>>,
@@ -84,9 +84,9 @@ pub(crate) struct Output {
 impl Tool for WatchDataset {
     const NAME: &'static str = "watchDataset";
     const TITLE: &'static str = "Watch a dataset";
-    const DESCRIPTION: &'static str = "Keeps a saved dataset in step by itself: each changed row becomes an event and is \
-delivered once, as syncDataset would; halts still stop it. Polls, schedules, file changes, database notices and webhooks \
-tell of changes. Rows that stay refused become dead letters and hold up nobody.";
+    const DESCRIPTION: &'static str = "Keeps a saved dataset in step by itself: each changed row is an event, delivered once as by \
+syncDataset; halts still stop it. Found by polls, cron, file changes, NOTIFY, webhooks. Rows refused for good become dead \
+letters and hold up nobody.";
     type Args = Args;
     type Output = Output;
 

@@ -12,7 +12,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use super::pokes::Poke;
 use crate::{
     error::{Error, Result},
-    replica::{Source, reach::Reach},
+    replica::{Source, file::shelf::Shelf, reach::Reach},
 };
 
 /// How long a file must be left alone before it counts as written.
@@ -40,8 +40,13 @@ impl FileWatch {
     /// A folder that cannot be watched, be it that the system's limit is reached: polls find the change, too.
     pub(super) fn start(reach: &Reach, source: &Source, poke: &Poke) -> Result<Option<Self>> {
         let Source::File(file) = source else { return Ok(None) };
-        let path = reach.folder(file.connection.as_deref())?.root().join(&file.path);
-        Self::of(&path, poke.clone()).map(Some)
+        match reach.shelf(file.connection.as_deref())? {
+            Shelf::Folder(files) => {
+                Self::of(&files.root().join(&file.path), poke.clone()).map(Some)
+            }
+            // What lies on another machine is polled.
+            _ => Ok(None),
+        }
     }
 
     fn of(path: &Path, poke: Poke) -> Result<Self> {

@@ -176,7 +176,7 @@ impl Round<'_> {
             let events = store.claim_events(lease, &without, size, self.now()).await?;
             let agreed = if number == 0 { seen.agreed() } else { BTreeSet::new() };
             if events.is_empty() && agreed.is_empty() {
-                seen.keep(self.shell, self.definition, lease).await;
+                seen.keep(self.shell, self.definition, lease).await?;
                 break;
             }
             let full = events.len() as u64 == size;

@@ -42,7 +42,7 @@ async fn what_people_put_into_a_workbook_stays() {
     let changed = json!({
         "Stock & more!C4": 11, "Stock & more!B5": "Beet & \"root\"", "Stock & more!E5": "2024-02-29",
         "Stock & more!B7": null, "Stock & more!A8": "E", "Stock & more!B8": "Egg", "Stock & more!C8": 50,
-        "Stock & more!D8": 0.2, "Stock & more!E8": "2024-03-01",
+        "Stock & more!D8": 0.2, "Stock & more!E8": "2024-03-01", "Stock & more!F8": "=C8*D8",
     });
     let compared = openpyxl(&[
         "compare",

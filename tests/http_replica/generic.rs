@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Desk;
 use crate::support::api::{Asked, Reply, Stub, Trouble, World, plain};
 
-fn under_v1(world: &mut World, asked: &Asked) -> Reply {
+pub(super) fn under_v1(world: &mut World, asked: &Asked) -> Reply {
     let known = asked.header("authorization") == Some("Bearer generic-secret")
         && asked.header("x-api-version") == Some("2024-10")
         && asked.path.starts_with("/v1/items");

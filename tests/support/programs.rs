@@ -26,6 +26,18 @@ pub(crate) fn python(script: &str) -> Option<Command> {
     Some(command)
 }
 
+/// Returns a command for a Python script of `tests/clients` that needs what `remote.txt` there lists, or `None` to skip.
+#[cfg(feature = "remote-files")]
+pub(crate) fn remote(script: &str) -> Option<Command> {
+    let python = place("LOCKSTEP_REMOTE_PYTHON", "remote/bin/python");
+    if !require("Python with tests/clients/remote.txt", &python) {
+        return None;
+    }
+    let mut command = Command::new(python);
+    command.arg("-B").arg(super::script(script)).env("PYTHONUNBUFFERED", "1");
+    Some(command)
+}
+
 /// Returns the path of a file that an installed Python package ships, or `None` to skip.
 pub(crate) fn python_data(package: &str, file: &str) -> Option<PathBuf> {
     let python = place("LOCKSTEP_PYTHON", "python/bin/python");

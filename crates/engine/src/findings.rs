@@ -50,6 +50,11 @@ pub enum Finding {
         /// What is wrong, in words.
         problem: String,
     },
+    /// Rows are not what the dataset expects; quotes values.
+    Expectation {
+        /// The test, what it asks and what fails, in words.
+        problem: String,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -66,6 +71,7 @@ impl fmt::Display for Finding {
             Finding::DuplicateKey { key, rows } => {
                 write!(f, "rows {} all have the key '{key}'", list(rows))
             }
+            Finding::Expectation { problem } => f.write_str(problem),
             Finding::NotOfType { row, column, problem } => {
                 write!(f, "row {row}, column '{column}': {problem}")
             }

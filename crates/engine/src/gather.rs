@@ -217,13 +217,16 @@ pub(crate) fn decide<'a>(
         (Ok(survives), _) => survives,
         (Err(_), Some(decision))
             if decision.digest == digest
-                && (gone_by.contains(&decision.take) || changed_by.contains(&decision.take)) =>
+                && decision
+                    .choice
+                    .row()
+                    .is_some_and(|who| among(&gone_by, who) || among(&changed_by, who)) =>
         {
             rule = "decision".into();
-            changed_by.contains(&decision.take)
+            decision.choice.row().is_some_and(|who| among(&changed_by, who))
         }
         (Err(reason), decision) => {
-            gathered.stale = decision.is_some();
+            gathered.stale = decision.is_some_and(|decision| decision.digest != digest);
             let key = key.clone();
             gathered.conflict = Some(HubConflict {
                 key,
@@ -292,6 +295,10 @@ fn stands_deleted(terms: &Terms, hub: Presence<'_>, spoken: &[Spoken<'_>]) -> bo
         }
     }
     false
+}
+
+fn among(names: &[Box<str>], who: &str) -> bool {
+    names.iter().any(|name| **name == *who)
 }
 
 fn differs(own: &Terms, base: Option<&Row>, row: &Row) -> bool {

@@ -57,6 +57,9 @@ pub struct HubCell {
     pub column: usize,
     /// The values, by name of who says them.
     pub voices: Vec<Voice>,
+    /// What all of them last agreed on with the hub; none where they did not agree on the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Value>,
     /// Why it was not decided.
     pub reason: Box<str>,
 }
@@ -79,14 +82,62 @@ pub struct HubConflict {
     pub digest: Box<str>,
 }
 
-/// A person's word on a conflict of a hub: whose cells, or whose row, to take.
+/// How one disputed cell of a hub is decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HubCellChoice {
+    /// The value of the `hub` or of a spoke.
+    Take(Box<str>),
+    /// What all of them last agreed on, where that is one value.
+    Base,
+    /// A value of its own.
+    Value(Value),
+}
+
+/// How a conflict of a hub is decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HubChoice {
+    /// The cells, or the row, of the `hub` or of a spoke.
+    Take(Box<str>),
+    /// Cell by cell, by column; cells that are not named stay undecided.
+    Cells(BTreeMap<usize, HubCellChoice>),
+}
+
+/// A person's word on a conflict of a hub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HubDecision {
     /// The digest of the conflict.
     pub digest: Box<str>,
-    /// `hub` or a spoke.
-    pub take: Box<str>,
+    /// The choice.
+    pub choice: HubChoice,
+}
+
+impl HubChoice {
+    /// Returns the value that is chosen for a disputed cell; `None` where nothing is.
+    pub(crate) fn of(&self, cell: &HubCell) -> Option<Value> {
+        let said = |who: &str| {
+            let voice = cell.voices.iter().find(|voice| *voice.from == *who)?;
+            Some(voice.value.clone())
+        };
+        match self {
+            HubChoice::Take(who) => said(who),
+            HubChoice::Cells(cells) => match cells.get(&cell.column)? {
+                HubCellChoice::Take(who) => said(who),
+                HubCellChoice::Base => cell.base.clone(),
+                HubCellChoice::Value(value) => Some(value.clone()),
+            },
+        }
+    }
+
+    /// Returns whose row is taken, where a row is.
+    pub(crate) fn row(&self) -> Option<&str> {
+        match self {
+            HubChoice::Take(who) => Some(who),
+            HubChoice::Cells(_) => None,
+        }
+    }
 }
 
 /// What follows for one spoke, or for another member of a dataset.

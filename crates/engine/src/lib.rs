@@ -4,6 +4,7 @@
 //!
 //! - [`value`], [`schema`], [`key`]: typed values, how a column reads them, and what makes two rows the same row.
 //! - [`csv`], [`snapshot`], [`infer`]: delimited text, the compact rows of a replica, the types of its columns.
+//! - [`expect`]: what is expected of the rows, and whether they keep to it.
 //! - [`join`]: rows brought together by key; [`findings`]: what a person should know about the data.
 //! - [`diff`]: two files compared by key, larger than memory if need be.
 //! - [`encode`], [`canonical`]: values written so that they read back equal, and as stable bytes.
@@ -26,6 +27,7 @@ mod deletes;
 pub mod diff;
 pub mod encode;
 mod existence;
+pub mod expect;
 mod facts;
 pub mod findings;
 mod gather;

@@ -70,6 +70,18 @@ impl Decided {
         found.map(|one| one.changes.as_slice()).unwrap_or_default()
     }
 
+    /// Leaves out everything that is about other keys.
+    pub fn restrict(&mut self, wanted: impl Fn(&Key) -> bool) {
+        for member in &mut self.members {
+            member.changes.retain(|one| wanted(&one.key));
+            member.drift.retain(|one| wanted(&one.key));
+            member.base.retain(|one| wanted(&one.key));
+        }
+        self.conflicts.retain(|one| wanted(one.key()));
+        self.losers.retain(|one| wanted(&one.key));
+        self.withheld.retain(|one| wanted(&one.key));
+    }
+
     /// Returns whether no member has to be written.
     pub fn is_quiet(&self) -> bool {
         self.members.iter().all(|member| member.changes.is_empty())

@@ -119,6 +119,17 @@ impl Reconciled {
         }
     }
 
+    /// Leaves out everything that is about other keys; the counts stay those of all keys.
+    pub fn restrict(&mut self, wanted: impl Fn(&Key) -> bool) {
+        self.left.retain(|one| wanted(&one.key));
+        self.right.retain(|one| wanted(&one.key));
+        self.base.retain(|one| wanted(&one.key));
+        self.conflicts.retain(|one| wanted(&one.key));
+        self.losers.retain(|one| wanted(&one.key));
+        self.drift.retain(|one| wanted(&one.key));
+        self.withheld.retain(|one| wanted(&one.key));
+    }
+
     /// Returns whether neither side has to be written.
     pub fn is_quiet(&self) -> bool {
         self.left.is_empty() && self.right.is_empty()

@@ -24,17 +24,20 @@ pub enum HaltReason {
     TypeChanged,
     /// More rows have a duplicate or blank key than the policy allows.
     DuplicateKeys,
+    /// Rows are not what the dataset expects of them.
+    Expectation,
 }
 
 impl HaltReason {
     /// Every reason.
-    pub const ALL: [HaltReason; 6] = [
+    pub const ALL: [HaltReason; 7] = [
         HaltReason::Emptied,
         HaltReason::TooManyDeletes,
         HaltReason::TooManyChanges,
         HaltReason::ColumnMissing,
         HaltReason::TypeChanged,
         HaltReason::DuplicateKeys,
+        HaltReason::Expectation,
     ];
 
     /// Returns the name to give in `override`.
@@ -46,6 +49,7 @@ impl HaltReason {
             HaltReason::ColumnMissing => "columnMissing",
             HaltReason::TypeChanged => "typeChanged",
             HaltReason::DuplicateKeys => "duplicateKeys",
+            HaltReason::Expectation => "expectation",
         }
     }
 }

@@ -54,13 +54,13 @@ pub(crate) fn merge_rows<'a>(
                 lose(key, index, &value, &rule, &voices, &mut gathered.losers);
                 *slot = value;
             }
-            Cell::Open { reason, voices } => {
+            Cell::Open { reason, voices, base } => {
                 let voices = voices
                     .iter()
                     .map(|voice| Voice { from: voice.who.into(), value: voice.value.clone() });
                 let mut voices: Vec<Voice> = voices.collect();
                 voices.sort();
-                open.push(HubCell { column: index, voices, reason: reason.into() });
+                open.push(HubCell { column: index, voices, base, reason: reason.into() });
             }
         }
     }
@@ -73,13 +73,8 @@ pub(crate) fn merge_rows<'a>(
                 name_of(&(key, &cells, gathered.live, rows))
             }
         };
-        let took = |cell: &HubCell| {
-            let decision = decision.filter(|decision| decision.digest == digest)?;
-            cell.voices
-                .iter()
-                .find(|voice| voice.from == decision.take)
-                .map(|voice| voice.value.clone())
-        };
+        let took =
+            |cell: &HubCell| decision.filter(|decision| decision.digest == digest)?.choice.of(cell);
         gathered.stale = decision.is_some_and(|decision| decision.digest != digest);
         open.retain(|cell| match (took(cell), target.get_mut(cell.column)) {
             (Some(value), Some(slot)) => {
@@ -134,7 +129,7 @@ enum Cell<'a> {
     Still,
     Agreed(Value),
     Settled { value: Value, rule: String, voices: Vec<Candidate<'a>> },
-    Open { reason: Deferred, voices: Vec<Candidate<'a>> },
+    Open { reason: Deferred, voices: Vec<Candidate<'a>>, base: Option<Value> },
 }
 
 fn settle<'a>(
@@ -186,8 +181,9 @@ fn settle<'a>(
     if one && hub_voice.is_none_or(|hub| hub.value == first.value) {
         return Cell::Agreed(first.value.clone());
     }
-    let base = first.base;
-    let base = if voices.iter().all(|voice| voice.base == base) { base } else { &Value::Null };
+    let agreed = first.base;
+    let one = voices.iter().all(|voice| voice.base == agreed);
+    let base = if one { agreed } else { &Value::Null };
     voices.splice(0..0, hub_voice);
     let dispute = Dispute { column: index, base, base_row, anchor, candidates: &voices, now };
     let strategy = terms.columns.get(index).map(|column| column.strategy).unwrap_or_default();
@@ -195,7 +191,7 @@ fn settle<'a>(
         Ok(settled) => {
             Cell::Settled { value: settled.value, rule: settled.rule.into_owned(), voices }
         }
-        Err(reason) => Cell::Open { reason, voices },
+        Err(reason) => Cell::Open { reason, voices, base: one.then(|| agreed.clone()) },
     }
 }
 

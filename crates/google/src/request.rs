@@ -143,6 +143,8 @@ pub enum Request {
     },
     /// Removes all metadata that match.
     DeleteMetadata(MetadataQuery),
+    /// A change for looks alone (a chart, a conditional format), in the service's own words: an object with one member.
+    Dress(serde_json::Value),
 }
 
 impl Request {

@@ -53,6 +53,8 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     // In the background: a replica that cannot be reached must not keep clients waiting.
     let keep = config.store.keep_days.unwrap_or(KEEP_DAYS);
     let settling = app.context();
+    // Beside everything else: a channel that is down delays nothing.
+    let telling = app.alerts().map(|alerts| tokio::spawn(alerts.run()));
     let server = Server::new(app.context(), tasks);
     let (ending, settler) = (server.clone(), server.clone());
     let settling = tokio::spawn(async move {
@@ -76,6 +78,9 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
         None => stdio::serve(server, stop.clone()).await,
     };
     settling.abort();
+    if let Some(telling) = telling {
+        telling.abort();
+    }
     // A run that is under way ends its batch, so that nothing is left to be settled.
     stop.cancel();
     let _ = tokio::time::timeout(DRAIN, watching).await;

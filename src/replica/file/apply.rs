@@ -1,6 +1,6 @@
 //! Writing a file: the whole content aside, flushed, renamed over, if the file still is as it was read.
 
-use super::{FileTable, edits::Edits, folder::Files, verify};
+use super::{FileTable, edits::Edits, shelf::Shelf, verify};
 use crate::{
     error::{Error, Kind, Result},
     replica::{
@@ -13,7 +13,7 @@ use crate::{
 /// A file and what it will hold.
 #[derive(Debug)]
 pub(crate) struct FilePlan {
-    files: Files,
+    shelf: Shelf,
     connection: Option<String>,
     path: String,
     before: Option<blake3::Hash>,
@@ -29,19 +29,16 @@ impl FilePlan {
     /// # Errors
     /// [`Kind::Changed`] for a file that is not as it was scanned; a value that the format does not hold, and whatever
     /// of the file could not be kept.
-    pub(crate) fn new(
+    pub(crate) async fn new(
         reach: &Reach,
         table: &FileTable,
         writes: &Writes<'_>,
         run: &str,
     ) -> Result<Self> {
         let source = &table.source;
-        let files = reach.folder(source.connection.as_deref())?;
-        files.check_writable(&source.path)?;
-        let now = match files.exists(&source.path)? {
-            true => Some(files.read(&source.path)?),
-            false => None,
-        };
+        let shelf = reach.shelf(source.connection.as_deref())?;
+        shelf.check_writable(&source.path)?;
+        let now = shelf.read(&source.path).await?;
         if now.as_deref().map(blake3::hash) != table.hash {
             return Err(changed(&source.path));
         }
@@ -61,7 +58,7 @@ impl FilePlan {
         let after = format.read(&content, source, role).map_err(place)?.snapshot;
         verify::check(&before, &after, &edits).map_err(place)?;
         Ok(Self {
-            files,
+            shelf,
             connection: source.connection.clone(),
             path: source.path.clone(),
             before: table.hash,
@@ -82,9 +79,9 @@ impl FilePlan {
     }
 
     /// Replaces the file if it still is as it was when it was read.
-    pub(crate) fn send(&self) -> Result<()> {
-        let same = || Ok(hash(&self.files, &self.path)? == self.before);
-        if self.files.replace_if(&self.path, &self.content, &self.run, same)? {
+    pub(crate) async fn send(&self) -> Result<()> {
+        let (path, content) = (&self.path, &self.content);
+        if self.shelf.replace_if(path, content, &self.run, self.before).await? {
             return Ok(());
         }
         Err(changed(&self.path))
@@ -99,25 +96,17 @@ fn changed(path: &str) -> Error {
     .next("call syncDataset again: it compares afresh")
 }
 
-/// Returns the hash of a file's bytes, or `None` if it is not there.
-fn hash(files: &Files, path: &str) -> Result<Option<blake3::Hash>> {
-    if !files.exists(path)? {
-        return Ok(None);
-    }
-    Ok(Some(blake3::hash(&files.read(path)?)))
-}
-
 /// Tells what became of a file whose writer died.
 ///
 /// What the writer had put aside is removed, so that a writer that was only asleep cannot rename it into place.
-pub(crate) fn settle(
-    files: &Files,
+pub(crate) async fn settle(
+    shelf: &Shelf,
     path: &str,
     before: Option<&str>,
     after: &str,
 ) -> Result<Settled> {
-    files.remove_asides(path)?;
-    let now = hash(files, path)?.map(|hash| hash.to_hex().to_string());
+    shelf.remove_asides(path).await?;
+    let now = shelf.hash(path).await?.map(|hash| hash.to_hex().to_string());
     Ok(match now.as_deref() {
         Some(now) if now == after => Settled::Applied,
         now if now == before => Settled::Void,

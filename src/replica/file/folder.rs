@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::error::{Error, Kind, Result, did_you_mean};
 
 /// The largest file that is read, in bytes.
-const MAX_FILE: u64 = 2 * 1024 * 1024 * 1024;
+pub(super) const MAX_FILE: u64 = 2 * 1024 * 1024 * 1024;
 
 /// What the operator says of a folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,13 +39,15 @@ pub struct Files {
     connection: Option<Arc<str>>,
 }
 
-/// What a file system tells of a file without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a file system or a store tells of a file without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Meta {
     /// Bytes.
     pub(super) size: u64,
     /// The time of the last change, to the nanosecond where the file system keeps it.
     pub(super) modified: Option<Timestamp>,
+    /// What the store calls this content, where it is a store that does.
+    pub(super) etag: Option<String>,
 }
 
 impl Files {
@@ -109,7 +111,7 @@ impl Files {
         let found = self.dir.metadata(relative).map_err(|error| self.explain(path, &error))?;
         let modified = found.modified().ok();
         let modified = modified.and_then(|time| Timestamp::try_from(time.into_std()).ok());
-        Ok(Meta { size: found.len(), modified })
+        Ok(Meta { size: found.len(), modified, etag: None })
     }
 
     /// Returns whether a file is there.
@@ -288,6 +290,14 @@ impl Files {
             })
             .collect()
     }
+}
+
+/// Returns the path under which a run puts aside what it writes to a file.
+#[cfg(feature = "remote-files")]
+pub(super) fn aside_name(path: &str, run: &str) -> String {
+    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
+    let slash = if folder.is_empty() { "" } else { "/" };
+    format!("{folder}{slash}.{name}.lockstep-{run}")
 }
 
 /// Returns how the names begin of what is put aside for a file.

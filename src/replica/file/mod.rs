@@ -5,6 +5,9 @@
 //! ([`verify`]); the disk then sees it whole or not at all ([`folder::Files::replace_if`]). The precondition of a write
 //! is the hash of the content that was read.
 
+use std::path::Path;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,11 +24,17 @@ pub mod folder;
 pub(crate) mod format;
 mod json;
 mod parquet;
+#[cfg(feature = "remote-files")]
+pub(crate) mod remote;
+pub mod remote_config;
+pub(crate) mod shelf;
 mod stamp;
 mod verify;
 mod xlsx;
 
+use folder::Meta;
 use format::Format;
+use shelf::Got;
 use stamp::Stamp;
 
 /// Where a file is, and how it is read.
@@ -74,34 +83,43 @@ pub(crate) async fn scan(
     role: Role,
     since: Option<&Value>,
 ) -> Result<Scan> {
-    let (reach, source, since) = (reach.clone(), source.clone(), since.cloned());
+    let shelf = reach.shelf(source.connection.as_deref())?;
+    let (source, taken) = (source.clone(), reach.clock.now());
+    let since = since.and_then(|stamp| Stamp::parse(stamp, &source, shelf.root()));
+    let here = tokio::runtime::Handle::current();
     // A large file takes seconds: not on a thread that serves other calls, and beside the other side.
-    tokio::task::spawn_blocking(move || read(&reach, &source, role, since.as_ref()))
-        .await
-        .map_err(|error| Error::internal(format!("the file could not be read: {error}")))?
+    tokio::task::spawn_blocking(move || {
+        let known = |meta: &Meta| since.as_ref().is_some_and(|before| before.proves(meta));
+        if role.writes() {
+            shelf.check_writable(&source.path)?;
+        }
+        let got = here.block_on(shelf.get(&source.path, role.writes(), known))?;
+        read((&source, shelf.root()), role, since, taken, got)
+    })
+    .await
+    .map_err(|error| Error::internal(format!("the file could not be read: {error}")))?
 }
 
-fn read(reach: &Reach, source: &FileSource, role: Role, since: Option<&Value>) -> Result<Scan> {
-    let files = reach.folder(source.connection.as_deref())?;
+fn read(
+    (source, root): (&FileSource, &Path),
+    role: Role,
+    before: Option<Stamp>,
+    taken: Timestamp,
+    got: Got,
+) -> Result<Scan> {
     let path = &source.path;
-    if role.writes() {
-        files.check_writable(path)?;
-        if !files.exists(path)? {
+    let (bytes, meta) = match (got, &before) {
+        (Got::Bytes(bytes, meta), _) => (bytes, meta),
+        (Got::Known, Some(before)) => return Ok(unchanged(source, before)),
+        (Got::Known | Got::Missing, _) => {
             let format = Format::of(source, &[])?;
             let table = FileTable { source: source.clone(), format, hash: None };
             let rows = format::Rows::default();
             return Ok(Scan::whole(rows.snapshot, Target::File(table)));
         }
-    }
-    let taken = reach.clock.now();
-    let meta = files.meta(path)?;
-    let before = since.and_then(|stamp| Stamp::parse(stamp, source, files.root()));
-    if let Some(before) = before.as_ref().filter(|before| before.proves(&meta)) {
-        return Ok(unchanged(source, before));
-    }
-    let bytes = files.read(path)?;
+    };
     let hash = blake3::hash(&bytes);
-    let stamp = Stamp::new((source, files.root()), &meta, hash, Format::of(source, &bytes)?, taken);
+    let stamp = Stamp::new((source, root), &meta, hash, Format::of(source, &bytes)?, taken);
     if before.is_some_and(|before| before.hash() == Some(hash)) {
         return Ok(unchanged(source, &stamp));
     }

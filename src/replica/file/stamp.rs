@@ -25,6 +25,9 @@ pub(super) struct Stamp {
     size: u64,
     /// The time of the last change, where the file system tells it.
     modified: Option<Timestamp>,
+    /// The store's entity tag of the content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
     /// BLAKE3 of the content, in hex.
     hash: String,
     /// When the scan began.
@@ -44,6 +47,7 @@ impl Stamp {
             format,
             size: meta.size,
             modified: meta.modified,
+            etag: meta.etag.clone(),
             hash: hash.to_hex().to_string(),
             taken,
         }
@@ -61,6 +65,9 @@ impl Stamp {
 
     /// Returns whether a file that looks like this now has the content that it had then, without reading it.
     pub(super) fn proves(&self, now: &Meta) -> bool {
+        if self.etag.is_some() || now.etag.is_some() {
+            return self.size == now.size && self.etag == now.etag;
+        }
         let settled = |modified: Timestamp| self.taken.duration_since(modified) > SETTLED;
         self.size == now.size && self.modified == now.modified && self.modified.is_some_and(settled)
     }
@@ -90,7 +97,7 @@ mod tests {
         let source = FileSource { path: "a.csv".into(), ..FileSource::default() };
         let root = Path::new("/data");
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let meta = |size, modified| Meta { size, modified };
+        let meta = |size, modified| Meta { size, modified, etag: None };
         let old = meta(7, Some(at("2026-01-01T00:00:00.000000001Z")));
         let hash = blake3::hash(b"x");
         let stamp = |taken: &str| Stamp::new((&source, root), &old, hash, Format::Json, at(taken));
@@ -104,6 +111,15 @@ mod tests {
         ] {
             assert!(!settled.proves(&other), "{other:?}");
         }
+        let tagged = |etag: &str| Meta { etag: Some(etag.to_owned()), ..meta(7, None) };
+        let stamp = Stamp::new(
+            (&source, root),
+            &tagged("a"),
+            hash,
+            Format::Json,
+            at("2026-01-01T00:00:00Z"),
+        );
+        assert!(stamp.proves(&tagged("a")) && !stamp.proves(&tagged("b")) && !stamp.proves(&old));
         let kept = settled.to_json().unwrap();
         assert!(Stamp::parse(&kept, &source, root).is_some_and(|kept| kept.proves(&old)));
         let sheet = FileSource { sheet: Some("b".into()), ..source.clone() };

@@ -39,7 +39,7 @@ mod page;
 mod plan;
 mod resource;
 mod scan;
-mod secret;
+pub(in crate::replica) mod secret;
 mod send;
 mod stamp;
 mod template;

@@ -22,7 +22,7 @@ impl Secret {
     ///
     /// # Errors
     /// A variable that is not set, or a blank secret.
-    pub(super) fn resolve(&self, place: &str) -> Result<Self> {
+    pub(in crate::replica) fn resolve(&self, place: &str) -> Result<Self> {
         let wrong = |what: String| {
             Error::new(Kind::Unauthenticated, what)
                 .context(place.to_owned())
@@ -36,7 +36,7 @@ impl Secret {
     }
 
     /// Returns the text itself.
-    pub(super) fn reveal(&self) -> &str {
+    pub(in crate::replica) fn reveal(&self) -> &str {
         &self.0
     }
 }

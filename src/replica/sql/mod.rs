@@ -31,6 +31,7 @@ mod pool;
 mod query;
 mod rows;
 pub(super) mod scan;
+pub(crate) mod segment;
 mod send;
 mod session;
 mod statements;

@@ -34,6 +34,16 @@ pub(crate) struct Ask<'a> {
     pub(crate) query: Option<&'a str>,
     pub(crate) cursor: Option<&'a str>,
     pub(crate) on_error: OnError,
+    /// A condition of this room's own making, for the rows that are wanted; all where there is none.
+    pub(crate) part: Option<&'a str>,
+}
+
+impl<'a> Ask<'a> {
+    /// Asks for a table's rows, or a query's.
+    pub(crate) fn new(connection: &'a str, table: Option<&'a str>, query: Option<&'a str>) -> Self {
+        let on_error = OnError::default();
+        Self { connection, table, query, cursor: None, on_error, part: None }
+    }
 }
 
 /// A table as it was read; what is needed to write to it.
@@ -138,6 +148,8 @@ impl Reading<'_> {
         let mut sql = format!("SELECT {} FROM {from}", selected.join(", "));
         if !filter.is_empty() {
             sql.push_str(&format!(" WHERE {filter}"));
+        } else if let Some(part) = self.ask.part {
+            sql.push_str(&format!(" WHERE {part}"));
         }
         // The primary key's order is cheap to have, the same at every scan, and the order of new rows elsewhere.
         let order: Vec<String> =

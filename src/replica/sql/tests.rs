@@ -49,6 +49,7 @@ async fn read(reach: &Reach, cursor: Option<&str>, since: Option<&Value>) -> Sca
         query: None,
         cursor,
         on_error: OnError::Rollback,
+        part: None,
     };
     let role = Role::Both { side: SideName::Right, typed: true };
     scan(reach, ask, role, since).await.unwrap()
@@ -86,6 +87,7 @@ async fn reads_on(reach: &Reach, add: impl AsyncFn()) {
             table: Some("t"),
             query: None,
             on_error: OnError::Skip,
+            part: None,
         },
         Role::Source,
         None,

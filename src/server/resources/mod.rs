@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod datasets;
+mod health;
 mod plans;
 mod runs;
 mod sheets;
@@ -81,13 +82,14 @@ trait Shelf: Sync {
 
 /// Returns every kind.
 fn shelves() -> impl Iterator<Item = &'static dyn Shelf> {
-    let all: [&'static dyn Shelf; 6] = [
+    let all: [&'static dyn Shelf; 7] = [
         &plans::Plans,
         &runs::Runs,
         &datasets::Datasets,
         &sheets::Sheets,
         &tasks::Tasks,
         &watches::Watches,
+        &health::Health,
     ];
     all.into_iter()
 }

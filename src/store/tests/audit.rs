@@ -25,7 +25,7 @@ async fn a_line_says_who_did_what_and_hides_what_is_sensitive() {
     let line = &lines[0];
     assert_eq!((line.seq, line.at, line.caller.as_str()), (1, at(5), "ada: syncDataset"));
     assert_eq!((line.run.as_str(), line.dataset.as_str()), ("r1", "d"));
-    assert_eq!((line.side.as_str(), line.kind), ("right", ChangeKind::Insert));
+    assert_eq!((line.side.as_str(), line.kind), ("right", LineKind::Write(ChangeKind::Insert)));
     assert_eq!(line.columns, names(&["id", "n"]));
     assert_eq!((&line.before_digest, line.after_digest.is_some()), (&None, true));
     let shown = json!({ "key": ["a"], "before": null, "after": { "id": "a", "n": { "n": "1" } } });

@@ -49,7 +49,14 @@ async fn a_record_is_erased_everywhere_and_everything_else_stays() {
     let audit = store.audit(0, 99).await.unwrap();
 
     let forgotten = store.forget("d", &key).await.unwrap();
-    let wanted = Forgotten { bases: 4, actions: 3, plans: 1, tombstones: 1, audit_payloads: 3 };
+    let wanted = Forgotten {
+        bases: 4,
+        actions: 3,
+        plans: 1,
+        tombstones: 1,
+        audit_payloads: 3,
+        ..Forgotten::default()
+    };
     assert_eq!(forgotten, wanted);
     for (version, before) in (1..).zip(before) {
         let after = store.base_at("d", version).await.unwrap().unwrap();
@@ -82,7 +89,14 @@ async fn a_record_is_erased_everywhere_and_everything_else_stays() {
     assert_eq!(store.base("e").await.unwrap().unwrap().rows, [row(SECRET, 1)]);
     assert!(on_disk(&folder, SECRET));
     let forgotten = store.forget("e", &key).await.unwrap();
-    let wanted = Forgotten { bases: 1, actions: 1, plans: 1, tombstones: 0, audit_payloads: 1 };
+    let wanted = Forgotten {
+        bases: 1,
+        actions: 1,
+        plans: 1,
+        tombstones: 0,
+        audit_payloads: 1,
+        ..Forgotten::default()
+    };
     assert_eq!(forgotten, wanted);
     assert_eq!(store.base("e").await.unwrap().unwrap().rows, Vec::<Row>::new());
     assert!(!on_disk(&folder, SECRET), "not even in free pages or the log");

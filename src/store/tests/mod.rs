@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod base;
 mod crash;
+mod ends;
 mod events;
 mod fold;
 mod forget;
@@ -26,6 +27,9 @@ use proptest::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
 
+use std::collections::BTreeMap;
+
+use super::audit::LineKind;
 use super::*;
 
 const TTL: SignedDuration = SignedDuration::from_secs(60);
@@ -96,6 +100,7 @@ fn run(id: &str, dataset: &str) -> NewRun {
         started: at(0),
         columns: names(&["id", "n"]),
         sensitive: vec![],
+        decisions: BTreeMap::new(),
     }
 }
 
@@ -112,6 +117,7 @@ fn outcome(state: RunState, base: Vec<BaseChange>) -> Outcome {
         counts: json!({ "insert": 1 }),
         error: None,
         finished: at(5),
+        seen: None,
     }
 }
 

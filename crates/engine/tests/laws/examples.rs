@@ -7,7 +7,7 @@ use lockstep_engine::conflict::{Lost, Withholding};
 use lockstep_engine::dataset::{
     Clash, ColumnPolicy, DeletePolicy, Deletes, Direction, Drift, Policy, SideName, Strategy,
 };
-use lockstep_engine::hub::{HubDecision, HubReconciled, Spoke, reconcile_hub};
+use lockstep_engine::hub::{HubChoice, HubDecision, HubReconciled, Spoke, reconcile_hub};
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{Reading, Reconciler, Side};
 use lockstep_engine::schema::{Column, ColumnType, Schema};
@@ -62,7 +62,10 @@ pub(crate) fn hub(
     let open = reconcile(&BTreeMap::new());
     let Some(take) = take else { return open };
     let digest = open.conflicts[0].digest.clone();
-    reconcile(&BTreeMap::from([(Key::of("k"), HubDecision { digest, take: take.into() })]))
+    reconcile(&BTreeMap::from([(
+        Key::of("k"),
+        HubDecision { digest, choice: HubChoice::Take(take.into()) },
+    )]))
 }
 
 fn deleting(clash: Clash) -> Policy {

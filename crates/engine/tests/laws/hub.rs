@@ -7,7 +7,7 @@ use lockstep_engine::dataset::{
     Clash, ColumnPolicy, Combine, DeletePolicy, Deletes, Direction, Granularity, Policy, SideName,
     Strategy,
 };
-use lockstep_engine::hub::{HubDecision, HubReconciled, Spoke, reconcile_hub};
+use lockstep_engine::hub::{HubChoice, HubDecision, HubReconciled, Spoke, reconcile_hub};
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{Change, ChangeKind, Side};
 use lockstep_engine::table::Table;
@@ -263,7 +263,10 @@ proptest! {
                 None => return Ok(()),
             },
         };
-        let decision = HubDecision { digest: conflict.digest.clone(), take };
+        let decision = HubDecision {
+            digest: conflict.digest.clone(),
+            choice: HubChoice::Take(take),
+        };
         let decided = hub.reconcile(&terms, &BTreeMap::from([(Key::of(KEY), decision.clone())]));
         if conflict.changed.is_empty() {
             prop_assert!(decided.conflicts.is_empty(), "{:?}", decided);

@@ -133,6 +133,7 @@ impl CellFields {
 impl Serialize for Request {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
+            Self::Dress(request) => return request.serialize(serializer),
             Self::UpdateCells { sheet, row, column, rows, fields } => Wire::UpdateCells {
                 start: Start { sheet_id: *sheet, row_index: *row, column_index: *column },
                 rows: Rows(rows),

@@ -104,7 +104,8 @@ pub(super) fn blank(spot: Spot<'_>) -> String {
     format!("{}/>", head(spot, spot.style))
 }
 
-fn head(spot: Spot<'_>, style: u32) -> String {
+/// Returns the beginning of a cell's tag.
+pub(super) fn head(spot: Spot<'_>, style: u32) -> String {
     let name = area::name(spot.row, spot.column);
     let style = if style == 0 { String::new() } else { format!(" s=\"{style}\"") };
     format!("<{}c r=\"{name}\"{style}", spot.prefix)

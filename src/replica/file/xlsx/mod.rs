@@ -8,6 +8,7 @@ mod area;
 mod book;
 mod cell;
 mod date;
+mod formula;
 mod fresh;
 mod grid;
 mod guard;

@@ -12,6 +12,7 @@ use super::{
     area::{Area, COLUMNS, LAST_ROW},
     book::{Book, SheetRef, relations},
     cell::{Pen, Spot, blank},
+    formula,
     grid::{Grid, GridRow},
     guard::{self, Reach},
     lists::List,
@@ -304,6 +305,7 @@ impl<'a> Work<'a> {
     ) -> Result<Option<Added>> {
         let first = last + 1;
         let mut number = last;
+        let carried = formula::carried(self.grid, self.table.data(self.grid))?;
         for change in self.edits.inserts() {
             number += 1;
             if number > LAST_ROW {
@@ -319,6 +321,13 @@ impl<'a> Work<'a> {
             for cell in above.iter().flat_map(|row| &row.cells).filter(|cell| cell.style != 0) {
                 if there.is_none_or(|row| row.cell(cell.column).is_none()) {
                     cells.insert(cell.column, blank(self.spot(number, cell.column, cell.style)));
+                }
+            }
+            for one in &carried {
+                let there = there.and_then(|row| row.cell(one.column));
+                if !there.is_some_and(|cell| cell.filled()) {
+                    reach.cells.push((number + shift, one.column));
+                    cells.insert(one.column, one.cell(self.spot(number, one.column, one.style)));
                 }
             }
             for (index, column) in &self.columns {

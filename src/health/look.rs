@@ -1,0 +1,209 @@
+//! What one dataset is judged by, and what it comes to.
+
+use jiff::Timestamp;
+use lockstep_engine::expect::Span;
+use serde_json::json;
+
+use super::{
+    metrics::{Window, numbers, success},
+    quality::Quality,
+    report::{DatasetHealth, status},
+    score::{Cap, Capped, Measured, Part, score},
+};
+use crate::{
+    store::{EndState, Facts, Rollup},
+    sync::verify::Call,
+};
+
+/// How many times the target may pass before timeliness is nothing.
+const SPANS: f64 = 2.0;
+
+/// What one dataset is judged by.
+pub(super) struct Look<'a> {
+    pub(super) dataset: &'a str,
+    pub(super) facts: &'a Facts,
+    pub(super) runs: &'a Rollup,
+    pub(super) window: Window,
+    pub(super) within: Span,
+    pub(super) unreadable: Option<&'a String>,
+    pub(super) now: Timestamp,
+}
+
+impl Look<'_> {
+    fn sync(&self, mode: &str) -> Call {
+        Call::new("syncDataset", json!({"name": self.dataset, "mode": mode}))
+    }
+
+    fn verify(&self) -> Call {
+        Call::new("verifyDataset", json!({"name": self.dataset}))
+    }
+
+    /// Returns its score, with everything that it lacks.
+    pub(super) fn health(&self) -> DatasetHealth {
+        let quality: Option<Quality> =
+            self.facts.quality.clone().and_then(|kept| serde_json::from_value(kept).ok());
+        let measured = self.measured(quality.as_ref());
+        let found = score(&measured, &self.caps());
+        let shares = quality.iter().flat_map(|quality| &quality.shares);
+        let shares = shares.filter_map(|(name, share)| Some((name.clone(), share.as_ref()?.value)));
+        let part = |one: &Measured| (one.part.as_str().to_owned(), one.value);
+        let rounded = |(name, value): (String, f64)| (name, (value * 1e4).round() / 1e4);
+        let mut not_measured: Vec<String> =
+            found.missing.iter().map(|name| (*name).to_owned()).collect();
+        if quality.as_ref().is_some_and(|quality| quality.share("accuracy").is_none()) {
+            not_measured.push("accuracy (no systemOfRecord)".into());
+        }
+        not_measured.push("deadLetters".into());
+        let last = self.facts.last_success.and_then(|at| Timestamp::from_microsecond(at).ok());
+        DatasetHealth {
+            dataset: self.dataset.to_owned(),
+            score: found.value,
+            status: status(Some(found.value)),
+            parts: shares.chain(measured.iter().map(part)).map(rounded).collect(),
+            not_measured,
+            deductions: found.deductions,
+            last_success: last.map(|at| at.to_string()),
+            quality,
+            metrics: numbers(self.runs, self.window),
+        }
+    }
+
+    fn measured(&self, quality: Option<&Quality>) -> Vec<Measured> {
+        let mut measured = Vec::new();
+        let mut add = |part, value: Option<f64>, why: String, call: Call| {
+            measured.extend(value.map(|value| Measured { part, value, why, call }));
+        };
+        let places = |dimensions: &[&str]| {
+            let found = quality.iter().flat_map(|quality| &quality.places);
+            let named = found.filter(|(place, _)| dimensions.iter().any(|d| place.starts_with(d)));
+            named.map(|(place, count)| format!("{place} ({count})")).collect::<Vec<_>>().join(", ")
+        };
+        let of = quality.map_or(0, |quality| quality.sampled);
+        add(
+            Part::Consistency,
+            quality.and_then(|quality| quality.share("consistency")),
+            format!("sides differ, of {of} keys: {}", places(&["consistency"])),
+            self.verify(),
+        );
+        let bad = self.runs.failed + self.runs.halted + self.runs.partial;
+        let kinds: Vec<String> =
+            self.runs.errors.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        add(
+            Part::Success,
+            success(self.runs),
+            format!("{bad} of {} runs did not end well: {}", self.runs.runs(), kinds.join(", ")),
+            self.sync("apply"),
+        );
+        add(Part::Timeliness, self.timeliness(), self.age(), self.sync("apply"));
+        add(
+            Part::Backlog,
+            self.facts.last_run.map(|_| self.backlog()),
+            format!("{} conflicts wait for a person", self.facts.conflicts),
+            Call::new("resolveConflicts", json!({"dataset": self.dataset})),
+        );
+        let shares = ["validity", "completeness", "uniqueness"];
+        let found: Vec<f64> =
+            shares.iter().filter_map(|name| quality.and_then(|q| q.share(name))).collect();
+        add(
+            Part::Quality,
+            (!found.is_empty()).then(|| found.iter().product()),
+            format!("rows to correct, of {of} keys: {}", places(&shares)),
+            self.sync("plan"),
+        );
+        measured
+    }
+
+    fn timeliness(&self) -> Option<f64> {
+        let target = self.within.seconds();
+        let fresh = self.facts.last_success.map(|at| timely(seconds_since(at, self.now), target));
+        let lags = self.runs.lags.mean(|lag| timely(lag, target));
+        fresh.into_iter().chain(lags).reduce(f64::min)
+    }
+
+    fn age(&self) -> String {
+        let hours = self.facts.last_success.map(|at| seconds_since(at, self.now) / 3600.0);
+        let lag = self.runs.lags.quantile(0.95);
+        let lag = lag.map_or(String::new(), |lag| {
+            format!("; 95 of 100 changes arrived within {:.0} minutes", lag / 60.0)
+        });
+        format!(
+            "the last good run is {:.1} hours old, the target is {}{lag}",
+            hours.unwrap_or_default(),
+            self.within
+        )
+    }
+
+    /// exp(−waiting / changes a day), where a conflict that waits for d days counts 1 + d times.
+    fn backlog(&self) -> f64 {
+        let days =
+            self.facts.conflicts_since.map_or(0.0, |at| seconds_since(at, self.now) / 86_400.0);
+        let waiting = self.facts.conflicts as f64 * (1.0 + days.max(0.0));
+        let a_day = self.runs.rows as f64 / self.window.days();
+        (-waiting / a_day.max(1.0)).exp()
+    }
+
+    fn caps(&self) -> Vec<Capped> {
+        let mut caps = Vec::new();
+        let mut add = |cap, why: String, call| caps.push(Capped { cap, why, call });
+        let error = || {
+            let (kind, text) = self.facts.last_error.clone().unwrap_or_default();
+            if text.is_empty() { kind } else { text }
+        };
+        match self.facts.last_state {
+            Some(EndState::Halted) => {
+                add(
+                    Cap::Halted,
+                    format!("a safety bound stopped the last run: {}", error()),
+                    self.sync("plan"),
+                );
+            }
+            Some(EndState::Failed) => {
+                add(
+                    Cap::LastRunFailed,
+                    format!("the last run failed: {}", error()),
+                    self.sync("apply"),
+                );
+            }
+            _ => {}
+        }
+        if let Some(why) = self.unreadable {
+            add(Cap::LastRunFailed, format!("it cannot be read: {why}"), self.sync("plan"));
+        }
+        if self.facts.unexplained > 0 {
+            let why = format!(
+                "{} cells or rows changed where no run and no source did it",
+                self.facts.unexplained
+            );
+            add(Cap::UnexplainedDrift, why, self.verify());
+        }
+        let stale = 2.0 * self.within.seconds();
+        if self.facts.compared.is_none_or(|at| seconds_since(at, self.now) > stale) {
+            let why =
+                format!("the sides were not compared within twice the target of {}", self.within);
+            add(Cap::Stale, why, self.verify());
+        }
+        caps
+    }
+}
+
+/// Returns how many seconds have passed since a stored time.
+pub(super) fn seconds_since(at: i64, now: Timestamp) -> f64 {
+    (now.as_microsecond() - at) as f64 / 1e6
+}
+
+/// Returns 1 for what is within the target, and less the more often the target has passed.
+fn timely(age: f64, target: f64) -> f64 {
+    (1.0 - (age - target).max(0.0) / (SPANS * target)).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeliness_by_hand() {
+        for (age, expected) in [(0.0, 1.0), (60.0, 1.0), (120.0, 0.5), (180.0, 0.0), (999.0, 0.0)] {
+            assert_eq!(timely(age, 60.0), expected, "{age}");
+        }
+    }
+}

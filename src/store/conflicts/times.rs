@@ -1,0 +1,88 @@
+//! When pending values were first seen: field-level times for strategies that ask which change was the later.
+
+use jiff::Timestamp;
+use lockstep_engine::key::Key;
+use lockstep_engine::value::Value;
+
+use super::super::codec::{bytes, key, key_digest, micros, time};
+use super::super::{Conn, Store};
+use crate::error::Result;
+
+/// A value that differed from what was last agreed on, and when it was first seen.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Observed {
+    /// The member.
+    pub(crate) member: String,
+    /// The key.
+    pub(crate) key: Key,
+    /// The column; blank for a row that is gone.
+    pub(crate) column: String,
+    /// A digest of the value.
+    pub(crate) value: Vec<u8>,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+impl Observed {
+    /// Returns the digest by which a value is recognised.
+    pub(crate) fn digest(value: Option<&Value>) -> Vec<u8> {
+        value.map_or_else(Vec::new, |value| {
+            blake3::hash(&bytes(std::slice::from_ref(value))).as_bytes().to_vec()
+        })
+    }
+}
+
+impl Store {
+    /// Returns when the pending values of a dataset were first seen.
+    ///
+    /// # Errors
+    /// When the stored bytes are damaged.
+    pub(crate) async fn cell_times(&self, dataset: &str) -> Result<Vec<Observed>> {
+        let found: Vec<(String, Vec<u8>, String, Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT member, key_values, column_name, value_digest, at FROM cell_times WHERE dataset = $1",
+        )
+        .bind(dataset)
+        .fetch_all(&self.reads)
+        .await?;
+        let read =
+            |(member, values, column, value, at): (String, Vec<u8>, String, Vec<u8>, i64)| {
+                Ok(Observed { member, key: key(&values)?, column, value, at: time(at)? })
+            };
+        found.into_iter().map(read).collect()
+    }
+
+    /// Keeps the times of a comparison that closes no run.
+    ///
+    /// # Errors
+    /// A store that cannot be written.
+    pub(crate) async fn put_cell_times(&self, dataset: &str, times: &[Observed]) -> Result<()> {
+        let mut tx = self.write().await?;
+        put(&mut tx, dataset, times).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Keeps these times, and no others, for a dataset.
+pub(super) async fn put(conn: &mut Conn, dataset: &str, times: &[Observed]) -> Result<()> {
+    sqlx::query("DELETE FROM cell_times WHERE dataset = $1")
+        .bind(dataset)
+        .execute(&mut *conn)
+        .await?;
+    for one in times {
+        sqlx::query(
+            "INSERT INTO cell_times (dataset, member, key_digest, column_name, key_values, value_digest, at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (dataset, member, key_digest, column_name) DO NOTHING",
+        )
+        .bind(dataset)
+        .bind(&one.member)
+        .bind(key_digest(&one.key))
+        .bind(&one.column)
+        .bind(bytes(one.key.as_values()))
+        .bind(&one.value)
+        .bind(micros(one.at))
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}

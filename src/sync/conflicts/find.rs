@@ -1,0 +1,232 @@
+//! What a comparison left undecided, in the form in which the store keeps it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use lockstep_engine::{
+    conflict::{Conflict, ConflictKind, Lost, Withholding},
+    dataset::SideName,
+    hub::{HUB, HubConflict},
+    key::Key,
+    plan::{Decided, Disagreement},
+    schema::Schema,
+    table::Table,
+    value::{Row, Value},
+};
+
+use super::super::{known::Known, rest::names};
+use crate::store::conflicts::{
+    Dispute, Disputed, Kind, Observed, Rows, Seen, State, Stored, Voice,
+};
+
+/// What decided, in loser records of what people decided.
+const DECISION: &str = "decision";
+
+/// A member as it was compared: its name, its rows, and what it last agreed on.
+pub(in super::super) struct Compared<'a> {
+    pub(in super::super) name: &'a str,
+    pub(in super::super) rows: &'a Table,
+    pub(in super::super) base: Option<&'a Table>,
+}
+
+/// Returns what a comparison found of conflicts; `members` are those of a hub that were read, `down` the others.
+pub(in super::super) fn seen(
+    known: &Known,
+    schema: &Schema,
+    result: &Decided,
+    members: &[Compared<'_>],
+    down: BTreeSet<String>,
+    now: Timestamp,
+) -> Seen {
+    let first = |member: &str, key: &Key, column: &str, value: Option<&Value>| {
+        let digest = Observed::digest(value);
+        let known = known.time(key, column, member).filter(|known| known.value == digest);
+        known.map_or(now, |known| known.at)
+    };
+    let finder = Finder { schema, columns: names(schema), first: &first };
+    let disputes: Vec<Dispute> = result
+        .conflicts
+        .iter()
+        .map(|one| match one {
+            Disagreement::Pair(conflict) => finder.of_pair(conflict),
+            Disagreement::Hub(conflict) => finder.of_hub(conflict, members),
+        })
+        .collect();
+    // A member that was not read may have changed at any time.
+    let times = if down.is_empty() { finder.times(&disputes) } else { Vec::new() };
+    let live = known.conflicts();
+    let keys: BTreeSet<&Key> = live.iter().map(|stored| &stored.key).collect();
+    let mut seen = Seen {
+        matters: !disputes.is_empty() || !live.is_empty(),
+        columns: names(schema),
+        down,
+        times,
+        ..Seen::default()
+    };
+    let mut lost: BTreeMap<(&Key, String), &str> = BTreeMap::new();
+    for loser in result.losers.iter().filter(|loser| keys.contains(&loser.key)) {
+        let column = match &loser.lost {
+            Lost::Cell { column, .. } => finder.name(*column),
+            Lost::Row(_) | Lost::Deletion => String::new(),
+        };
+        for column in [column, String::new()] {
+            lost.entry((&loser.key, column)).or_insert(&*loser.rule);
+        }
+    }
+    for Stored { key, column, state, decided, .. } in live {
+        match (lost.get(&(key, column.clone())), decided) {
+            (Some(&DECISION), Some(decided)) if *state == State::Decided => {
+                seen.applied.insert((key.clone(), column.clone()), *decided);
+            }
+            (Some(rule), _) if **rule != *DECISION => {
+                seen.settled.insert((key.clone(), column.clone()), format!("the policy ({rule})"));
+            }
+            _ => {}
+        }
+    }
+    let unread = result.withheld.iter().filter(|one| matches!(one.reason, Withholding::NotRead(_)));
+    seen.unjudged = unread.map(|one| one.key.clone()).filter(|key| keys.contains(key)).collect();
+    seen.disputes = disputes;
+    seen
+}
+
+/// Tells when a value of a member was first seen.
+type First<'a> = &'a dyn Fn(&str, &Key, &str, Option<&Value>) -> Timestamp;
+
+struct Finder<'a> {
+    schema: &'a Schema,
+    columns: Vec<String>,
+    first: First<'a>,
+}
+
+impl Finder<'_> {
+    fn name(&self, column: usize) -> String {
+        self.schema.columns.get(column).map(|column| column.name.clone()).unwrap_or_default()
+    }
+
+    fn voice(&self, who: &str, key: &Key, column: &str, value: &Value, deleted: bool) -> Voice {
+        let seen = (!deleted).then_some(value).filter(|_| !column.is_empty() || deleted);
+        let at = (self.first)(who, key, column, seen);
+        Voice { who: who.to_owned(), value: value.clone(), deleted, at: Some(at) }
+    }
+
+    fn of_pair(&self, conflict: &Conflict) -> Dispute {
+        let Conflict { key, kind, cells, reason, base, left, right, digest } = conflict;
+        let gone = match kind {
+            ConflictKind::Cells => None,
+            ConflictKind::DeleteModify => Some(SideName::Left),
+            ConflictKind::ModifyDelete => Some(SideName::Right),
+        };
+        let (l, r) = (SideName::Left.as_str(), SideName::Right.as_str());
+        let cells = if gone.is_some() {
+            let voice = |side: SideName| {
+                self.voice(side.as_str(), key, "", &Value::Null, gone == Some(side))
+            };
+            let voices = SideName::BOTH.map(voice).into();
+            vec![Disputed { column: String::new(), base: None, voices, reason: reason.to_string() }]
+        } else {
+            let cell = |cell: &lockstep_engine::conflict::CellConflict| {
+                let column = self.name(cell.column);
+                let voices = vec![
+                    self.voice(l, key, &column, &cell.left, false),
+                    self.voice(r, key, &column, &cell.right, false),
+                ];
+                let base = base.is_some().then(|| cell.base.clone());
+                Disputed { column, base, voices, reason: cell.reason.to_string() }
+            };
+            cells.iter().map(cell).collect()
+        };
+        // A row that is marked as deleted is a row that is not there.
+        let row = |side: SideName, row: &Option<Row>| row.clone().filter(|_| gone != Some(side));
+        let members = [
+            (l.to_owned(), row(SideName::Left, left)),
+            (r.to_owned(), row(SideName::Right, right)),
+        ];
+        let bases = base.iter().map(|base| (r.to_owned(), base.clone())).collect();
+        Dispute {
+            key: key.clone(),
+            kind: match (kind, base) {
+                (ConflictKind::DeleteModify, _) => Kind::DeleteEdit,
+                (ConflictKind::ModifyDelete, _) => Kind::EditDelete,
+                (ConflictKind::Cells, Some(_)) => Kind::Edit,
+                (ConflictKind::Cells, None) => Kind::Create,
+            },
+            digest: digest.to_string(),
+            cells,
+            rows: Rows { columns: self.columns.clone(), members: members.into(), bases },
+        }
+    }
+
+    fn of_hub(&self, conflict: &HubConflict, members: &[Compared<'_>]) -> Dispute {
+        let HubConflict { key, cells, deleted, changed, reason, digest } = conflict;
+        let cells = if cells.is_empty() {
+            let said =
+                |gone: bool| move |who: &Box<str>| self.voice(who, key, "", &Value::Null, gone);
+            let mut voices: Vec<Voice> = deleted.iter().map(said(true)).collect();
+            voices.extend(changed.iter().map(said(false)));
+            vec![Disputed { column: String::new(), base: None, voices, reason: reason.to_string() }]
+        } else {
+            let cell = |cell: &lockstep_engine::hub::HubCell| {
+                let column = self.name(cell.column);
+                let said = cell.voices.iter();
+                let said = said.map(|one| self.voice(&one.from, key, &column, &one.value, false));
+                let (voices, base) = (said.collect(), cell.base.clone());
+                Disputed { column, base, voices, reason: cell.reason.to_string() }
+            };
+            cells.iter().map(cell).collect()
+        };
+        let gone = |who: &str| deleted.iter().any(|name| **name == *who);
+        let row = |one: &Compared<'_>| {
+            (one.name.to_owned(), one.rows.get(key).cloned().filter(|_| !gone(one.name)))
+        };
+        let base = |one: &Compared<'_>| Some((one.name.to_owned(), one.base?.get(key)?.clone()));
+        let rows = Rows {
+            columns: self.columns.clone(),
+            members: members.iter().map(row).collect(),
+            bases: members.iter().filter_map(base).collect(),
+        };
+        let kind = match (deleted.is_empty(), rows.bases.is_empty()) {
+            (false, _) => Kind::DeleteEdit,
+            (true, false) => Kind::Edit,
+            (true, true) => Kind::Create,
+        };
+        Dispute { key: key.clone(), kind, digest: digest.to_string(), cells, rows }
+    }
+
+    /// Returns since when each value of a disputed row differs from what was last agreed on.
+    fn times(&self, disputes: &[Dispute]) -> Vec<Observed> {
+        let mut times = Vec::new();
+        for Dispute { key, rows, .. } in disputes {
+            for (member, row) in &rows.members {
+                let bases: Vec<&Row> = match (member.as_str(), rows.bases.get(member)) {
+                    (_, Some(base)) => vec![base],
+                    (HUB | "left", None) => rows.bases.values().collect(),
+                    _ => Vec::new(),
+                };
+                let mut see = |column: &str, value: Option<&Value>| {
+                    times.push(Observed {
+                        member: member.clone(),
+                        key: key.clone(),
+                        column: column.to_owned(),
+                        value: Observed::digest(value),
+                        at: (self.first)(member, key, column, value),
+                    });
+                };
+                let Some(row) = row else {
+                    if !bases.is_empty() {
+                        see("", None);
+                    }
+                    continue;
+                };
+                for (at, (value, column)) in row.iter().zip(&rows.columns).enumerate() {
+                    let same =
+                        !bases.is_empty() && bases.iter().all(|base| base.get(at) == Some(value));
+                    if !same && !self.schema.key.contains(&at) {
+                        see(column, Some(value));
+                    }
+                }
+            }
+        }
+        times
+    }
+}

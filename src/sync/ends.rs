@@ -1,0 +1,119 @@
+//! What the store learns of the end of a run.
+
+use lockstep_engine::value::Value;
+
+use super::{Shell, definition::Definition, prepare::Planned};
+use crate::{
+    error::{Error, Kind},
+    store::{EndState, Histogram, RunEnd, RunState},
+    sync::report::{Report, State},
+};
+
+/// How many changes' ages are looked at.
+const AGES: usize = 10_000;
+
+/// Returns the end of a run with nothing in it but what the shell knows.
+pub(super) fn end(shell: &Shell, dataset: &str, state: EndState) -> RunEnd {
+    let (now, calls) = (shell.reach.clock.now(), shell.reach.google.calls());
+    RunEnd {
+        dataset: dataset.to_owned(),
+        at: now,
+        state,
+        error: None,
+        millis: u64::try_from(now.duration_since(shell.began).as_millis()).unwrap_or(0),
+        rows: 0,
+        reads: calls.reads,
+        writes: calls.writes,
+        retries: calls.retries,
+        conflicts: None,
+        lags: Histogram::default(),
+        whole: false,
+    }
+}
+
+/// Returns the end of a run that wrote, or tried to.
+pub(super) fn written(
+    shell: &Shell,
+    definition: &Definition,
+    planned: &Planned,
+    state: RunState,
+    rows: u64,
+) -> RunEnd {
+    let down = planned.down().next().is_some();
+    let state = match state {
+        RunState::Applied if !down => EndState::Applied,
+        RunState::Failed => EndState::Failed,
+        _ => EndState::Partial,
+    };
+    RunEnd {
+        rows,
+        conflicts: definition
+            .only
+            .is_none()
+            .then_some(planned.plan.body().result.conflicts.len() as u64),
+        lags: lags(shell, definition, planned),
+        whole: definition.only.is_none(),
+        ..end(shell, &definition.name, state)
+    }
+}
+
+/// Returns how old the changes of a plan are, where a column says when a row was changed.
+fn lags(shell: &Shell, definition: &Definition, planned: &Planned) -> Histogram {
+    let mut lags = Histogram::default();
+    let body = planned.plan.body();
+    let column = definition.policy.modified_at.as_deref();
+    let Some(at) = column.and_then(|column| body.basis.schema.position(column)) else {
+        return lags;
+    };
+    let now = shell.reach.clock.now();
+    let changes = body.result.members.iter().flat_map(|member| &member.changes);
+    for change in changes.take(AGES) {
+        let modified = match change.after.as_ref().and_then(|row| row.get(at)) {
+            Some(Value::DateTime(time)) => time.utc(),
+            Some(Value::Date(date)) => date.at(0, 0, 0, 0),
+            _ => continue,
+        };
+        if let Ok(modified) = jiff::tz::TimeZone::UTC.to_timestamp(modified) {
+            lags.add(now.duration_since(modified).as_secs_f64());
+        }
+    }
+    lags
+}
+
+/// Records the end of a run that was not journaled; a failure of this is no failure of the run.
+pub(super) async fn note(shell: &Shell, definition: &Definition, result: Result<&Report, &Error>) {
+    let end = match result {
+        Ok(report) if report.run_id.is_some() => return,
+        Ok(report) => {
+            let state = match report.state {
+                State::Halted => EndState::Halted,
+                State::Partial => EndState::Partial,
+                _ => EndState::InStep,
+            };
+            let halts: Vec<&str> = report.halted.iter().map(|halt| halt.name.as_str()).collect();
+            let whole = definition.only.is_none();
+            RunEnd {
+                error: (state == EndState::Halted).then(|| ("halted".into(), halts.join(", "))),
+                conflicts: whole.then_some(report.counts.conflicts),
+                whole,
+                ..end(shell, &definition.name, state)
+            }
+        }
+        Err(error) if counts(error) => RunEnd {
+            error: Some((error.kind().as_str().to_owned(), error.to_string())),
+            ..end(shell, &definition.name, EndState::Failed)
+        },
+        Err(_) => return,
+    };
+    if let Err(error) = shell.store.record_end(&end).await {
+        tracing::warn!(%error, "the end of a run was not counted");
+    }
+}
+
+/// Returns whether an error says something about the dataset, and not about the call.
+fn counts(error: &Error) -> bool {
+    !matches!(
+        error.kind(),
+        Kind::Cancelled | Kind::ConfirmationNeeded | Kind::StalePlan | Kind::Ambiguous
+    )
+}
