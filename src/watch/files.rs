@@ -45,7 +45,8 @@ impl FileWatch {
                 Self::of(&files.root().join(&file.path), poke.clone()).map(Some)
             }
             // What lies on another machine is polled.
-            _ => Ok(None),
+            #[cfg(feature = "remote-files")]
+            Shelf::Remote(_) => Ok(None),
         }
     }
 
