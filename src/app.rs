@@ -26,6 +26,7 @@ use crate::{
     store::Store,
     sync::{definition::Definition, holder::Holder},
     tools::{Context, sync_dataset},
+    watch::Pokes,
 };
 
 /// A running Lockstep: what tools need, and the embedded workspace if it is used.
@@ -71,6 +72,7 @@ impl App {
             store,
             holder,
             declared: Arc::new(declared(config)?),
+            pokes: Pokes::default(),
             clock: Clock::System,
             progress: Progress::silent(),
             consent: Consent::given(),

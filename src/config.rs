@@ -11,9 +11,11 @@ use std::{
 use serde::Deserialize;
 
 mod alerts;
+mod hooks;
 mod http;
 
 pub use alerts::AlertsConfig;
+pub use hooks::{HookConfig, HooksConfig, SchemeConfig};
 pub use http::{AuthConfig, HttpConfig, ScopesConfig, TokenConfig};
 
 use crate::{
@@ -54,6 +56,8 @@ pub struct Config {
     pub tasks: TasksConfig,
     /// Who may call over HTTP.
     pub auth: Option<AuthConfig>,
+    /// Who may tell over HTTP that a dataset changed.
+    pub hooks: HooksConfig,
     /// Whom to tell when a dataset's health needs people.
     pub alerts: Option<AlertsConfig>,
     /// Datasets by name, each as the arguments of syncDataset.

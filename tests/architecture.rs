@@ -30,6 +30,7 @@ const ROOMS: &[&[&str]] = &[
     &["app"],
     &["server", "web"],
     &["tools"],
+    &["watch"],
     &["alerts"],
     &["health"],
     &["sync"],

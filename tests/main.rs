@@ -53,4 +53,5 @@ mod torn;
 mod town;
 mod two_way;
 mod verify;
+mod watch;
 mod workspace_clients;

@@ -65,6 +65,7 @@ impl Store {
             forgotten.bases += erase(&mut tx, &base, key).await?;
             forgotten.tombstones += tombstones(&mut tx, &base, key).await?;
         }
+        queue(&mut tx, dataset, key).await?;
         drop_seen(&mut tx, dataset).await?;
         notes(&mut tx, dataset, key).await?;
         // They are kept for a day only, and may quote any row.
@@ -129,6 +130,18 @@ async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
         .execute(conn)
         .await?;
     Ok(done.rows_affected())
+}
+
+/// Takes a key out of the queue and of the dead letters; calls may name it, and tell again.
+async fn queue(conn: &mut Conn, dataset: &str, key: &Key) -> Result<()> {
+    for statement in [
+        "DELETE FROM events WHERE dataset = $1 AND key_digest = $2",
+        "DELETE FROM dead_letters WHERE dataset = $1 AND key_digest = $2",
+    ] {
+        sqlx::query(statement).bind(dataset).bind(key_digest(key)).execute(&mut *conn).await?;
+    }
+    sqlx::query("DELETE FROM hook_calls WHERE dataset = $1").bind(dataset).execute(conn).await?;
+    Ok(())
 }
 
 /// Erases what waits about a key, its rows, and when its values were seen.

@@ -7,6 +7,7 @@
 //! - `seen`: what the last run saw, so that the next need not read it again.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
 //! - `tasks`: calls that go on after their request was answered.
+//! - `watches`, `events` (the queue), `letters` (dead ones), `breakers`, `calls`, `channels`: what is watched.
 //! - `conflicts`: what waits for a person, and what was decided. `tombstones`, `history`, `audit` (`line`, `verify`): what was.
 //! - `ends` (`histogram`): how runs ended, by hour and day, and what is known of each dataset's health.
 //! - `incidents`: what people are told of, and the messages on their way.
@@ -23,11 +24,16 @@ mod audit;
 mod backup;
 mod base;
 mod batches;
+mod breakers;
+mod calls;
+mod channels;
+mod claims;
 mod codec;
 pub(crate) mod conflicts;
 mod datasets;
 mod ends;
 mod erase;
+mod events;
 mod fault;
 mod fold;
 mod forget;
@@ -36,6 +42,7 @@ mod history;
 mod incidents;
 mod journal;
 mod lease;
+mod letters;
 mod line;
 mod open;
 mod plans;
@@ -47,6 +54,7 @@ mod segment;
 mod tasks;
 mod tombstones;
 mod verify;
+mod watches;
 
 #[cfg(test)]
 mod tests;
@@ -58,8 +66,12 @@ use sqlx::{Pool, Sqlite, SqliteConnection, Transaction};
 
 pub(crate) use self::backup::restore;
 pub(crate) use self::base::{Base, PackedBase, base_name};
+pub(crate) use self::breakers::Breaker;
+pub(crate) use self::channels::StoredChannel;
+pub(crate) use self::claims::Verdict;
 pub(crate) use self::datasets::Dataset;
 pub(crate) use self::ends::{EndState, Facts, Rollup, RunEnd};
+pub(crate) use self::events::{Event, Scope, Work};
 pub(crate) use self::histogram::Histogram;
 pub(crate) use self::history::ChangeRecord;
 pub(crate) use self::incidents::{Delivery, Incident};
@@ -67,11 +79,13 @@ pub(crate) use self::journal::{
     Action, Batch, BatchState, Intended, LeftOut, Moves, NewRun, RunKind, RunState,
 };
 pub(crate) use self::lease::{Acquired, Lease};
+pub(crate) use self::letters::{Letter, Which};
 pub(crate) use self::plans::PlanLookup;
 pub(crate) use self::runs::{Outcome, Run};
 pub(crate) use self::seen::Seen;
 pub(crate) use self::tasks::{Task, TaskState};
 pub(crate) use self::verify::AuditVerdict;
+pub(crate) use self::watches::StoredWatch;
 use crate::error::Result;
 
 /// The database that the statements are written for.

@@ -2,7 +2,8 @@
 //!
 //! [`run`] reads like the recipe of DESIGN's syncDataset route; nothing here decides
 //! what changes (the engine does) or how a replica is written (`replica` does).
-//! [`recover`] finishes what a run that died left open, and [`rollback`] takes a run back.
+//! [`deliver`] is a run that is limited to the keys of events. [`recover`] finishes what a run that died left open,
+//! and [`rollback`] takes a run back.
 
 use jiff::Timestamp;
 
@@ -13,6 +14,7 @@ mod columns;
 pub(crate) mod conflicts;
 mod content;
 pub(crate) mod definition;
+pub(crate) mod deliver;
 pub(crate) mod describe;
 pub(crate) mod drift;
 mod ends;
@@ -45,7 +47,7 @@ mod send;
 mod spoke_columns;
 mod spoke_terms;
 mod spokes;
-mod turn;
+pub(crate) mod turn;
 mod unlearn;
 pub(crate) mod verify;
 mod write;

@@ -112,23 +112,7 @@ async fn apply_in_turn(
         }
         plans::keep(shell, &planned.plan, &definition.kept()).await?;
         ask(shell, &definition.name, &planned)?;
-        save(shell, definition, Some(&planned)).await?;
-        let base = |(member, spoke): (&str, &str)| {
-            let found = result.members.iter().find(|one| &*one.name == member)?;
-            Some(Moves { spoke: spoke.to_owned(), changes: found.base.clone() })
-        };
-        let bases: Vec<Moves> = definition.bases().into_iter().filter_map(base).collect();
-        let job = Job {
-            dataset: &definition.name,
-            definition: Some(definition),
-            guard: definition.guard,
-            kind: RunKind::Sync,
-            undoes: None,
-            planned: &planned,
-            bases: &bases,
-            base_columns: rest::names(&planned.plan.body().basis.schema),
-        };
-        match write(shell, &job, lease).await {
+        match carry_out(shell, definition, &planned, lease).await {
             Ok(done) => {
                 if !done.unknown {
                     keep(shell, definition, lease, &planned).await;
@@ -150,6 +134,36 @@ async fn apply_in_turn(
             Err(stopped) => return Err(stopped),
         }
     }
+}
+
+/// Writes what a plan says, and remembers what its columns are.
+///
+/// # Errors
+/// See [`write`].
+pub(super) async fn carry_out(
+    shell: &Shell,
+    definition: &Definition,
+    planned: &Planned,
+    lease: &mut Lease,
+) -> Result<Done, Stopped> {
+    save(shell, definition, Some(planned)).await?;
+    let body = planned.plan.body();
+    let base = |(member, spoke): (&str, &str)| {
+        let found = body.result.members.iter().find(|one| &*one.name == member)?;
+        Some(Moves { spoke: spoke.to_owned(), changes: found.base.clone() })
+    };
+    let bases: Vec<Moves> = definition.bases().into_iter().filter_map(base).collect();
+    let job = Job {
+        dataset: &definition.name,
+        definition: Some(definition),
+        guard: definition.guard,
+        kind: RunKind::Sync,
+        undoes: None,
+        planned,
+        bases: &bases,
+        base_columns: rest::names(&body.basis.schema),
+    };
+    write(shell, &job, lease).await
 }
 
 fn state_before(planned: &Planned, definition: &Definition) -> State {

@@ -68,7 +68,7 @@ pub(super) async fn keep(shell: &Shell, lease: &mut Lease) -> Result<()> {
 ///
 /// # Errors
 /// See [`take`]; else the work's own.
-pub(super) async fn with<T>(
+pub(crate) async fn with<T>(
     shell: &Shell,
     dataset: &str,
     work: impl AsyncFnOnce(&mut Lease, Recovered) -> Result<T>,

@@ -14,6 +14,7 @@ use crate::{
     replica::{connections::Connections, file::folder::Files, reach::Reach},
     store::Store,
     sync::{Shell, definition::Definition, holder::Holder, recover::recover_all},
+    watch::{Pokes, Worker},
 };
 
 /// Everything a tool call may use; built by `app`, so that a tool reaches only what the operator allowed.
@@ -31,6 +32,8 @@ pub struct Context {
     pub(crate) holder: Holder,
     /// The datasets that the operator declared, by name.
     pub(crate) declared: Arc<BTreeMap<String, Definition>>,
+    /// Wakes the watches of this process.
+    pub pokes: Pokes,
     /// The time.
     pub clock: Clock,
     /// Where progress goes and cancellation comes from.
@@ -52,6 +55,18 @@ impl Context {
     #[must_use]
     pub fn for_call(&self, progress: Progress) -> Self {
         Self { google: self.google.scoped(), progress, ..self.clone() }
+    }
+
+    /// Returns what watches the datasets of the store; it does nothing before it is run.
+    #[must_use]
+    pub fn worker(&self) -> Worker {
+        let watching = Self { consent: Consent::given(), ..self.clone() };
+        Worker::new(
+            watching.shell("watch"),
+            Arc::clone(&self.declared),
+            self.pokes.clone(),
+            self.changes.clone(),
+        )
     }
 
     /// Checks that the store answers.

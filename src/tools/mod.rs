@@ -39,6 +39,7 @@ pub(crate) mod sync_dataset;
 mod sync_history;
 mod update_cells;
 mod verify_dataset;
+mod watch_dataset;
 
 pub use context::Context;
 
@@ -200,6 +201,7 @@ pub fn all() -> Vec<Registered> {
         Registered::of::<sync_history::SyncHistory>(),
         Registered::of::<update_cells::UpdateCells>(),
         Registered::of::<verify_dataset::VerifyDataset>(),
+        Registered::of::<watch_dataset::WatchDataset>(),
     ];
     tools.sort_by_key(|tool| tool.name);
     tools

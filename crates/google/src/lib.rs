@@ -44,6 +44,7 @@ pub use calls::{Calls, Wait, WaitReason};
 pub use cell::{CellValue, CellWrite, Input, MAX_CELL_CHARACTERS, NumberFormat, NumberKind};
 pub use client::Google;
 pub use config::{Auth, Backoff, Config, Limits, Quota, Secret, Timeouts};
+pub use drive::channel::Channel;
 pub use drive::file::{File, FileKind};
 pub use drive::find::{FilePage, FileQuery};
 pub use error::{Error, Kind, Retry};

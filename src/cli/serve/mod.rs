@@ -1,6 +1,6 @@
 //! `lockstep serve`: the MCP server, on stdio or over HTTP.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -16,12 +16,18 @@ mod settings;
 /// How many days the images of closed runs are kept where the configuration does not say.
 const KEEP_DAYS: u16 = 90;
 
+/// How long a watch may go on after the operator asked to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
 /// The arguments of `lockstep serve`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Serves over HTTP instead: /mcp, and /sse with /messages for older clients.
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:8463")]
     http: Option<SocketAddr>,
+    /// Only watches the datasets that watchDataset started, as a service: no client on stdin is served.
+    #[arg(long)]
+    watch_only: bool,
 }
 
 pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
@@ -55,17 +61,29 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
         settling.tidy(keep).await;
         settler.settle_tasks().await;
     });
+    let worker = app.context().worker().reached_at(config.hooks.public_url.clone());
+    let watching = tokio::spawn(worker.run(stop.clone()));
     let outcome = match over_http {
+        None if args.watch_only => {
+            print(
+                "the datasets that were started with watchDataset are watched (Ctrl-C stops it)",
+            )?;
+            stop.cancelled().await;
+            Ok(())
+        }
         Some((settings, listener, address)) => {
             print(&format!("MCP is served at http://{address}/mcp (Ctrl-C stops it)"))?;
-            http::serve(server, listener, settings, stop).await
+            http::serve(server, listener, settings, stop.clone()).await
         }
-        None => stdio::serve(server, stop).await,
+        None => stdio::serve(server, stop.clone()).await,
     };
     settling.abort();
     if let Some(telling) = telling {
         telling.abort();
     }
+    // A run that is under way ends its batch, so that nothing is left to be settled.
+    stop.cancel();
+    let _ = tokio::time::timeout(DRAIN, watching).await;
     ending.stop_tasks().await;
     app.stop().await;
     outcome.map_err(|error| Error::internal(format!("serving failed: {error}")))?;

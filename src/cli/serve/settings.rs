@@ -14,6 +14,8 @@ use crate::{
     },
 };
 
+mod hooks;
+
 /// The largest request where the configuration does not say, in bytes.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
@@ -58,7 +60,16 @@ pub(super) fn settings(config: &Config, address: SocketAddr) -> Result<Settings>
             .next("add [http] hosts = [\"sync.example.com\"], or [auth] resource"));
     }
     let max_body = config.http.max_body_bytes.unwrap_or(MAX_BODY);
-    Ok(Settings { hosts, origins: config.http.origins.clone(), max_body, auth })
+    let hooks = hooks::hooks(&config.hooks).map_err(|error| error.context("[hooks]"))?;
+    if let Some(url) = &config.hooks.public_url {
+        let Some(authority) = authority(url) else {
+            return Err(Error::invalid(format!("publicUrl: {url} is no http or https address"))
+                .context("[hooks]")
+                .next("give the address under which Drive reaches this server"));
+        };
+        hosts.push(authority.to_owned());
+    }
+    Ok(Settings { hosts, origins: config.http.origins.clone(), max_body, auth, hooks })
 }
 
 fn read(config: &AuthConfig, address: SocketAddr) -> Result<Auth> {

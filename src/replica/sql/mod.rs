@@ -154,6 +154,21 @@ impl Database {
         self.pool.get_or_try_init(open).await.map_err(|error| error.context(self.place()))
     }
 
+    /// Returns whether tables of it can tell of their changes.
+    pub(crate) fn tells(&self) -> bool {
+        self.engine == Engine::Postgres
+    }
+
+    /// Listens to what tables tell of their changes, on a connection of its own.
+    ///
+    /// # Errors
+    /// A database that cannot be reached.
+    pub(crate) async fn listen(&self) -> Result<sqlx::postgres::PgListener> {
+        pool::listener(&self.address, &self.config)
+            .await
+            .map_err(|error| error.context(self.place()))
+    }
+
     /// Returns how the database is called in messages.
     fn place(&self) -> String {
         format!("connection \"{}\"", self.name)

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use sqlx::{
     ConnectOptions, Executor, MySqlPool, PgPool, SqlitePool,
     mysql::{MySqlConnectOptions, MySqlPoolOptions},
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
@@ -111,6 +111,18 @@ fn postgres(address: &Address, config: &SqlConfig) -> Result<PgPool> {
         .max_connections(CONNECTIONS)
         .acquire_timeout(config.connect_timeout())
         .connect_lazy_with(options))
+}
+
+/// Listens to the channel of the trigger, on a connection beside those of the pool.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub(super) async fn listener(address: &Address, config: &SqlConfig) -> Result<PgListener> {
+    let failed = |error: sqlx::Error| failure::connect(&error);
+    let mut listener =
+        PgListener::connect_with(&postgres(address, config)?).await.map_err(failed)?;
+    listener.listen(super::trigger::CHANNEL).await.map_err(failed)?;
+    Ok(listener)
 }
 
 fn mysql(address: &Address, config: &SqlConfig) -> Result<MySqlPool> {

@@ -51,7 +51,7 @@ impl<'a> Ask<'a> {
 pub(crate) struct SqlTable {
     pub(super) connection: String,
     pub(super) table: Table,
-    pub(super) on_error: OnError,
+    pub(crate) on_error: OnError,
     /// Whether the rows of the snapshot are the table's own, so that a change's row can be found in it.
     pub(super) whole: bool,
 }

@@ -27,10 +27,14 @@ use super::{
     Server,
     auth::{Auth, Refusal},
 };
-use crate::principal::{Principal, Role};
+use crate::{
+    principal::{Principal, Role},
+    watch::Hooks,
+};
 
 mod body;
 mod guard;
+mod hooks;
 mod sessions;
 mod sse;
 
@@ -49,6 +53,8 @@ pub struct Settings {
     pub max_body: usize,
     /// Who may call; everybody on this machine if there is none.
     pub auth: Option<Auth>,
+    /// What is taken at `/hooks/{dataset}`.
+    pub hooks: Hooks,
 }
 
 /// What every request is served with.
@@ -57,6 +63,7 @@ struct Http {
     server: Server,
     guard: Arc<Guard>,
     auth: Option<Arc<Auth>>,
+    hooks: Arc<Hooks>,
     manager: Arc<LocalSessionManager>,
     sessions: Sessions,
     streams: sse::Streams,
@@ -98,6 +105,7 @@ pub async fn serve(
         server,
         guard: Arc::new(Guard::new(loopback, &settings.hosts, &settings.origins)),
         auth: settings.auth.map(Arc::new),
+        hooks: Arc::new(settings.hooks),
         manager: Arc::new(manager),
         sessions: Sessions::default(),
         streams: sse::Streams::default(),
@@ -156,10 +164,16 @@ fn router(http: &Http, max_body: usize) -> Router {
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([SESSION, header::WWW_AUTHENTICATE])
         .max_age(Duration::from_secs(600));
+    // Each call proves by itself who makes it.
+    let told = Router::new()
+        .route("/hooks/drive", post(hooks::drive))
+        .route("/hooks/{dataset}", post(hooks::call))
+        .layer(DefaultBodyLimit::max(http.hooks.max_body));
     let guarded = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .merge(closed)
+        .merge(told)
         .fallback(async || (StatusCode::NOT_FOUND, "nothing is here: MCP is at /mcp\n"))
         .layer(cors)
         .layer(from_fn_with_state(http.clone(), watch));
@@ -180,6 +194,7 @@ async fn watch(State(http): State<Http>, request: Request, next: Next) -> Respon
         Some("/metrics") => "/metrics",
         Some("/healthz") => "/healthz",
         Some("/readyz") => "/readyz",
+        Some("/hooks/{dataset}" | "/hooks/drive") => "/hooks",
         _ => "other",
     };
     let response = match http.guard.objection(request.headers()) {

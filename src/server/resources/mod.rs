@@ -27,6 +27,7 @@ mod plans;
 mod runs;
 mod sheets;
 mod tasks;
+mod watches;
 
 pub(super) use tasks::task_changed;
 
@@ -89,6 +90,7 @@ fn shelves() -> impl Iterator<Item = &'static dyn Shelf> {
         &conflicts::Conflicts,
         &sheets::Sheets,
         &tasks::Tasks,
+        &watches::Watches,
         &health::Health,
     ];
     all.into_iter()

@@ -7,6 +7,7 @@ mod backup;
 mod base;
 mod crash;
 mod ends;
+mod events;
 mod fold;
 mod forget;
 mod history;

@@ -1,0 +1,170 @@
+//! Events: how long from detection to delivery, and how fast a long queue drains.
+//!
+//! `cargo bench --bench events -- lag` changes 100 rows of a file a second for 20 s, each of which goes to a sheet of the
+//! embedded workspace over real HTTP, and prints the 95th percentile from detection to delivery with its ratio to the
+//! poll interval. `cargo bench --bench events -- drain 1000000` puts so many new rows into the queue at once and prints
+//! at what rate they are noted and drain into an SQLite table.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+use std::{
+    fmt::Write as _,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use lockstep::{
+    app::App, config::Config, progress::Progress, replica::connections::ConnectionConfig, tools,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+struct House {
+    folder: TempDir,
+    _data: TempDir,
+    app: App,
+}
+
+impl House {
+    async fn new(change: impl FnOnce(&mut Config, &Path)) -> Self {
+        let (folder, data) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let mut config = Config::default();
+        config.workspace.data = Some(data.path().to_owned());
+        config.files.root = folder.path().to_owned();
+        config.files.writable = true;
+        change(&mut config, folder.path());
+        let app = App::start(&config).await.unwrap();
+        Self { folder, _data: data, app }
+    }
+
+    async fn call(&self, name: &str, arguments: Value) -> Value {
+        let tool = tools::all().into_iter().find(|tool| tool.name == name).unwrap();
+        let Value::Object(arguments) = arguments else { unreachable!() };
+        let context = self.app.context().for_call(Progress::silent());
+        tool.call(&context, arguments).await.unwrap()
+    }
+
+    async fn status(&self) -> Value {
+        self.call("watchDataset", json!({})).await["watches"][0].clone()
+    }
+
+    fn save(&self, rows: &[u64]) {
+        let mut text = String::with_capacity(rows.len() * 24);
+        text.push_str("sku,name,qty\n");
+        for (number, qty) in rows.iter().enumerate() {
+            writeln!(text, "K{number:07},Item {number},{qty}").unwrap();
+        }
+        let aside = self.folder.path().join("aside");
+        std::fs::write(&aside, text).unwrap();
+        std::fs::rename(&aside, self.folder.path().join("stock.csv")).unwrap();
+    }
+}
+
+/// Seconds between two polls of the first measurement.
+const POLL: f64 = 0.5;
+
+async fn lag() {
+    let house = House::new(|_, _| {}).await;
+    let sheet = json!({"type": "spreadsheet", "name": "S", "sheets": [{"title": "stock"}]});
+    let id = house.call("createFile", sheet).await["id"].as_str().unwrap().to_owned();
+    let mut rows = vec![0; 1_000];
+    house.save(&rows);
+    let dataset = json!({"name": "stock", "left": {"file": "stock.csv"}, "key": ["sku"],
+        "right": {"spreadsheetId": id, "sheet": "stock"}, "direction": "both", "mode": "apply"});
+    house.call("syncDataset", dataset).await;
+    let start = json!({"action": "start", "dataset": "stock", "pollSeconds": POLL});
+    house.call("watchDataset", start).await;
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(house.app.context().worker().run(stop.clone()));
+    let began = Instant::now();
+    let mut edits = 0_u64;
+    for step in 1..=200_u64 {
+        for _ in 0..10 {
+            edits += 1;
+            let row = usize::try_from(edits * 37 % 1_000).unwrap();
+            rows[row] = edits;
+        }
+        house.save(&rows);
+        let due = Duration::from_millis(100 * step);
+        tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
+    }
+    let rate = edits as f64 / began.elapsed().as_secs_f64();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let status = house.status().await;
+    stop.cancel();
+    worker.await.unwrap();
+    let p95 = status["p95Seconds"].as_f64().unwrap();
+    println!(
+        "{edits} edits at {rate:.0} a second: {} events, {} rows written, {} wait\n\
+         p95 from detection to delivery {:.0} ms, {:.2} of the poll interval ({POLL} s)",
+        status["events"],
+        status["written"],
+        status["depth"],
+        p95 * 1e3,
+        p95 / POLL,
+    );
+    house.app.stop().await;
+}
+
+async fn drain(count: usize) {
+    let house = House::new(|config, folder| {
+        let path = folder.join("shop.db");
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .execute_batch(
+                "PRAGMA journal_mode = WAL;
+                 CREATE TABLE stock (sku TEXT PRIMARY KEY, name TEXT, qty INTEGER)",
+            )
+            .unwrap();
+        let text =
+            format!("kind = \"sqlite\"\nurl = \"sqlite:{}\"\nwritable = true", path.display());
+        let shop: ConnectionConfig = toml::from_str(&text).unwrap();
+        config.connections.insert("shop".into(), shop);
+    })
+    .await;
+    house.save(&[0]);
+    let dataset = json!({"name": "stock", "left": {"file": "stock.csv"}, "key": ["sku"],
+        "right": {"connection": "shop", "table": "stock"}, "direction": "both"});
+    house.call("syncDataset", dataset).await;
+    house.save(&vec![7; count]);
+    house.call("watchDataset", json!({"action": "start", "dataset": "stock"})).await;
+    let mut worker = house.app.context().worker();
+    let began = Instant::now();
+    let mut looks = 0;
+    loop {
+        worker.tick().await.unwrap();
+        looks += 1;
+        let status = house.status().await;
+        let (depth, written) = (&status["depth"], status["written"].as_u64().unwrap_or(0));
+        println!("{:6.1} s: {written} written, {depth} wait", began.elapsed().as_secs_f64());
+        if written == count as u64 {
+            break;
+        }
+        assert!(looks < 50, "it does not drain: {status:#}");
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{count} events were noted and drained into SQLite in {seconds:.1} s: {:.0} a second",
+        count as f64 / seconds
+    );
+    house.app.stop().await;
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|one| one != "--bench").collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["drain", count] => runtime.block_on(drain(count.parse().unwrap())),
+        ["lag"] => runtime.block_on(lag()),
+        _ => {
+            runtime.block_on(lag());
+            runtime.block_on(drain(100_000));
+        }
+    }
+}

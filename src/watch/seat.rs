@@ -1,0 +1,337 @@
+//! One watched dataset in this process: when it looks, and what it remembers between two looks.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    breaker::{Cure, later, trip},
+    drive::Channels,
+    pokes::Poke,
+    round::{Asked, Round, Rounded},
+    settings::Settings,
+    status::{Status, planned},
+    timing::{Poll, Schedule},
+    worker::House,
+};
+use crate::{
+    error::{Error, Kind, Result},
+    store::{Acquired, Lease, StoredWatch},
+    sync::{Shell, definition::Definition, saved},
+};
+
+/// How long the right to watch a dataset lasts without being renewed.
+const TTL: SignedDuration = SignedDuration::from_secs(60);
+
+/// How often it is looked whether another process still watches.
+const ASK: SignedDuration = SignedDuration::from_secs(5);
+
+/// The least pause after a look that came to nothing.
+const REST: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long a halted dataset waits where nothing else makes it look.
+const HALTED: SignedDuration = SignedDuration::from_secs(30);
+
+/// How old a stored status may become while nothing changes.
+const STALE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Of how many events the time to delivery is remembered.
+const LAGS: usize = 1000;
+
+/// A watched dataset.
+pub(super) struct Seat {
+    pub(super) dataset: String,
+    /// When the watch was started or changed, as the store says: another time is another watch.
+    pub(super) changed: Timestamp,
+    settings: Settings,
+    poll: Option<Poll>,
+    schedule: Option<Schedule>,
+    next_poll: Option<Timestamp>,
+    next_cron: Option<Timestamp>,
+    /// When an event is due, or a failed look is repeated.
+    next_due: Option<Timestamp>,
+    failures: u64,
+    poke: Poke,
+    lease: Option<Lease>,
+    channels: Channels,
+    lags: VecDeque<f64>,
+    status: Status,
+    stored: Option<Timestamp>,
+    /// What tells of changes beside polls and schedules.
+    triggers: Vec<String>,
+}
+
+impl Seat {
+    /// Reads a stored watch.
+    ///
+    /// # Errors
+    /// Settings that another version of Lockstep wrote.
+    pub(super) fn new(watch: &StoredWatch, poke: Poke, now: Timestamp) -> Result<Self> {
+        let settings: Settings =
+            serde_json::from_value(watch.settings.clone()).map_err(|error| {
+                Error::invalid(format!("the watch of \"{}\" does not read: {error}", watch.dataset))
+                    .next("start it again with watchDataset")
+            })?;
+        let schedule = settings.schedule()?;
+        let status: Status = serde_json::from_value(watch.status.clone()).unwrap_or_default();
+        Ok(Self {
+            dataset: watch.dataset.clone(),
+            changed: watch.changed,
+            poll: Poll::new(settings.poll_seconds),
+            // What changed while nobody watched is found at once.
+            next_poll: Some(now),
+            next_cron: schedule.as_ref().and_then(|schedule| schedule.next(now)),
+            next_due: None,
+            schedule,
+            settings,
+            failures: 0,
+            poke,
+            lease: None,
+            channels: Channels::default(),
+            lags: VecDeque::new(),
+            status,
+            stored: None,
+            triggers: Vec::new(),
+        })
+    }
+
+    /// Says what tells of changes beside polls and schedules.
+    pub(super) fn triggered_by(&mut self, triggers: Vec<String>) {
+        self.triggers = triggers;
+    }
+
+    /// Returns when the next look is due; at once when somebody asked for one.
+    pub(super) fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.poke.is_poked() {
+            return Some(now);
+        }
+        [self.next_poll, self.next_cron, self.next_due].into_iter().flatten().min()
+    }
+
+    /// Returns the dataset's definition, as it is now.
+    pub(super) async fn definition(&self, house: &House) -> Result<Definition> {
+        match house.declared.get(&self.dataset) {
+            Some(declared) => Ok(declared.clone()),
+            None => saved::definition(&house.shell, &self.dataset).await,
+        }
+    }
+
+    /// Looks, if it is time to; whatever goes wrong is kept in the status, and tried again.
+    pub(super) async fn step(&mut self, house: &House) {
+        let now = house.now();
+        match self.hold(house, now).await {
+            Ok(true) => {}
+            Ok(false) => {
+                self.wait(later(now, ASK));
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(%error, dataset = self.dataset, "the store cannot be used");
+                self.wait(later(now, ASK));
+                return;
+            }
+        }
+        let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        let poked = self.poke.take();
+        let all = poked || due(self.next_poll) || due(self.next_cron);
+        if !all && !due(self.next_due) && !self.is_called(house).await {
+            return;
+        }
+        self.next_due = None;
+        let mut shell = house.shell.clone();
+        // Work that nobody waits for leaves room for the calls of people.
+        shell.reach.google = shell.reach.google.background();
+        let outcome = self.look(house, &shell, all).await;
+        let now = house.now();
+        if let Err(error) = &outcome
+            && error.kind() == Kind::Cancelled
+        {
+            return;
+        }
+        self.remember(house, now, outcome).await;
+    }
+
+    /// Returns whether calls wait.
+    async fn is_called(&self, house: &House) -> bool {
+        let calls = house.shell.store.calls(&self.dataset).await;
+        calls.is_ok_and(|calls| !calls.is_empty())
+    }
+
+    /// Waits for a time and nothing else.
+    fn wait(&mut self, until: Timestamp) {
+        (self.next_poll, self.next_due) = (None, Some(until));
+    }
+
+    /// Makes sure that this process is the one that watches the dataset.
+    async fn hold(&mut self, house: &House, now: Timestamp) -> Result<bool> {
+        let (store, holder) = (&house.shell.store, &house.shell.holder);
+        if let Some(lease) = &self.lease {
+            if lease.until.duration_since(now) > TTL / 2 {
+                return Ok(true);
+            }
+            if let Ok(lease) = store.renew(lease, now, TTL).await {
+                self.lease = Some(lease);
+                return Ok(true);
+            }
+            self.lease = None;
+        }
+        // No dataset has this character in its name.
+        let name = format!("\u{1f}watch\u{1f}{}", self.dataset);
+        let mut got = store.acquire(&name, holder.name(), now, TTL).await?;
+        if let Acquired::Busy { holder: other, until } = &got
+            && (holder.is_gone(other) || other == holder.name())
+            && let Acquired::Held(lease) = store.acquire(&name, holder.name(), *until, TTL).await?
+        {
+            got = Acquired::Held(store.renew(&lease, now, TTL).await?);
+        }
+        let Acquired::Held(lease) = got else { return Ok(false) };
+        self.lease = Some(lease);
+        Ok(true)
+    }
+
+    /// Gives the right to watch back.
+    pub(super) async fn leave(&mut self, house: &House) {
+        if let Some(lease) = self.lease.take()
+            && let Err(error) = house.shell.store.release(&lease).await
+        {
+            tracing::debug!(%error, "the right to watch runs out by itself");
+        }
+    }
+
+    async fn look(&mut self, house: &House, shell: &Shell, all: bool) -> Result<Rounded> {
+        let definition = self.definition(house).await?;
+        self.channels.keep(house, &definition).await;
+        let calls = shell.store.calls(&self.dataset).await?;
+        let mut keys = BTreeSet::new();
+        let mut named = !all && !calls.is_empty();
+        for call in &calls {
+            named &= !call.keys.is_empty();
+            keys.extend(call.keys.iter().cloned());
+        }
+        let asked = if named { Asked::Keys(keys) } else { Asked::All };
+        let round = Round {
+            shell,
+            definition: &definition,
+            settings: &self.settings,
+            asked,
+            calls: calls.iter().map(|call| call.number).collect(),
+        };
+        round.run().await
+    }
+
+    /// Takes in what a look came to, and decides when the next one is.
+    async fn remember(&mut self, house: &House, now: Timestamp, outcome: Result<Rounded>) {
+        let before = self.status.clone();
+        let found = match outcome {
+            Ok(rounded) => {
+                self.failures = 0;
+                rounded
+            }
+            Err(error) => {
+                // Another run of the dataset is a matter of moments; a store or a definition may take longer.
+                let breaker = trip(None, "", Cure::of(error.kind()), "", now);
+                self.failures += 1;
+                let wait = breaker.until.duration_since(now)
+                    * i32::try_from(self.failures.min(30)).unwrap_or(1);
+                self.next_due = Some(later(now, wait.max(REST)));
+                Rounded { error: Some(error.to_string()), ..Rounded::default() }
+            }
+        };
+        let changed = found.changed();
+        if let Some(poll) = &mut self.poll {
+            self.next_poll = Some(later(now, poll.after(changed)));
+        } else {
+            self.next_poll = None;
+        }
+        self.next_cron = self.schedule.as_ref().and_then(|schedule| schedule.next(now));
+        match self.due(house, now, &found).await {
+            Ok(due) => self.next_due = self.next_due.into_iter().chain(due).min(),
+            Err(error) => {
+                tracing::warn!(%error, dataset = self.dataset, "the queue cannot be read")
+            }
+        }
+        self.note(found, now);
+        self.status.worker = house.shell.holder.name().to_owned();
+        let news = changed
+            || (&before.error, &before.halts) != (&self.status.error, &self.status.halts)
+            || before.conflicts != self.status.conflicts;
+        self.keep(house, now, news).await;
+    }
+
+    fn note(&mut self, found: Rounded, now: Timestamp) {
+        if found.new + found.coalesced > 0 {
+            self.status.event = Some(now);
+        }
+        let status = &mut self.status;
+        status.looked = Some(now);
+        status.events += found.new;
+        status.written += found.written;
+        status.conflicts = found.conflicts;
+        status.halts = found.halts;
+        status.error = found.error;
+        if let Some(run) = found.runs.last() {
+            status.run = Some(run.clone());
+        }
+        let extra = planned(&self.settings).into_iter().chain(self.triggers.clone());
+        status.triggers = extra.chain(self.channels.told()).collect();
+        self.lags.extend(found.lags);
+        while self.lags.len() > LAGS {
+            self.lags.pop_front();
+        }
+        let mut lags: Vec<f64> = self.lags.iter().copied().collect();
+        lags.sort_by(f64::total_cmp);
+        status.p95 = lags.get(lags.len() * 95 / 100).copied();
+        status.next = [self.next_poll, self.next_cron, self.next_due].into_iter().flatten().min();
+    }
+
+    /// Returns when the next event can be tried.
+    async fn due(
+        &self,
+        house: &House,
+        now: Timestamp,
+        found: &Rounded,
+    ) -> Result<Option<Timestamp>> {
+        let store = &house.shell.store;
+        let depth = store.depth(&self.dataset).await?;
+        if depth.due.is_empty() && found.error.is_none() {
+            return Ok(None);
+        }
+        let breakers = store.breakers(&self.dataset).await?;
+        let until = |member: &str| {
+            breakers.iter().find(|breaker| breaker.member == member).map(|breaker| breaker.until)
+        };
+        let dues =
+            depth.due.iter().map(|(member, due)| until(member).map_or(*due, |at| at.max(*due)));
+        // A dataset that could not be compared is tried again when its member is.
+        let unread = breakers.iter().filter(|_| found.error.is_some()).map(|breaker| breaker.until);
+        let Some(due) = dues.chain(unread).min() else { return Ok(None) };
+        let least = match (found.halts.is_empty(), found.written > 0) {
+            (false, _) => HALTED,
+            (true, false) => REST,
+            (true, true) => SignedDuration::ZERO,
+        };
+        Ok(Some(due.max(later(now, least))))
+    }
+
+    /// Keeps the status for others, and tells those who follow it.
+    async fn keep(&mut self, house: &House, now: Timestamp, news: bool) {
+        let stale = self.stored.is_none_or(|stored| now.duration_since(stored) >= STALE);
+        if !news && !stale {
+            return;
+        }
+        let json = serde_json::to_value(&self.status).unwrap_or_default();
+        match house.shell.store.put_watch_status(&self.dataset, &json).await {
+            Ok(()) => self.stored = Some(now),
+            Err(error) => tracing::warn!(%error, dataset = self.dataset, "a status was not kept"),
+        }
+        if news {
+            house.tell(&self.dataset, self.status.run.as_deref());
+        }
+    }
+
+    /// Ends the channels of a watch that was stopped.
+    pub(super) async fn close(&mut self, house: &House) {
+        self.channels.close(house, &self.dataset).await;
+        self.leave(house).await;
+    }
+}

@@ -1,0 +1,257 @@
+//! All watched datasets of this process.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    files::FileWatch,
+    listen::Listening,
+    pokes::{Poke, Pokes},
+    seat::Seat,
+};
+use crate::{
+    changes::Changes,
+    error::Result,
+    progress::Progress,
+    store::StoredWatch,
+    sync::{Shell, definition::Definition},
+};
+
+/// How many datasets are looked at, at the same time; of one dataset there is one run at a time, as its lease says.
+const AT_ONCE: usize = 4;
+
+/// How often it is looked for watches that other processes started or stopped, and for calls that they took in.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// What every seat uses.
+pub(super) struct House {
+    pub(super) shell: Shell,
+    pub(super) declared: Arc<BTreeMap<String, Definition>>,
+    /// The address under which Drive reaches this server, if it does.
+    pub(super) public_url: Option<String>,
+    /// Where those who follow a watch hear of it.
+    changes: Changes,
+}
+
+impl House {
+    pub(super) fn now(&self) -> Timestamp {
+        self.shell.reach.clock.now()
+    }
+
+    /// Tells those who follow a dataset that something happened to it.
+    pub(super) fn tell(&self, dataset: &str, run: Option<&str>) {
+        self.changes.resource(super::uri(dataset));
+        if let Some(run) = run {
+            self.changes.resource(format!("lockstep://runs/{run}"));
+            self.changes.resource("lockstep://runs");
+        }
+    }
+}
+
+/// Watches the datasets of a store.
+pub struct Worker {
+    house: House,
+    pokes: Pokes,
+    seats: BTreeMap<String, Seat>,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("seats", &self.seats.len()).finish_non_exhaustive()
+    }
+}
+
+/// A watch that runs by itself.
+struct Running {
+    changed: Timestamp,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Creates a worker; nothing is looked at yet.
+    pub(crate) fn new(
+        shell: Shell,
+        declared: Arc<BTreeMap<String, Definition>>,
+        pokes: Pokes,
+        changes: Changes,
+    ) -> Self {
+        let house = House { shell, declared, public_url: None, changes };
+        Self { house, pokes, seats: BTreeMap::new() }
+    }
+
+    /// Says under which address Drive reaches this server.
+    #[must_use]
+    pub fn reached_at(mut self, public_url: Option<String>) -> Self {
+        self.house.public_url = public_url;
+        self
+    }
+
+    /// Looks once at each dataset that is due, one after the other, and returns when the next is due.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub async fn tick(&mut self) -> Result<Option<Timestamp>> {
+        let watches = self.house.shell.store.watches().await?;
+        let called = self.house.shell.store.called().await?;
+        let now = self.house.now();
+        for watch in watches {
+            let known = self.seats.get(&watch.dataset).map(|seat| seat.changed);
+            match (watch.running, known) {
+                (true, Some(changed)) if changed == watch.changed => {}
+                (true, _) => {
+                    let seat = Seat::new(&watch, self.pokes.of(&watch.dataset), now)?;
+                    if let Some(mut old) = self.seats.insert(watch.dataset.clone(), seat) {
+                        old.leave(&self.house).await;
+                    }
+                }
+                (false, Some(_)) => {
+                    if let Some(mut seat) = self.seats.remove(&watch.dataset) {
+                        seat.close(&self.house).await;
+                    }
+                }
+                (false, None) => {}
+            }
+        }
+        for seat in self.seats.values_mut() {
+            let due = seat.next(now).is_some_and(|next| next <= now);
+            if due || called.contains(&seat.dataset) {
+                seat.step(&self.house).await;
+            }
+        }
+        let now = self.house.now();
+        Ok(self.seats.values().filter_map(|seat| seat.next(now)).min())
+    }
+
+    /// Watches until `stop`: each dataset by itself, several at the same time.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { mut house, pokes, .. } = self;
+        house.shell.reach.progress = Progress::new(stop.clone(), None);
+        let (house, places) = (Arc::new(house), Arc::new(Semaphore::new(AT_ONCE)));
+        let mut running: BTreeMap<String, Running> = BTreeMap::new();
+        let mut ticks = tokio::time::interval(ROUND);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stop.cancelled() => break,
+            }
+            match house.shell.store.watches().await {
+                Ok(watches) => {
+                    for watch in watches {
+                        arrange(&house, &pokes, &places, &stop, &mut running, watch).await;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the watches cannot be read"),
+            }
+            for dataset in house.shell.store.called().await.unwrap_or_default() {
+                pokes.of(&dataset).wake();
+            }
+        }
+        for (_, watch) in running {
+            watch.stop.cancel();
+            let _ = watch.task.await;
+        }
+    }
+}
+
+/// Starts a watch that is to run, and ends one that is not, or not so.
+async fn arrange(
+    house: &Arc<House>,
+    pokes: &Pokes,
+    places: &Arc<Semaphore>,
+    stop: &CancellationToken,
+    running: &mut BTreeMap<String, Running>,
+    watch: StoredWatch,
+) {
+    let dataset = watch.dataset.clone();
+    if running.get(&dataset).is_some_and(|one| !watch.running || one.changed != watch.changed)
+        && let Some(old) = running.remove(&dataset)
+    {
+        old.stop.cancel();
+        let _ = old.task.await;
+        if !watch.running
+            && let Ok(mut seat) = Seat::new(&watch, pokes.of(&dataset), house.now())
+        {
+            seat.close(house).await;
+        }
+    }
+    if !watch.running || running.contains_key(&dataset) {
+        return;
+    }
+    match Seat::new(&watch, pokes.of(&dataset), house.now()) {
+        Ok(seat) => {
+            let own = stop.child_token();
+            let (house, poke, places) = (Arc::clone(house), pokes.of(&dataset), Arc::clone(places));
+            let task = tokio::spawn(sit(house, seat, poke, places, own.clone()));
+            running.insert(dataset, Running { changed: watch.changed, stop: own, task });
+        }
+        Err(error) => tracing::warn!(%error, dataset, "a watch cannot run"),
+    }
+}
+
+/// The life of one watch.
+async fn sit(
+    house: Arc<House>,
+    mut seat: Seat,
+    poke: Poke,
+    places: Arc<Semaphore>,
+    stop: CancellationToken,
+) {
+    let mut told = Tellers::default();
+    while !stop.is_cancelled() {
+        if !told.started
+            && let Ok(definition) = seat.definition(&house).await
+        {
+            told = Tellers::start(&house, &definition, &poke);
+            seat.triggered_by(told.names.clone());
+        }
+        if let Ok(_place) = places.acquire().await {
+            seat.step(&house).await;
+        }
+        let now = house.now();
+        let wait = match seat.next(now) {
+            None => Duration::MAX,
+            Some(next) => next.duration_since(now).try_into().unwrap_or(Duration::ZERO),
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait.min(Duration::from_secs(3_600))) => {}
+            () = poke.told() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    seat.leave(&house).await;
+}
+
+/// What tells a watch of changes while it lives.
+#[derive(Default)]
+struct Tellers {
+    started: bool,
+    names: Vec<String>,
+    _files: Vec<FileWatch>,
+    _listening: Vec<Listening>,
+}
+
+impl Tellers {
+    fn start(house: &House, definition: &Definition, poke: &Poke) -> Self {
+        let mut tellers = Self { started: true, ..Self::default() };
+        for (member, source) in definition.members() {
+            match FileWatch::start(&house.shell.reach, source, poke) {
+                Ok(None) => {}
+                Ok(Some(watch)) => {
+                    tellers.names.push(format!("file ({member})"));
+                    tellers._files.push(watch);
+                }
+                Err(error) => tracing::warn!(%error, member, "a file is polled alone"),
+            }
+            if let Some(listening) = Listening::start(&house.shell.reach, source, poke) {
+                tellers.names.push(format!("notify ({member})"));
+                tellers._listening.push(listening);
+            }
+        }
+        tellers
+    }
+}
