@@ -83,7 +83,7 @@ trait Shelf: Sync {
 
 /// Returns every kind.
 fn shelves() -> impl Iterator<Item = &'static dyn Shelf> {
-    let all: [&'static dyn Shelf; 7] = [
+    let all: [&'static dyn Shelf; 8] = [
         &plans::Plans,
         &runs::Runs,
         &datasets::Datasets,

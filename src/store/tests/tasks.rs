@@ -30,7 +30,7 @@ async fn a_task_waits_for_its_answer_and_ends_once() {
     assert_eq!((asked.question, asked.answer), (Some(json!({"key": "agree"})), Some(json!("yes"))));
     store.note_task("a", "writing", at(3)).await.unwrap();
     let works = store.task("a").await.unwrap().unwrap();
-    assert_eq!((works.state, works.question, works.answer), (TaskState::Working, None, None));
+    assert_eq!((works.state, &works.question, &works.answer), (TaskState::Working, &None, &None));
     store.cancel_task("a", at(4)).await.unwrap();
     assert!(store.task("a").await.unwrap().unwrap().cancel);
     assert!(store.end_task(&works).await.is_err(), "it would not be over");
