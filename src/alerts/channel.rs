@@ -143,7 +143,7 @@ async fn sheet(google: &Google, spreadsheet: &str, id: i64, body: &Value) -> Res
         text("/lockstep/opened"),
     ];
     requests.push(Request::AppendCells { sheet, rows: vec![row], fields: CellFields::Values });
-    let name = format!("alert {id} {}", body["lockstep"]["at"]);
+    let name = format!("alert {id} {}", body.pointer("/lockstep/at").unwrap_or(&Value::Null));
     let hash = blake3::hash(name.as_bytes());
     let bytes: [u8; 4] = hash.as_bytes().first_chunk().copied().unwrap_or_default();
     let metadata_id = (i32::from_le_bytes(bytes) & i32::MAX).max(1);

@@ -1,6 +1,6 @@
 //! Looking at the health now and then, and bringing messages on their way.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -45,14 +45,12 @@ impl Alerts {
     }
 
     /// Looks again and again until it is dropped; a look that fails is logged, and the next one tries again.
-    pub fn run(self) -> impl Future<Output = ()> + Send {
-        async move {
-            loop {
-                if let Err(error) = self.look(self.shell.reach.clock.now()).await {
-                    tracing::warn!(%error, "alerts could not be looked at");
-                }
-                tokio::time::sleep(Duration::from_secs(u64::from(self.settings.every))).await;
+    pub async fn run(self) {
+        loop {
+            if let Err(error) = self.look(self.shell.reach.clock.now()).await {
+                tracing::warn!(%error, "alerts could not be looked at");
             }
+            tokio::time::sleep(Duration::from_secs(u64::from(self.settings.every))).await;
         }
     }
 

@@ -194,7 +194,8 @@ mod tests {
     fn scores_by_hand() {
         use Part::*;
         let all = |value: f64| Part::ALL.map(|part| (part, value)).to_vec();
-        let cases: &[(Vec<(Part, f64)>, &[Cap], f64)] = &[
+        type Case<'a> = (Vec<(Part, f64)>, &'a [Cap], f64);
+        let cases: &[Case<'_>] = &[
             (all(1.0), &[], 100.0),
             (all(0.8), &[], 80.0),
             // 0.9^0.3 = 0.96889

@@ -109,7 +109,7 @@ async fn read(
     let place = |name: &&str| {
         first.iter().position(|cell| text(cell) == **name).and_then(|at| u32::try_from(at).ok())
     };
-    let columns: Option<Vec<u32>> = headers.iter().map(|name| place(&name)).collect();
+    let columns: Option<Vec<u32>> = headers.iter().map(place).collect();
     let Some(columns) = columns else {
         return Err(Error::invalid(format!(
             "the review tab \"{title}\" does not have the columns {} any more",

@@ -143,7 +143,7 @@ pub(super) fn judge(
         halts: failed
             .iter()
             .filter(|verdict| verdict.severity == Severity::Block)
-            .map(|verdict| halt(verdict))
+            .map(halt)
             .collect(),
     })
 }

@@ -32,22 +32,24 @@ impl Observed {
     }
 }
 
+/// Member, key, column, digest of the value, and when it was first seen, as the store keeps them.
+type Line = (String, Vec<u8>, String, Vec<u8>, i64);
+
 impl Store {
     /// Returns when the pending values of a dataset were first seen.
     ///
     /// # Errors
     /// When the stored bytes are damaged.
     pub(crate) async fn cell_times(&self, dataset: &str) -> Result<Vec<Observed>> {
-        let found: Vec<(String, Vec<u8>, String, Vec<u8>, i64)> = sqlx::query_as(
+        let found: Vec<Line> = sqlx::query_as(
             "SELECT member, key_values, column_name, value_digest, at FROM cell_times WHERE dataset = $1",
         )
         .bind(dataset)
         .fetch_all(&self.reads)
         .await?;
-        let read =
-            |(member, values, column, value, at): (String, Vec<u8>, String, Vec<u8>, i64)| {
-                Ok(Observed { member, key: key(&values)?, column, value, at: time(at)? })
-            };
+        let read = |(member, values, column, value, at): Line| {
+            Ok(Observed { member, key: key(&values)?, column, value, at: time(at)? })
+        };
         found.into_iter().map(read).collect()
     }
 }

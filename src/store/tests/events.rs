@@ -86,7 +86,7 @@ async fn events_wait_fail_and_die_with_their_story_and_other_work_revives_them()
     store.settle_events(&lease, vec![(a, wait), (b, again)], at(2)).await.unwrap();
     assert_eq!(claim(&store, &lease, 9).await, []);
     let [b]: [Event; 1] = claim(&store, &lease, 10).await.try_into().unwrap();
-    assert_eq!((b.attempts, keys(&[b.clone()])), (1, vec!["b".to_owned()]));
+    assert_eq!((b.attempts, keys(std::slice::from_ref(&b))), (1, vec!["b".to_owned()]));
     let dead = Verdict::Dead { why: "refused for good".into() };
     store.settle_events(&lease, vec![(b, dead)], at(11)).await.unwrap();
     let letters = store.dead_letters(Some("stock"), 0, 10).await.unwrap();

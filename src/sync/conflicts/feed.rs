@@ -186,7 +186,7 @@ fn said<'a, 'b>(
 ) -> Option<(&'a Present<'b>, Option<Value>, Timestamp)> {
     let value = if column.is_empty() {
         // The time of an edit is that of its cells.
-        member.rows.get(key).is_none().then_some(None)?
+        (!member.rows.contains_key(key)).then_some(None)?
     } else {
         let at = schema.position(column)?;
         let value = member.rows.get(key)?.get(at)?;

@@ -177,13 +177,17 @@ impl Finder<'_> {
         let HubConflict { key, cells, deleted, changed, reason, digest } = conflict;
         let cells = if cells.is_empty() {
             let any = members.iter().find_map(|one| one.base?.get(key));
-            let changes = |who: &Box<str>| {
-                let member = members.iter().find(|one| *one.name == **who);
+            let changes = |who: &str| {
+                let member = members.iter().find(|one| *one.name == *who);
                 let base = member.and_then(|one| one.base?.get(key)).or(any);
                 self.row(who, key, member.and_then(|one| one.rows.get(key)), base)
             };
-            let gone = |who: &Box<str>| self.row(who, key, None, None);
-            let voices = deleted.iter().map(gone).chain(changed.iter().map(changes)).collect();
+            let gone = |who: &str| self.row(who, key, None, None);
+            let voices = deleted
+                .iter()
+                .map(|who| gone(who))
+                .chain(changed.iter().map(|who| changes(who)))
+                .collect();
             vec![Disputed { column: String::new(), base: None, voices, reason: reason.to_string() }]
         } else {
             let cell = |cell: &lockstep_engine::hub::HubCell| {

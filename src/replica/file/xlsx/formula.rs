@@ -32,6 +32,9 @@ impl Carried {
     }
 }
 
+/// How many filled cells a column has, how many formulas, and the last of those.
+type Seen<'g> = (usize, usize, Option<(&'g GridRow, &'g GridCell)>);
+
 /// Returns the formulas of the columns that hold formulas: most of their filled cells are. Array formulas stay where they
 /// are.
 ///
@@ -44,7 +47,7 @@ pub(super) fn carried<'g>(
     if !grid.formulas {
         return Ok(Vec::new());
     }
-    let mut columns: BTreeMap<u32, (usize, usize, Option<(&GridRow, &GridCell)>)> = BTreeMap::new();
+    let mut columns: BTreeMap<u32, Seen<'_>> = BTreeMap::new();
     for row in data {
         for cell in row.cells.iter().filter(|cell| cell.filled()) {
             let (filled, formulas, last) = columns.entry(cell.column).or_default();
