@@ -41,8 +41,8 @@ def a_person_decides_in_the_tab(house):
          direction="both", deletes="delete", maxDeletePercent=100, reviewSheet={"spreadsheetId": key},
          columns=[{"name": "sku"}, {"name": "name"}, {"name": "qty", "type": "number"}, {"name": "day", "type": "date"}],
          mode="apply")
-    left.write_text(edited(("Apple", "Apfel"), ("20", "21"), ("-17", "-18"), ("D,Dill,40,2024-01-18\n", "")), "utf-8")
-    right.write_text(edited(("Apple", "Pomme"), ("20", "22"), ("-17", "-19"), ("Dill", "Dille")), "utf-8")
+    left.write_text(edited(("Apple", "Apfel"), ("Beet,20", "Beet,21"), ("-17", "-18"), ("D,Dill,40,2024-01-18\n", "")), "utf-8")
+    right.write_text(edited(("Apple", "Pomme"), ("Beet,20", "Beet,22"), ("-17", "-19"), ("Dill", "Dille")), "utf-8")
     report = call(house, "syncDataset", name="goods", mode="apply")
     equal(report["counts"]["conflicts"], 4)
 

@@ -1,6 +1,9 @@
 //! People who decide what a dataset with manual review leaves to them, while everything else goes on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use lockstep::error::Kind;
 use serde_json::{Value, json};
@@ -10,6 +13,9 @@ use crate::town::call;
 
 /// The place of the desk among those who say what a cell is to hold.
 pub(super) const DESK: usize = 3;
+
+/// How many decisions were made in all stories.
+pub(super) static DECISIONS: AtomicU64 = AtomicU64::new(0);
 
 impl World<'_> {
     /// Lists what waits for a decision.
@@ -55,6 +61,7 @@ impl World<'_> {
         wish["ids"] = json!([one["id"]]);
         match call(&self.servers[server], "resolveConflicts", wish).await {
             Ok(_) => {
+                DECISIONS.fetch_add(1, Ordering::Relaxed);
                 if let (Some(column), Some(value)) = (column, said) {
                     self.pending[DESK].cells.entry((key, column)).or_default().push(value);
                 }
