@@ -79,16 +79,18 @@ impl fmt::Debug for Step {
 
 fn story(seed: u64) -> Vec<Step> {
     let mut random = StdRng::seed_from_u64(seed);
+    let waits = Setting::of(seed).waits;
+    // Where conflicts are the story, people meet on few rows.
+    let rows = if waits { 2 } else { 100 };
     let edit = |random: &mut StdRng| match random.random_range(0..6) {
-        0 => Edit::Delete { row: random.random_range(0..100) },
+        0 => Edit::Delete { row: random.random_range(0..rows) },
         1 | 2 => Edit::Add,
         _ => Edit::Set {
-            row: random.random_range(0..100),
+            row: random.random_range(0..rows),
             column: random.random_range(0..COLUMNS.len()),
         },
     };
     let steps = random.random_range(6..14);
-    let waits = Setting::of(seed).waits;
     (0..if waits { steps + 4 } else { steps })
         .map(|_| match random.random_range(0..12) {
             _ if waits && random.random_range(0..4) == 0 => Step::Decide {

@@ -44,7 +44,7 @@ async fn a_conflict_is_listed_decided_and_written_by_the_next_run() {
         let report = shop.run().await;
         assert_eq!(report["state"], "applied", "{report:#}");
         assert_eq!(
-            (&shop.left()[1][..], &shop.right().await[1][..]),
+            (shop.left()[1].as_str(), shop.right().await[1].as_str()),
             ("A,Pomme,10,a;b", "A,Pomme,10,a;b")
         );
         assert_eq!(shop.list(json!({})).await["total"], 0);
@@ -81,7 +81,7 @@ async fn a_blank_can_win() {
     let done = shop.resolve("decide", json!({"value": null, "apply": "now"})).await;
     assert_eq!((&done["changed"], &done["run"]["state"]), (&json!(1), &json!("applied")));
     assert_eq!(
-        (&shop.left()[1][..], &shop.right().await[1][..]),
+        (shop.left()[1].as_str(), shop.right().await[1].as_str()),
         ("A,,10,a;b", "A,,10,a;b"),
         "{done:#}"
     );
@@ -120,7 +120,7 @@ async fn a_run_that_applied_a_decision_can_be_taken_back_and_opens_it_again() {
         shop.ok("rollbackSync", json!({"runId": done["run"]["runId"], "mode": "apply"})).await;
     assert_eq!(back["state"], "applied", "{back:#}");
     assert_eq!(
-        (&shop.left()[1][..], &shop.right().await[1][..]),
+        (shop.left()[1].as_str(), shop.right().await[1].as_str()),
         ("A,Apfel,10,a;b", "A,Pomme,10,a;b")
     );
     let listed = shop.list(json!({})).await;
@@ -258,7 +258,7 @@ async fn a_renamed_column_ends_its_conflicts_and_has_its_own() {
     let report = shop.apply(renamed).await;
     assert_eq!(report["counts"]["conflicts"], 1, "{report:#}");
     assert_eq!(
-        (&shop.left()[1][..], &shop.right().await[1][..]),
+        (shop.left()[1].as_str(), shop.right().await[1].as_str()),
         ("A,Apfel,10,a;b", "A,Pomme,10,a;b")
     );
     let listed = shop.list(json!({})).await;
@@ -295,7 +295,7 @@ async fn a_row_of_several_conflicts_waits_for_all_of_them_and_cells_for_themselv
         let done = shop.run().await;
         assert_eq!(done["counts"].get("conflicts"), None, "{done:#}");
         assert_eq!(
-            (&shop.left()[1][..], &shop.right().await[1][..]),
+            (shop.left()[1].as_str(), shop.right().await[1].as_str()),
             ("A,Apfel,12,a;b", "A,Apfel,12,a;b"),
             "{granularity}"
         );

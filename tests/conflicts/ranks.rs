@@ -59,7 +59,7 @@ async fn each_cell_of_a_row_has_its_own_time() {
         .await;
     assert_eq!(decided["changed"], 2, "{decided:#}");
     assert_eq!(
-        (&shop.left()[1][..], &shop.right().await[1][..]),
+        (shop.left()[1].as_str(), shop.right().await[1].as_str()),
         ("A,Apfel!,13,a;b", "A,Apfel!,13,a;b")
     );
 }
