@@ -43,13 +43,13 @@ sku = "/sku"
 qty = "/qty"
 "#;
 
-fn text(rows: &BTreeMap<String, i64>) -> String {
+pub(super) fn text(rows: &BTreeMap<String, i64>) -> String {
     rows.iter()
         .fold("sku,qty\n".to_owned(), |text, (sku, qty)| text + format!("{sku},{qty}\n").as_str())
 }
 
 /// Returns the writes that the API took for each item: its numbers, in order.
-fn writes(api: &Stub) -> BTreeMap<String, Vec<i64>> {
+pub(super) fn writes(api: &Stub) -> BTreeMap<String, Vec<i64>> {
     let mut writes: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     let world = api.world();
     for asked in world.asked.iter().filter(|asked| asked.method != "GET") {
