@@ -91,7 +91,8 @@ async fn a_target_that_is_down_for_an_hour_gets_everything_once_and_in_order() {
     stage.ok("syncDataset", dataset.clone()).await;
     stage.ok("watchDataset", json!({"action": "start", "dataset": "stock"})).await;
     stage.seconds(1).await;
-    assert_eq!(api.world().items.len(), 20, "{:#}", stage.status().await);
+    let there = api.world().items.len();
+    assert_eq!(there, 20, "{:#}", stage.status().await);
     api.world().asked.clear();
 
     // Nothing that is sent arrives for an hour; people go on editing.

@@ -31,7 +31,8 @@ async fn shop(api: &Stub, rows: &Rows) -> Stage {
     stage.ok("syncDataset", dataset).await;
     stage.ok("watchDataset", json!({"action": "start", "dataset": "stock"})).await;
     stage.seconds(1).await;
-    assert_eq!(api.world().items.len(), rows.len(), "{:#}", stage.status().await);
+    let there = api.world().items.len();
+    assert_eq!(there, rows.len(), "{:#}", stage.status().await);
     api.world().asked.clear();
     stage
 }
