@@ -6,7 +6,10 @@ use rmcp::model::{CompleteRequestParams, CompletionInfo, Reference};
 use serde_json::{Value, json};
 
 use super::Server;
-use crate::{error::Result, tools::Context};
+use crate::{error::Result, principal::Principal, tools::Context};
+
+/// How many of the latest runs, plans or tasks are offered.
+const LATEST: u32 = 100;
 
 /// Returns what may follow what was typed; a name nobody knows has no completions.
 ///
@@ -14,6 +17,7 @@ use crate::{error::Result, tools::Context};
 /// A store or a spreadsheet that cannot be read.
 pub(super) async fn complete(
     server: &Server,
+    caller: &Principal,
     request: &CompleteRequestParams,
 ) -> Result<CompletionInfo> {
     let typed = request.argument.value.as_str();
@@ -23,15 +27,14 @@ pub(super) async fn complete(
         .flat_map(|context| context.arguments.iter().flatten())
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let context = &server.context;
-    let names = match (&request.r#ref, request.argument.name.as_str()) {
-        (Reference::Prompt(_), "dataset") | (Reference::Resource(_), "name") => {
-            datasets(context).await?
+    let store = &server.context.store;
+    let names = match (kind(&request.r#ref), request.argument.name.as_str()) {
+        ("watches", "dataset") => {
+            store.watches().await?.into_iter().map(|watch| watch.dataset).collect()
         }
-        (Reference::Prompt(_), "source") => {
-            context.connections.names().map(str::to_owned).collect()
-        }
-        (Reference::Prompt(_), "key") => match before.get("target") {
+        (_, "dataset") | ("datasets", "name") => datasets(&server.context).await?,
+        ("prompt", "source") => sources(&server.context, typed),
+        ("prompt", "key") => match before.get("target") {
             // Several columns: what stands before the last comma stays.
             Some(target) => {
                 let (kept, _) = typed.rsplit_once(',').unwrap_or(("", typed));
@@ -44,7 +47,7 @@ pub(super) async fn complete(
             }
             None => Vec::new(),
         },
-        (Reference::Prompt(_), "target") | (Reference::Resource(_), "spreadsheetId") => {
+        ("prompt", "target") | (_, "spreadsheetId") => {
             // They are found by name too, which what was typed need not be part of the id for.
             return Ok(ranked(spreadsheets(server, typed).await, ""));
         }
@@ -52,13 +55,37 @@ pub(super) async fn complete(
             Some(spreadsheet) => titles(server, spreadsheet).await,
             None => Vec::new(),
         },
-        (Reference::Resource(template), "id") if template.uri.contains("runs") => {
-            let runs = context.store.runs(None, None, 100).await?;
-            runs.into_iter().map(|run| run.id).collect()
+        ("runs", "id") => {
+            store.runs(None, None, LATEST).await?.into_iter().map(|run| run.id).collect()
+        }
+        ("plans", "id") => store.plan_ids(server.context.clock.now(), LATEST).await?,
+        ("tasks", "id") => {
+            let own = store.tasks_of(&caller.subject, LATEST).await?;
+            own.into_iter().map(|task| task.id).collect()
         }
         _ => Vec::new(),
     };
     Ok(ranked(names, typed))
+}
+
+/// Returns what is being filled in: a prompt, or which kind of resource.
+fn kind(reference: &Reference) -> &str {
+    match reference {
+        Reference::Prompt(_) => "prompt",
+        Reference::Resource(template) => {
+            let path = template.uri.split_once("://").map_or("", |(_, path)| path);
+            path.split('/').next().unwrap_or_default()
+        }
+        _ => "",
+    }
+}
+
+/// Returns what a side may be named by: the connections, and the files beside what was typed.
+fn sources(context: &Context, typed: &str) -> Vec<String> {
+    let connections = context.connections.names().map(str::to_owned);
+    let hidden = |path: &String| path.rsplit('/').next().is_some_and(|name| name.starts_with('.'));
+    let files = context.files.beside(typed).into_iter().filter(|path| !hidden(path));
+    connections.chain(files).collect()
 }
 
 /// Returns the names that fit what was typed, those that begin with it first.

@@ -149,8 +149,13 @@ impl Registered {
         }
         let waiting = context.google.waiting();
         let waits = || waiting.borrow().as_ref().map(ToString::to_string);
-        let work = (self.run)(context, arguments);
-        context.progress.during(work, waits).await.map_err(|error| error.context(self.name))
+        let work = context.progress.during((self.run)(context, arguments), waits);
+        let done = match self.annotations.read_only_hint {
+            Some(true) => context.progress.reading(work).await,
+            // It ends between two batches by itself.
+            _ => work.await,
+        };
+        done.map_err(|error| error.context(self.name))
     }
 }
 
