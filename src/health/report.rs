@@ -66,6 +66,7 @@ pub(crate) struct DatasetHealth {
     pub(crate) last_success: Option<String>,
     /// Shares with their 95 % intervals, on detail.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub(crate) quality: Option<Quality>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metrics: BTreeMap<String, Option<f64>>,

@@ -11,6 +11,9 @@ use crate::{error::Result, principal::Principal, tools::Context};
 /// How many of the latest runs, plans or tasks are offered.
 const LATEST: u32 = 100;
 
+/// How the names of files end that a side can be.
+const TABLES: [&str; 8] = ["csv", "tsv", "json", "jsonl", "ndjson", "xlsx", "xlsm", "parquet"];
+
 /// Returns what may follow what was typed; a name nobody knows has no completions.
 ///
 /// # Errors
@@ -83,8 +86,11 @@ fn kind(reference: &Reference) -> &str {
 /// Returns what a side may be named by: the connections, and the files beside what was typed.
 fn sources(context: &Context, typed: &str) -> Vec<String> {
     let connections = context.connections.names().map(str::to_owned);
-    let hidden = |path: &String| path.rsplit('/').next().is_some_and(|name| name.starts_with('.'));
-    let files = context.files.beside(typed).into_iter().filter(|path| !hidden(path));
+    let table = |path: &String| {
+        let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_lowercase());
+        ending.is_some_and(|ending| TABLES.contains(&ending.as_str()))
+    };
+    let files = context.files.beside(typed).into_iter().filter(table);
     connections.chain(files).collect()
 }
 

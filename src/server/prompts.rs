@@ -89,10 +89,10 @@ fn review(given: &Given<'_>) -> String {
     let dataset = given.get("dataset").unwrap_or_default();
     format!(
         "Review the conflicts of the dataset \"{dataset}\".\n\
-         1. Call resolveConflicts with dataset: \"{dataset}\" (row: true shows the rows); groups says how many are \
-         alike.\n\
-         2. For each, show me the key, the column, and base, left and right side by side. Say which looks right and \
-         why, from the data alone.\n\
+         1. Call resolveConflicts with dataset: \"{dataset}\" (row: true shows the rows). Where groups says that \
+         many are alike, show me the group with a few of them, and propose one decision for all of it.\n\
+         2. For each of the others, show me the key, the column, base, left and right side by side, and since when \
+         each says so. Say which looks right and why, from the data alone.\n\
          3. Ask me. Then keep what I decide with resolveConflicts (action \"decide\": winner, value or policy; by \
          filter where many are alike, by ids else).\n\
          4. Before you decide for many, show me action \"preview\" with the same arguments. When I agree, apply with \

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Context, Tool,
+    cell::CellOut as Cell,
     dataset::{AnyObject, policy_instead},
     sync_dataset,
 };
@@ -71,6 +72,7 @@ pub(crate) struct Args {
     older_than_hours: Option<u32>,
     /// left, right, hub, a spoke or base.
     winner: Option<String>,
+    #[schemars(with = "Option<Cell>")]
     value: Option<Value>,
     /// Decides by this, shaped as in syncDataset.
     #[schemars(with = "Option<AnyObject>")]
