@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     Server,
     asking::{self, Way, Word},
-    job::{Job, QUESTIONS, linked},
+    job::{Job, QUESTIONS},
     notify::{self, Reins},
     role,
 };
@@ -46,7 +46,7 @@ pub(super) async fn call(
             job.counted(result.as_ref().err().map(Error::kind));
             notify::log(server, &context, tool.name, &result).await;
             job.tell(&result);
-            Ok(linked(result).into())
+            Ok(job.linked(result).into())
         }
     }
 }
