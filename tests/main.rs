@@ -49,6 +49,7 @@ mod support;
 mod surface;
 mod sync_one_way;
 mod tasks;
+mod telemetry;
 mod torn;
 mod town;
 mod two_way;
