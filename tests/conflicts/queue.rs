@@ -73,6 +73,42 @@ async fn a_value_of_ones_own_and_the_base_can_win_and_now_means_now() {
     assert_eq!(shop.right().await, wanted);
 }
 
+/// `null` is a blank, and is not the same as no value.
+#[tokio::test]
+async fn a_blank_can_win() {
+    let shop =
+        Shop::disputed("sheet", &edited(&[("A", 1, "Apfel")]), &edited(&[("A", 1, "Pomme")])).await;
+    let done = shop.resolve("decide", json!({"value": null, "apply": "now"})).await;
+    assert_eq!((&done["changed"], &done["run"]["state"]), (&json!(1), &json!("applied")));
+    assert_eq!(
+        (&shop.left()[1][..], &shop.right().await[1][..]),
+        ("A,,10,a;b", "A,,10,a;b"),
+        "{done:#}"
+    );
+}
+
+/// A run about some keys puts theirs into the queue, and leaves what waits for others as it is.
+#[tokio::test]
+async fn a_run_about_some_keys_leaves_the_others() {
+    let left = edited(&[("A", 1, "Apfel"), ("B", 1, "Rübe")]);
+    let shop = Shop::disputed("file", &left, &edited(&[("A", 1, "Pomme"), ("B", 1, "Rave")])).await;
+    shop.resolve("decide", json!({"key": "A", "winner": "left"})).await;
+    let before = shop.list(json!({"key": "B"})).await;
+    shop.write_left(&edited(&[("A", 1, "Apfel"), ("B", 1, "Rübe"), ("C", 1, "Mais")]));
+    shop.write_right(&edited(&[("A", 1, "Pomme"), ("B", 1, "Rave"), ("C", 1, "Blé")])).await;
+    let only = json!({"name": "goods", "mode": "apply", "keys": ["C"]});
+    let report = shop.ok("syncDataset", only).await;
+    assert_eq!(report["counts"]["conflicts"], 1, "{report:#}");
+    assert_eq!(shop.list(json!({"key": "C"})).await["conflicts"][0]["values"]["left"], "Mais");
+    assert_eq!(shop.list(json!({"key": "A"})).await["conflicts"][0]["state"], "decided");
+    assert_eq!(shop.list(json!({"key": "B"})).await, before);
+    // When the others were first seen is still known.
+    shop.pass(60);
+    shop.write_right(&edited(&[("A", 1, "Pomme"), ("B", 1, "Rave!"), ("C", 1, "Blé")])).await;
+    shop.apply(json!({"policy": {"strategy": "latestWins"}})).await;
+    assert_eq!(shop.left()[2], "B,Rave!,20,b");
+}
+
 #[tokio::test]
 async fn a_run_that_applied_a_decision_can_be_taken_back_and_opens_it_again() {
     let shop =
