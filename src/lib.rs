@@ -3,7 +3,7 @@
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
 //! `main > cli > app > server > tools > watch > alerts > health > sync > replica > {google, store} > engine`.
-//! [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`] and `halt` (for tests) are leaves that everything may
+//! [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`], [`telemetry`] and `halt` (for tests) are leaves that everything may
 //! use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
@@ -33,5 +33,6 @@ pub mod replica;
 pub mod server;
 pub mod store;
 pub mod sync;
+pub mod telemetry;
 pub mod tools;
 pub mod watch;

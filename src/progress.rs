@@ -95,17 +95,51 @@ impl Progress {
     /// # Errors
     /// [`Kind::Cancelled`].
     pub fn check(&self) -> Result<()> {
-        if self.cancelled.is_cancelled() {
-            Err(Error::new(Kind::Cancelled, "the call was cancelled"))
-        } else {
-            Ok(())
+        match self.cancelled.is_cancelled() {
+            true => Err(cancelled()),
+            false => Ok(()),
         }
     }
+
+    /// Does work that only reads; it is dropped wherever it is when the caller cancels.
+    ///
+    /// # Errors
+    /// Those of the work, and [`Kind::Cancelled`].
+    pub async fn reading<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = self.cancelled.cancelled() => Err(cancelled()),
+        }
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "the call was cancelled")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_ends_at_once_when_nobody_wants_it_any_more() {
+        let token = CancellationToken::new();
+        let progress = Progress::new(token.clone(), None);
+        let hour = async {
+            tokio::time::sleep(SECOND * 3_600).await;
+            Ok(1)
+        };
+        tokio::spawn(async move {
+            tokio::time::sleep(SECOND).await;
+            token.cancel();
+        });
+        let began = Instant::now();
+        let ended = progress.reading(hour).await;
+        assert_eq!(ended.unwrap_err().kind(), Kind::Cancelled);
+        assert_eq!(began.elapsed(), SECOND);
+        assert_eq!(Progress::silent().reading(async { Ok(7) }).await.unwrap(), 7);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_long_call_says_what_it_waits_for() {

@@ -3,7 +3,7 @@
 //! A tenth of the messages in CI, all 10,000 a transport with `tests/run --full`.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     env, fs,
     io::{Read, Write},
     net::TcpStream,
@@ -186,11 +186,14 @@ fn stdio_survives() {
         }
         let mut random = StdRng::seed_from_u64(7);
         let mut after_warm_up = 0;
-        let (mut open, mut asked) = (BTreeSet::new(), 0);
+        let (mut open, mut asked) = (BTreeMap::new(), 0);
         for number in 0..count() {
             let mut line = hostile(&mut random);
             if let Some(id) = request_id(&line).filter(|_| handshake) {
-                open.insert(id);
+                open.insert(
+                    id,
+                    String::from_utf8_lossy(&line).chars().take(400).collect::<String>(),
+                );
                 asked += 1;
             }
             line.push(b'\n');
@@ -220,7 +223,7 @@ fn stdio_survives() {
         while !open.is_empty() {
             let message = session.answer_or_none();
             let message =
-                message.unwrap_or_else(|| panic!("of {asked} requests not answered: {open:?}"));
+                message.unwrap_or_else(|| panic!("of {asked} requests not answered: {open:#?}"));
             message["id"].as_u64().map(|id| open.remove(&id));
         }
         let grown = resident(session.pid()).saturating_sub(after_warm_up);

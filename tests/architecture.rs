@@ -37,7 +37,7 @@ const ROOMS: &[&[&str]] = &[
     &["replica"],
     &["store"],
     &["consent", "progress"],
-    &["error", "changes", "clock", "halt", "principal"],
+    &["error", "changes", "clock", "halt", "principal", "telemetry"],
 ];
 
 /// `config` is seen by `app` and `cli` alone.

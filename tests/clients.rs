@@ -205,7 +205,7 @@ fn the_inspector_lists_strictly_and_calls_over_http_in_both_eras() {
         let read = run(&["--method", "resources/read", "--uri", "lockstep://runs"]);
         assert!(read.is_some_and(|read| read.contains("application/json")), "{era}");
         let prompt = ["--method", "prompts/get", "--prompt-name", "weekly_health"];
-        assert!(run(&prompt).is_some_and(|got| got.contains("syncHistory")), "{era}");
+        assert!(run(&prompt).is_some_and(|got| got.contains("healthReport")), "{era}");
     }
 }
 

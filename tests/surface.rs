@@ -158,7 +158,19 @@ fn names_are_completed_as_they_are_typed() {
     assert_eq!(complete(key.clone(), "key", "", second("Second")), ["colour"]);
     assert_eq!(complete(key.clone(), "key", "", second("First")), ["size"]);
     assert_eq!(complete(key.clone(), "key", "", second("Third")), [""; 0]);
-    assert_eq!(complete(key, "source", "C", json!({})), ["crm"], "a connection of the settings");
+    let sources = complete(key, "source", "C", json!({}));
+    assert_eq!(sources, ["crm", "a.csv"], "a connection of the settings, and a file of the folder");
+    for uri in ["lockstep://conflicts/{dataset}", "lockstep://health/{dataset}"] {
+        assert_eq!(complete(template(uri), "dataset", "tr", json!({})), ["trains"], "{uri}");
+    }
+    let watches = template("lockstep://watches/{dataset}");
+    assert_eq!(complete(watches, "dataset", "", json!({})), [""; 0], "nothing is watched");
+    let plans = complete(template("lockstep://plans/{id}"), "id", "", json!({}));
+    assert_eq!(plans.len(), 3, "{plans:?}");
+    for kind in ["runs", "tasks"] {
+        let none = complete(template(&format!("lockstep://{kind}/{{id}}")), "id", "", json!({}));
+        assert_eq!(none, [""; 0], "{kind}: there are none yet");
+    }
 }
 
 #[test]

@@ -16,7 +16,11 @@ use super::{
 use crate::{
     error::Result,
     store::{Facts, Rollup},
-    sync::{Shell, definition::Definition},
+    sync::{
+        Shell,
+        definition::Definition,
+        report::{drop_last, shorten},
+    },
 };
 
 /// Below this people are told.
@@ -27,6 +31,9 @@ const GOOD: f64 = 90.0;
 
 /// How many datasets, and how many deductions of each, a small report shows.
 const SHOWN: (usize, usize) = (10, 3);
+
+/// How many datasets a small report shows at least.
+const FEW: usize = 3;
 
 /// What is reported on.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +66,7 @@ pub(crate) struct DatasetHealth {
     pub(crate) last_success: Option<String>,
     /// Shares with their 95 % intervals, on detail.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub(crate) quality: Option<Quality>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metrics: BTreeMap<String, Option<f64>>,
@@ -149,8 +157,8 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
     metrics.insert("alertsOpen".into(), Some(open as f64));
     metrics.insert("alertsUndelivered".into(), Some(undelivered as f64));
     let shown = if ask.detail { usize::MAX } else { SHOWN.0 };
-    let more = datasets.len().saturating_sub(shown) as u64;
-    let next = next(&datasets, more);
+    let of = datasets.len();
+    let poor = poor(&datasets);
     datasets.truncate(shown);
     if !ask.detail {
         for one in &mut datasets {
@@ -159,7 +167,7 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
             one.quality = None;
         }
     }
-    Ok(HealthReport {
+    let mut report = HealthReport {
         score: total,
         status: status(total),
         trend,
@@ -167,10 +175,20 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
         window: ask.window.as_str(),
         metrics,
         datasets,
-        more,
+        more: 0,
         dashboard: None,
-        next,
-    })
+        next: String::new(),
+    };
+    if !ask.detail {
+        shorten(&mut report, |report| {
+            let longest = report.datasets.iter_mut().max_by_key(|one| one.deductions.len());
+            longest.is_some_and(|one| drop_last(&mut one.deductions, 1))
+                || drop_last(&mut report.datasets, FEW)
+        });
+    }
+    report.more = of.saturating_sub(report.datasets.len()) as u64;
+    report.next = next(of == 0, &poor, report.more);
+    Ok(report)
 }
 
 /// Measures a dataset's data and learns from it.
@@ -207,22 +225,26 @@ async fn targets(shell: &Shell) -> Result<BTreeMap<String, Span>> {
     Ok(saved.iter().filter_map(target).collect())
 }
 
-fn next(datasets: &[DatasetHealth], more: u64) -> String {
+/// Returns the names of the datasets that are looked at first.
+fn poor(datasets: &[DatasetHealth]) -> Vec<String> {
     let poor: BTreeSet<&str> = datasets
         .iter()
         .filter(|one| one.score < THRESHOLD)
         .map(|one| one.dataset.as_str())
         .take(5)
         .collect();
-    let mut next = match (datasets.is_empty(), poor.is_empty()) {
+    poor.into_iter().map(str::to_owned).collect()
+}
+
+fn next(nothing: bool, poor: &[String], more: u64) -> String {
+    let mut next = match (nothing, poor.is_empty()) {
         (true, _) => "no dataset has run yet: syncDataset defines and syncs one".to_owned(),
         (_, true) => {
             "nothing is below 70; each deduction names the call that removes it".to_owned()
         }
-        (_, false) => format!(
-            "look at {}: each deduction names the call that removes it",
-            poor.into_iter().collect::<Vec<_>>().join(", ")
-        ),
+        (_, false) => {
+            format!("look at {}: each deduction names the call that removes it", poor.join(", "))
+        }
     };
     if more > 0 {
         next.push_str(&format!("; {more} better ones are not shown (detail shows all)"));

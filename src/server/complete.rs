@@ -6,7 +6,13 @@ use rmcp::model::{CompleteRequestParams, CompletionInfo, Reference};
 use serde_json::{Value, json};
 
 use super::Server;
-use crate::{error::Result, tools::Context};
+use crate::{error::Result, principal::Principal, tools::Context};
+
+/// How many of the latest runs, plans or tasks are offered.
+const LATEST: u32 = 100;
+
+/// How the names of files end that a side can be.
+const TABLES: [&str; 8] = ["csv", "tsv", "json", "jsonl", "ndjson", "xlsx", "xlsm", "parquet"];
 
 /// Returns what may follow what was typed; a name nobody knows has no completions.
 ///
@@ -14,6 +20,7 @@ use crate::{error::Result, tools::Context};
 /// A store or a spreadsheet that cannot be read.
 pub(super) async fn complete(
     server: &Server,
+    caller: &Principal,
     request: &CompleteRequestParams,
 ) -> Result<CompletionInfo> {
     let typed = request.argument.value.as_str();
@@ -23,15 +30,14 @@ pub(super) async fn complete(
         .flat_map(|context| context.arguments.iter().flatten())
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let context = &server.context;
-    let names = match (&request.r#ref, request.argument.name.as_str()) {
-        (Reference::Prompt(_), "dataset") | (Reference::Resource(_), "name") => {
-            datasets(context).await?
+    let store = &server.context.store;
+    let names = match (kind(&request.r#ref), request.argument.name.as_str()) {
+        ("watches", "dataset") => {
+            store.watches().await?.into_iter().map(|watch| watch.dataset).collect()
         }
-        (Reference::Prompt(_), "source") => {
-            context.connections.names().map(str::to_owned).collect()
-        }
-        (Reference::Prompt(_), "key") => match before.get("target") {
+        (_, "dataset") | ("datasets", "name") => datasets(&server.context).await?,
+        ("prompt", "source") => sources(&server.context, typed),
+        ("prompt", "key") => match before.get("target") {
             // Several columns: what stands before the last comma stays.
             Some(target) => {
                 let (kept, _) = typed.rsplit_once(',').unwrap_or(("", typed));
@@ -44,7 +50,7 @@ pub(super) async fn complete(
             }
             None => Vec::new(),
         },
-        (Reference::Prompt(_), "target") | (Reference::Resource(_), "spreadsheetId") => {
+        ("prompt", "target") | (_, "spreadsheetId") => {
             // They are found by name too, which what was typed need not be part of the id for.
             return Ok(ranked(spreadsheets(server, typed).await, ""));
         }
@@ -52,13 +58,40 @@ pub(super) async fn complete(
             Some(spreadsheet) => titles(server, spreadsheet).await,
             None => Vec::new(),
         },
-        (Reference::Resource(template), "id") if template.uri.contains("runs") => {
-            let runs = context.store.runs(None, None, 100).await?;
-            runs.into_iter().map(|run| run.id).collect()
+        ("runs", "id") => {
+            store.runs(None, None, LATEST).await?.into_iter().map(|run| run.id).collect()
+        }
+        ("plans", "id") => store.plan_ids(server.context.clock.now(), LATEST).await?,
+        ("tasks", "id") => {
+            let own = store.tasks_of(&caller.subject, LATEST).await?;
+            own.into_iter().map(|task| task.id).collect()
         }
         _ => Vec::new(),
     };
     Ok(ranked(names, typed))
+}
+
+/// Returns what is being filled in: a prompt, or which kind of resource.
+fn kind(reference: &Reference) -> &str {
+    match reference {
+        Reference::Prompt(_) => "prompt",
+        Reference::Resource(template) => {
+            let path = template.uri.split_once("://").map_or("", |(_, path)| path);
+            path.split('/').next().unwrap_or_default()
+        }
+        _ => "",
+    }
+}
+
+/// Returns what a side may be named by: the connections, and the files beside what was typed.
+fn sources(context: &Context, typed: &str) -> Vec<String> {
+    let connections = context.connections.names().map(str::to_owned);
+    let table = |path: &String| {
+        let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_lowercase());
+        ending.is_some_and(|ending| TABLES.contains(&ending.as_str()))
+    };
+    let files = context.files.beside(typed).into_iter().filter(table);
+    connections.chain(files).collect()
 }
 
 /// Returns the names that fit what was typed, those that begin with it first.

@@ -130,6 +130,10 @@ fn objection(message: &Value) -> Option<(i32, String)> {
     if params.is_some_and(|params| !params.is_object()) {
         return Some((-32602, format!("{method}: params is no object")));
     }
+    let meta = params.and_then(|params| params.get("_meta"));
+    if meta.is_some_and(|meta| !meta.is_object() && !meta.is_null()) {
+        return Some((-32602, format!("{method}: params._meta is no object")));
+    }
     if method == "tools/call" && object.contains_key("id") {
         let name = params.and_then(|params| params.get("name"));
         if !name.is_some_and(Value::is_string) {
@@ -261,6 +265,7 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":4}"#.to_owned(), -32600),
             (r#"{"jsonrpc":"2.0","id":4,"method":17}"#.to_owned(), -32600),
             (r#"{"jsonrpc":"2.0","id":4,"method":"tools/list","params":[]}"#.to_owned(), -32602),
+            (r#"{"jsonrpc":"2.0","id":4,"method":"ping","params":{"_meta":[1]}}"#.to_owned(), -32602),
             (r#"{"jsonrpc":"2.0","id":4,"method":"tools/call"}"#.to_owned(), -32602),
             (r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":7}}"#.to_owned(), -32602),
             (r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"a","arguments":[]}}"#.to_owned(), -32602),

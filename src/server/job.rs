@@ -6,6 +6,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::Value;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::{
     Server,
@@ -83,7 +84,8 @@ impl Job {
             context.consent = given;
             context.task.clone_from(&job.task);
             job.tool.call(&context, job.arguments.clone()).await
-        };
+        }
+        .in_current_span();
         let outcome = match self.task {
             None => run.boxed(),
             // By itself, so that it goes on while the task is written down: it may hold what that waits for.
@@ -118,19 +120,24 @@ impl Job {
         }
     }
 
+    /// Returns the call as one that was carried out.
+    fn done<'a>(&'a self, result: &'a Value) -> resources::Done<'a> {
+        resources::Done { tool: self.tool.name, arguments: &self.arguments, result }
+    }
+
     /// Tells those who follow resources what the call changed.
     pub(super) fn tell(&self, outcome: &Result<Value>) {
         if let (Ok(result), Some(false) | None) = (outcome, self.tool.annotations.read_only_hint) {
-            let done = resources::Done { tool: self.tool.name, arguments: &self.arguments, result };
-            resources::tell(&self.server.context, &done);
+            resources::tell(&self.server.context, &self.done(result));
         }
     }
-}
 
-/// Returns the result, with links to what it leaves out.
-pub(super) fn linked(result: Result<Value>) -> CallToolResult {
-    let links = result.as_ref().map(resources::links).unwrap_or_default();
-    let mut result = to_result(result);
-    result.content.extend(links.into_iter().map(ContentBlock::resource_link));
-    result
+    /// Returns the result, with links to what it leaves out.
+    pub(super) fn linked(&self, outcome: Result<Value>) -> CallToolResult {
+        let links = outcome.as_ref().map(|result| resources::links(&self.done(result)));
+        let links = links.unwrap_or_default();
+        let mut result = to_result(outcome);
+        result.content.extend(links.into_iter().map(ContentBlock::resource_link));
+        result
+    }
 }

@@ -317,17 +317,20 @@ impl ServerHandler for Server {
         if request.name.starts_with("test_") {
             return fixtures::prompt(request);
         }
-        let names: Vec<&'static str> = self.tools.iter().map(|tool| tool.name).collect();
         let arguments = request.arguments.unwrap_or_default();
-        prompts::get(&request.name, &arguments, &names).map(Into::into)
+        prompts::get(&request.name, &arguments).map(Into::into)
     }
 
     async fn complete(
         &self,
         request: CompleteRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        complete::complete(self, &request).await.map(CompleteResult::new).map_err(|e| failed(&e))
+        let caller = self.caller(&context);
+        complete::complete(self, &caller, &request)
+            .await
+            .map(CompleteResult::new)
+            .map_err(|e| failed(&e))
     }
 
     async fn set_level(

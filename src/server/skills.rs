@@ -82,9 +82,18 @@ mod tests {
             assert!(text.len() < 6_000, "{name} is read whole by a model");
             let quoted = text.split('`').skip(1).step_by(2);
             let tools = quoted.filter(|word| {
-                ["Files", "Sheet", "Dataset", "Spreadsheet", "Sync", "History"]
-                    .iter()
-                    .any(|end| word.ends_with(end))
+                [
+                    "Files",
+                    "Sheet",
+                    "Dataset",
+                    "Spreadsheet",
+                    "Sync",
+                    "History",
+                    "Conflicts",
+                    "Report",
+                ]
+                .iter()
+                .any(|end| word.ends_with(end))
             });
             for tool in tools {
                 assert!(known.contains(&tool), "{name} names {tool}, which is no tool");

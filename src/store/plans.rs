@@ -84,6 +84,21 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
+    /// Returns the names of the latest plans that may be applied yet, the newest first.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub(crate) async fn plan_ids(&self, now: Timestamp, limit: u32) -> Result<Vec<String>> {
+        let mut tx = self.read().await?;
+        Ok(sqlx::query_scalar(
+            "SELECT id FROM plans WHERE expires > $1 ORDER BY created DESC, id LIMIT $2",
+        )
+        .bind(micros(now))
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?)
+    }
+
     /// Finds a plan by its name's first 8 to 64 digits.
     ///
     /// # Errors

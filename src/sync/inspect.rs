@@ -83,7 +83,8 @@ pub(crate) async fn inspect(
         None => {
             shell.reach.progress.step(0, None, "reading all sides");
             let (memory, waiting) = (Memory::default(), BTreeMap::new());
-            (look_at_all(shell, definition, (&known, &memory), &waiting).await?, None)
+            let looking = look_at_all(shell, definition, (&known, &memory), &waiting);
+            (shell.reach.progress.reading(looking).await?, None)
         }
     };
     let rows_read = looked

@@ -196,7 +196,8 @@ async fn compare(
     waiting: &Waiting,
 ) -> Result<Planned> {
     let mark = shell.store.mark().await?;
-    let members = look_at_all(shell, definition, (&known, memory), waiting).await?;
+    let looking = look_at_all(shell, definition, (&known, memory), waiting);
+    let members = shell.reach.progress.reading(looking).await?;
     shell.reach.progress.step(0, None, "comparing");
     let definition = definition.clone();
     let now = shell.reach.clock.now();

@@ -177,6 +177,16 @@ const SHORT: usize = 3_600;
 /// How many changes, and how many conflicts, a short report shows at least.
 const FEW: usize = 2;
 
+/// Takes things off an answer that nobody asked to be longer, until it is short or `less` finds nothing more to take.
+pub(crate) fn shorten<T: Serialize>(answer: &mut T, mut less: impl FnMut(&mut T) -> bool) {
+    while serde_json::to_string(answer).is_ok_and(|text| text.len() > SHORT) && less(answer) {}
+}
+
+/// Drops the last item of a list that has more than `least`; returns whether it did.
+pub(crate) fn drop_last<T>(list: &mut Vec<T>, least: usize) -> bool {
+    list.len() > least && list.pop().is_some()
+}
+
 /// The outcome of a plan or an apply.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -217,19 +227,11 @@ pub(crate) struct Report {
 impl Report {
     /// Leaves out changes, then conflicts, until the report is short; the plan's page has them all.
     pub(crate) fn shortened(mut self) -> Self {
-        let long =
-            |report: &Self| serde_json::to_string(report).is_ok_and(|text| text.len() > SHORT);
-        while long(&self) {
-            if self.changes.len() > FEW {
-                self.changes.pop();
-                self.truncated = true;
-            } else if self.conflicts.len() > FEW {
-                self.conflicts.pop();
-                self.truncated = true;
-            } else {
-                break;
-            }
-        }
+        shorten(&mut self, |report| {
+            let less = drop_last(&mut report.changes, FEW) || drop_last(&mut report.conflicts, FEW);
+            report.truncated |= less;
+            less
+        });
         self
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::error::Result;
 
 /// The most keys that a repair names.
-const KEYS: usize = 200;
+const KEYS: usize = 50;
 
 /// Which rows are looked at, and how many of those that differ are shown.
 #[derive(Clone, Copy, Debug)]

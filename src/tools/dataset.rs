@@ -27,7 +27,7 @@ use crate::{
 pub(crate) struct SideArg {
     /// Path of a file; with connection, in that folder.
     file: Option<String>,
-    /// Of the file; default UTF-8.
+    /// Default UTF-8.
     encoding: Option<String>,
     /// Of the file: csv ("csv;" names the delimiter), tsv, json, jsonl, xlsx, parquet; default found out.
     format: Option<String>,
@@ -49,7 +49,7 @@ pub(crate) struct SideArg {
     query: Option<String>,
     /// Of an API, with connection.
     resource: Option<String>,
-    /// Column that grows with every change: only newer rows are read; deletions are seen every fullEvery runs.
+    /// Column that grows with every change: only newer rows are read, all every fullEvery runs.
     cursor: Option<String>,
     /// Rows the database refuses: rollback (default) of the batch, or skip.
     #[schemars(with = "Option<String>")]

@@ -50,7 +50,8 @@ sampled from the live sides.";
     type Output = HealthReport;
 
     fn annotations() -> ToolAnnotations {
-        ToolAnnotations::new().read_only(false).destructive(false).idempotent(true).open_world(true)
+        // The dashboard's three sheets are overwritten, also in a spreadsheet that the caller names.
+        ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(true)
     }
 
     async fn call(context: &Context, args: Args) -> Result<HealthReport> {

@@ -62,6 +62,9 @@ pub trait Tool {
     /// Whether a call may go on after its request was answered, as a task whose report is kept for a while.
     const LASTS: bool = false;
 
+    /// Whether another tool's result has the same shape, so that the list need not say it in full twice.
+    const SHAPE_IS_KNOWN: bool = false;
+
     /// Returns what the tool may do, as hints for clients.
     fn annotations() -> ToolAnnotations;
 
@@ -118,7 +121,11 @@ impl Registered {
             } else {
                 schema::of::<T::Args>()
             }),
-            output_schema: Arc::new(schema::of_output::<T::Output>()),
+            output_schema: Arc::new(if T::SHAPE_IS_KNOWN {
+                schema::outline::<T::Output>()
+            } else {
+                schema::of_output::<T::Output>()
+            }),
             asks: T::ASKS,
             lasts: T::LASTS,
             run: run::<T>,
@@ -149,8 +156,13 @@ impl Registered {
         }
         let waiting = context.google.waiting();
         let waits = || waiting.borrow().as_ref().map(ToString::to_string);
-        let work = (self.run)(context, arguments);
-        context.progress.during(work, waits).await.map_err(|error| error.context(self.name))
+        let work = context.progress.during((self.run)(context, arguments), waits);
+        let done = match self.annotations.read_only_hint {
+            Some(true) => context.progress.reading(work).await,
+            // It ends between two batches by itself.
+            _ => work.await,
+        };
+        done.map_err(|error| error.context(self.name))
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Context, Tool,
+    cell::CellOut as Cell,
     dataset::{AnyObject, policy_instead},
     sync_dataset,
 };
@@ -73,6 +74,7 @@ pub(crate) struct Args {
     winner: Option<String>,
     /// null for a blank.
     #[serde(default, deserialize_with = "said")]
+    #[schemars(with = "Option<Cell>")]
     value: Option<Value>,
     /// Decides by this, shaped as in syncDataset.
     #[schemars(with = "Option<AnyObject>")]
@@ -189,84 +191,91 @@ lists with counts, previews a decision for a filter, decides, by winner, value o
     }
 
     async fn call(context: &Context, args: Args) -> Result<Answer> {
-        let shell = context.shell(Self::NAME);
-        let filter = args.filter(context)?;
-        let (limit, skip) = (args.limit()?, args.skip()?);
-        let wanted = |filter: Filter| Wanted { filter, limit, skip, whole: args.row };
-        if let Some(dataset) = &args.dataset {
-            // A name that no dataset has is told apart from one without conflicts.
-            sync_dataset::named(context, dataset).await?;
-        }
-        if args.action == ActionArg::List {
-            if given(&args) > 0 || args.apply == ApplyArg::Now {
-                return Err(Error::invalid(
-                    "winner, value, policy and apply go with preview or decide",
-                )
-                .next("add action: \"preview\", or \"decide\""));
-            }
-            let waiting = || vec![State::Open, State::Decided];
-            let named = !filter.ids.is_empty() || !filter.states.is_empty();
-            let states = if named { filter.states.clone() } else { waiting() };
-            return desk::list(&shell, &wanted(Filter { states, ..filter })).await;
-        }
-        if args.action == ActionArg::Note {
-            if args.assignee.is_none() && args.note.is_none() {
-                return Err(Error::invalid("action note: neither assignee nor note is given")
-                    .next("give one of them, and ids or a filter"));
-            }
-            let (assignee, note) = (args.assignee.as_deref(), args.note.as_deref());
-            return desk::annotate(&shell, &filter, assignee, note).await;
-        }
-        let filter = match args.action {
-            ActionArg::Reopen if filter.ids.is_empty() => {
-                Filter { states: vec![State::Decided], ..filter }
-            }
-            _ => filter,
-        };
-        if filter.dataset.is_none() && filter.ids.is_empty() {
-            return Err(Error::invalid("argument dataset: it is needed to decide by a filter")
-                .next("name the dataset, or the ids of conflicts"));
-        }
-        let conflicts = desk::wanted(&shell, &filter).await?;
-        let mut datasets: Vec<&str> = conflicts.iter().map(|one| one.dataset.as_str()).collect();
-        datasets.sort_unstable();
-        datasets.dedup();
-        let [dataset] = datasets.as_slice() else {
-            return Err(Error::invalid("argument ids: they are of several datasets")
-                .next("decide about one dataset at a time; nothing was decided"));
-        };
-        let definition = sync_dataset::named(context, dataset).await?;
-        if args.action == ActionArg::Reopen {
-            return desk::reopen(&shell, &conflicts).await;
-        }
-        let dry = args.action == ActionArg::Preview || args.dry_run;
-        let wish = match args.wish(&definition)? {
-            Some(wish) => wish,
-            // What the dataset's own policy would decide now: it may have been changed since.
-            None if dry => {
-                Wish::Policy { policy: Box::new(definition.policy.clone()), alone: false }
-            }
-            None => match desk::ask(&shell, &conflicts)? {
-                Some(wish) => wish,
-                None => {
-                    let open = Filter { states: vec![State::Open], ..filter };
-                    let listed = desk::list(&shell, &wanted(open)).await?;
-                    let next =
-                        "Nothing was decided: say winner, value or policy; ask the person first.";
-                    return Ok(Answer { next: next.into(), ..listed });
-                }
-            },
-        };
-        if dry {
-            return desk::preview(&shell, &definition, conflicts, &wish, limit).await;
-        }
-        let (note, named) = (args.note.as_deref(), !args.ids.is_empty());
-        let mut answer = desk::decide(&shell, &definition, conflicts, &wish, note, named).await?;
-        if args.apply == ApplyArg::Now {
-            let run = desk::apply(&shell, &definition).await?;
-            answer.next = run.next.clone();
-            answer.run = Some(run);
-        }
-        Ok(answer)
+        let short = args.limit.is_none().then(|| args.skip()).transpose()?;
+        let answer = answer(context, args).await?;
+        Ok(match short {
+            Some(skip) => answer.shortened(skip),
+            None => answer,
+        })
     }
+}
+
+async fn answer(context: &Context, args: Args) -> Result<Answer> {
+    let shell = context.shell(ResolveConflicts::NAME);
+    let filter = args.filter(context)?;
+    let (limit, skip) = (args.limit()?, args.skip()?);
+    let wanted = |filter: Filter| Wanted { filter, limit, skip, whole: args.row };
+    if let Some(dataset) = &args.dataset {
+        // A name that no dataset has is told apart from one without conflicts.
+        sync_dataset::named(context, dataset).await?;
+    }
+    if args.action == ActionArg::List {
+        if given(&args) > 0 || args.apply == ApplyArg::Now {
+            return Err(Error::invalid(
+                "winner, value, policy and apply go with preview or decide",
+            )
+            .next("add action: \"preview\", or \"decide\""));
+        }
+        let waiting = || vec![State::Open, State::Decided];
+        let named = !filter.ids.is_empty() || !filter.states.is_empty();
+        let states = if named { filter.states.clone() } else { waiting() };
+        return desk::list(&shell, &wanted(Filter { states, ..filter })).await;
+    }
+    if args.action == ActionArg::Note {
+        if args.assignee.is_none() && args.note.is_none() {
+            return Err(Error::invalid("action note: neither assignee nor note is given")
+                .next("give one of them, and ids or a filter"));
+        }
+        let (assignee, note) = (args.assignee.as_deref(), args.note.as_deref());
+        return desk::annotate(&shell, &filter, assignee, note).await;
+    }
+    let filter = match args.action {
+        ActionArg::Reopen if filter.ids.is_empty() => {
+            Filter { states: vec![State::Decided], ..filter }
+        }
+        _ => filter,
+    };
+    if filter.dataset.is_none() && filter.ids.is_empty() {
+        return Err(Error::invalid("argument dataset: it is needed to decide by a filter")
+            .next("name the dataset, or the ids of conflicts"));
+    }
+    let conflicts = desk::wanted(&shell, &filter).await?;
+    let mut datasets: Vec<&str> = conflicts.iter().map(|one| one.dataset.as_str()).collect();
+    datasets.sort_unstable();
+    datasets.dedup();
+    let [dataset] = datasets.as_slice() else {
+        return Err(Error::invalid("argument ids: they are of several datasets")
+            .next("decide about one dataset at a time; nothing was decided"));
+    };
+    let definition = sync_dataset::named(context, dataset).await?;
+    if args.action == ActionArg::Reopen {
+        return desk::reopen(&shell, &conflicts).await;
+    }
+    let dry = args.action == ActionArg::Preview || args.dry_run;
+    let wish = match args.wish(&definition)? {
+        Some(wish) => wish,
+        // What the dataset's own policy would decide now: it may have been changed since.
+        None if dry => Wish::Policy { policy: Box::new(definition.policy.clone()), alone: false },
+        None => match desk::ask(&shell, &conflicts)? {
+            Some(wish) => wish,
+            None => {
+                let open = Filter { states: vec![State::Open], ..filter };
+                let listed = desk::list(&shell, &wanted(open)).await?;
+                let next =
+                    "Nothing was decided: say winner, value or policy; ask the person first.";
+                return Ok(Answer { next: next.into(), ..listed });
+            }
+        },
+    };
+    if dry {
+        return desk::preview(&shell, &definition, conflicts, &wish, limit).await;
+    }
+    let (note, named) = (args.note.as_deref(), !args.ids.is_empty());
+    let mut answer = desk::decide(&shell, &definition, conflicts, &wish, note, named).await?;
+    if args.apply == ApplyArg::Now {
+        let run = desk::apply(&shell, &definition).await?;
+        answer.next = run.next.clone();
+        answer.run = Some(run);
+    }
+    Ok(answer)
 }

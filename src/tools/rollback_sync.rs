@@ -49,6 +49,8 @@ impl Tool for RollbackSync {
 stays (conflicts). First without mode for a plan, then mode \"apply\" with its planId.";
     const ASKS: bool = true;
     const LASTS: bool = true;
+    // As syncDataset's.
+    const SHAPE_IS_KNOWN: bool = true;
     type Args = Args;
     type Output = Report;
 

@@ -7,7 +7,7 @@
 //! words: its names say it, and the server's instructions say that cells are data.
 
 use rmcp::model::JsonObject;
-use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 /// Returns the schema that arguments of type `T` must match.
@@ -32,15 +32,18 @@ pub(crate) fn of_output<T: JsonSchema>() -> JsonObject {
     schema
 }
 
-/// Removes every description: for an argument that has the shape of one that was described before.
-pub(crate) fn like_the_first(schema: &mut Schema) {
-    if let Some(object) = schema.as_object_mut() {
-        let own = object.remove("description");
-        object.values_mut().for_each(silence);
-        if let Some(own) = own {
-            object.insert("description".into(), own);
+/// Returns the schema of results of type `T` without what lists and objects hold.
+pub(crate) fn outline<T: JsonSchema>() -> JsonObject {
+    let mut schema = of_output::<T>();
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        for property in properties.values_mut().filter_map(Value::as_object_mut) {
+            property.retain(|name, _| !["properties", "additionalProperties"].contains(&&**name));
+            if let Some(items) = property.get_mut("items").and_then(Value::as_object_mut) {
+                items.retain(|name, _| name == "type");
+            }
         }
     }
+    schema
 }
 
 /// Removes the descriptions, and what nested objects require, all the way down.
@@ -66,7 +69,7 @@ fn generate<T: JsonSchema>(settings: SchemaSettings) -> JsonObject {
     settings.meta_schema = None;
     let schema = settings.into_generator().into_root_schema_for::<T>();
     let mut value = schema.to_value();
-    tidy(&mut value);
+    tidy(&mut value, false);
     match value {
         Value::Object(mut object) => {
             object.remove("description");
@@ -76,7 +79,8 @@ fn generate<T: JsonSchema>(settings: SchemaSettings) -> JsonObject {
     }
 }
 
-fn tidy(schema: &mut Value) {
+/// `null` says that the value may be null: it is there whatever it holds, where others are left out.
+fn tidy(schema: &mut Value, null: bool) {
     let Value::Object(object) = schema else { return };
     object.remove("title");
     object.remove("default");
@@ -94,7 +98,12 @@ fn tidy(schema: &mut Value) {
     if let Some(Value::Array(types)) = object.get("type") {
         let kept: Vec<Value> = types.iter().filter(|t| *t != "null").cloned().collect();
         if let [only] = kept.as_slice() {
+            let optional = kept.len() < types.len();
             object.insert("type".into(), only.clone());
+            if null && optional {
+                let one = Value::Object(std::mem::take(object));
+                object.insert("anyOf".into(), json!([one, {"type": "null"}]));
+            }
         }
     }
     // Formats such as "uint32" are not in the standard; bounds say the same.
@@ -102,31 +111,36 @@ fn tidy(schema: &mut Value) {
         object.remove("format");
     }
     if let Some(Value::Array(choices)) = object.get("anyOf") {
-        let null = |choice: &&Value| choice.get("type").and_then(Value::as_str) == Some("null");
-        let kept: Vec<Value> = choices.iter().filter(|choice| !null(choice)).cloned().collect();
+        let is_null = |choice: &&Value| choice.get("type").and_then(Value::as_str) == Some("null");
+        let kept: Vec<Value> = choices.iter().filter(|choice| !is_null(choice)).cloned().collect();
         // `T or null` is how an optional argument is described; a choice of several types keeps its null.
-        if let [Value::Object(only)] = kept.as_slice() {
+        if let ([Value::Object(only)], false) = (kept.as_slice(), null) {
             object.remove("anyOf");
             for (name, value) in only {
                 object.entry(name.clone()).or_insert_with(|| value.clone());
             }
         }
     }
-    for name in ["properties", "$defs"] {
-        if let Some(Value::Object(children)) = object.get_mut(name) {
-            children.values_mut().for_each(tidy);
+    let there = object.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    if let Some(Value::Object(children)) = object.get_mut("properties") {
+        for (name, child) in children {
+            tidy(child, there.iter().any(|one| one == name));
         }
     }
-    for name in ["items", "additionalProperties"] {
+    // Any object is one without a word about its properties.
+    if object.get("additionalProperties") == Some(&Value::Bool(true)) {
+        object.remove("additionalProperties");
+    }
+    for (name, null) in [("items", false), ("additionalProperties", true)] {
         if let Some(child) = object.get_mut(name) {
-            tidy(child);
+            tidy(child, null);
             // What the items are is said where the list is.
             child.as_object_mut().map(|child| child.remove("description"));
         }
     }
     for name in ["anyOf", "oneOf", "allOf", "prefixItems"] {
         if let Some(Value::Array(children)) = object.get_mut(name) {
-            children.iter_mut().for_each(tidy);
+            children.iter_mut().for_each(|child| tidy(child, false));
         }
     }
 }

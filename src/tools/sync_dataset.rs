@@ -16,7 +16,6 @@ use super::{
     dataset::{AnyObject, ColumnArg, DirectionArg, PolicyArg, SideArg},
     mode::{Asked, ModeArg},
     review::ReviewArg,
-    schema::like_the_first,
     spoke::{self, SpokeArg},
 };
 use crate::{
@@ -61,7 +60,7 @@ pub(crate) struct Args {
     /// The source: one of file, spreadsheetId, connection, records.
     left: Option<SideArg>,
     /// The target; shaped as left.
-    #[schemars(transform = like_the_first)]
+    #[schemars(with = "Option<AnyObject>")]
     right: Option<SideArg>,
     /// Instead of left and right, with spokes: like left.
     #[schemars(with = "Option<AnyObject>")]
@@ -90,7 +89,7 @@ pub(crate) struct Args {
     mark_value: Option<String>,
     /// Against rows moved meanwhile: auto (default), anchor (surest), readBack (1 call less; repairs).
     guard: Option<GuardArg>,
-    /// {spreadsheetId, sheet}: a tab, made and kept, in which people decide conflicts.
+    /// {spreadsheetId, sheet}: a tab in which people decide conflicts.
     #[schemars(with = "Option<AnyObject>")]
     review_sheet: Option<ReviewArg>,
     /// [{column, notNull, unique, ofType, min, max, matchRegex, acceptedValues, relationships: {to, field}, freshness: "24h",
@@ -104,15 +103,15 @@ pub(crate) struct Args {
     health: Targets,
     /// Only these, as reports show them.
     keys: Option<Vec<String>>,
-    /// With keys: what a run wrote there and is gone is written again, not taken for an edit.
+    /// With keys: writes again what a run wrote there and is gone.
     #[serde(default)]
     rewrite_lost: bool,
     /// Default plan.
     #[serde(default)]
     mode: ModeArg,
-    /// Apply exactly that plan; refused if anything changed since.
+    /// Applies exactly that plan, or refuses.
     plan_id: Option<String>,
-    /// Every so many runs (default 20) all rows are read, which finds deletions that a cursor or API hides.
+    /// All rows are read every so many runs (default 20): finds deletions a cursor or API hides.
     #[schemars(range(min = 1))]
     full_every: Option<u32>,
     /// Names of halts to pass, from halted.
@@ -124,7 +123,7 @@ pub(crate) struct Args {
     /// Halts above; default none.
     #[schemars(range(max = 100))]
     max_change_percent: Option<u8>,
-    /// Changes shown; default at most 20, as many as are short.
+    /// Changes shown; default at most 20.
     #[schemars(range(max = 200))]
     sample: Option<u32>,
     /// Same as mode plan.

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     sample: Option<u32>,
     /// Of the draw; default 1.
     seed: Option<u64>,
-    /// Disagreements shown; default 20.
+    /// Disagreements shown; default 5.
     #[schemars(range(max = 200))]
     limit: Option<u32>,
 }
@@ -42,7 +42,7 @@ syncDataset calls that mend it.";
     }
 
     async fn call(context: &Context, args: Args) -> Result<Verification> {
-        let limit = args.limit.unwrap_or(20);
+        let limit = args.limit.unwrap_or(5);
         if limit > 200 {
             return Err(Error::invalid(format!("argument limit: {limit} is above 200"))
                 .next("ask for at most 200"));

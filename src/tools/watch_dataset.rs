@@ -9,7 +9,10 @@ use super::{Context, Tool};
 use crate::{
     error::{Error, Result, did_you_mean},
     store::Which,
-    sync::saved,
+    sync::{
+        report::{drop_last, shorten},
+        saved,
+    },
     watch::{
         settings::Settings,
         status::{LetterOut, WatchOut, letter, shown},
@@ -54,7 +57,7 @@ pub(crate) struct Args {
     retry_limit: Option<u32>,
     /// Their numbers; default all of dataset.
     letters: Option<Vec<u64>>,
-    /// Default 20.
+    /// Default 5.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
     /// The cursor before.
@@ -85,8 +88,7 @@ impl Tool for WatchDataset {
     const NAME: &'static str = "watchDataset";
     const TITLE: &'static str = "Watch a dataset";
     const DESCRIPTION: &'static str = "Keeps a saved dataset in step by itself: each changed row is an event, delivered once as by \
-syncDataset; halts still stop it. Found by polls, cron, file changes, NOTIFY, webhooks. Rows refused for good become dead \
-letters and hold up nobody.";
+syncDataset; halts still stop it. Found by polls, cron, file changes, NOTIFY, webhooks. Rows refused for good become dead letters.";
     type Args = Args;
     type Output = Output;
 
@@ -268,12 +270,26 @@ async fn status(context: &Context, dataset: Option<&str>, now: Timestamp) -> Res
     } else {
         "nothing: it runs by itself"
     };
+    let all = watches.len();
+    // What needs somebody comes first, should not all find room.
+    watches.sort_by_key(|one| !needs_somebody(one));
     let dataset = dataset.map(str::to_owned);
-    Ok(Output { dataset, watches, dead_letters: Vec::new(), cursor: None, next: next.to_owned() })
+    let mut output =
+        Output { dataset, watches, dead_letters: Vec::new(), cursor: None, next: next.to_owned() };
+    shorten(&mut output, |output| drop_last(&mut output.watches, 1));
+    let left_out = all.saturating_sub(output.watches.len());
+    if left_out > 0 {
+        output.next.push_str(&format!("; {left_out} watches are not shown: name a dataset"));
+    }
+    Ok(output)
+}
+
+fn needs_somebody(watch: &WatchOut) -> bool {
+    !watch.halted.is_empty() || watch.dead_letters > 0 || watch.error.is_some()
 }
 
 async fn letters(context: &Context, args: &Args) -> Result<Output> {
-    let limit = args.limit.unwrap_or(20);
+    let limit = args.limit.unwrap_or(5);
     let after = match args.cursor.as_deref() {
         None => 0,
         Some(text) => text.parse().map_err(|_| {
@@ -291,13 +307,23 @@ async fn letters(context: &Context, args: &Args) -> Result<Output> {
         true => "there are none",
         false => "mend what they say, then action retry; action drop leaves their rows as they are",
     };
-    Ok(Output {
+    let mut output = Output {
         dataset: args.dataset.clone(),
         watches: Vec::new(),
         dead_letters: found.into_iter().map(letter).collect(),
         cursor,
         next: next.to_owned(),
-    })
+    };
+    if args.limit.is_none() {
+        shorten(&mut output, |output| {
+            let less = drop_last(&mut output.dead_letters, 1);
+            if less {
+                output.cursor = output.dead_letters.last().map(|last| last.letter.to_string());
+            }
+            less
+        });
+    }
+    Ok(output)
 }
 
 async fn revise(context: &Context, args: &Args, now: Timestamp) -> Result<Output> {

@@ -87,6 +87,7 @@ pub(crate) struct WatchOut {
     pub(crate) last_run_id: Option<String>,
     /// Members that cannot be reached; their events wait.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
     pub(crate) breakers: Vec<BreakerOut>,
     /// syncDataset with override passes them.
     #[serde(skip_serializing_if = "Vec::is_empty")]

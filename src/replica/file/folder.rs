@@ -255,7 +255,7 @@ impl Files {
     fn explain(&self, path: &str, error: &std::io::Error) -> Error {
         match error.kind() {
             std::io::ErrorKind::NotFound => {
-                let names = self.neighbours(path);
+                let names = self.beside(path);
                 let near = did_you_mean(path, names.iter().map(String::as_str));
                 Error::not_found(format!(
                     "there is no file \"{path}\" in {}.{near}",
@@ -273,7 +273,8 @@ impl Files {
         }
     }
 
-    fn neighbours(&self, path: &str) -> Vec<String> {
+    /// Returns the paths of what lies in the same folder as a path, which need not be there; nothing outside the root.
+    pub(crate) fn beside(&self, path: &str) -> Vec<String> {
         let parent = Path::new(path).parent().filter(|parent| !parent.as_os_str().is_empty());
         let listed = match parent {
             Some(parent) => self.dir.read_dir(parent),

@@ -4,7 +4,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use rmcp::model::{Resource, ResourceTemplate};
 use serde_json::json;
 
-use super::{Contents, Done, Shelf, decode, encode, json_text, template, tool};
+use super::{Contents, Done, Shelf, decode, encode, json_text, link, template, tool};
 use crate::tools::Context;
 
 const ROOT: &str = "lockstep://conflicts";
@@ -50,13 +50,22 @@ impl Shelf for Conflicts {
         .boxed()
     }
 
+    fn links(&self, done: &Done<'_>) -> Vec<Resource> {
+        if !done.lists("conflicts") {
+            return Vec::new();
+        }
+        let (uri, name) = match done.dataset() {
+            Some(name) => (format!("{ONE}{}", encode(name)), format!("conflicts of {name}")),
+            None => (ROOT.to_owned(), "all conflicts".to_owned()),
+        };
+        vec![link(uri, name, "application/json")]
+    }
+
     fn changed(&self, done: &Done<'_>) -> Vec<String> {
         if !matches!(done.tool, "syncDataset" | "resolveConflicts" | "rollbackSync") {
             return Vec::new();
         }
-        let named = ["dataset", "name"].iter().find_map(|name| done.arguments.get(*name)?.as_str());
-        let name = named.or_else(|| done.said("dataset"));
-        let own = name.map(|name| format!("{ONE}{}", encode(name)));
+        let own = done.dataset().map(|name| format!("{ONE}{}", encode(name)));
         std::iter::once(ROOT.to_owned()).chain(own).collect()
     }
 }

@@ -4,7 +4,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use rmcp::model::{Resource, ResourceTemplate};
 use serde_json::json;
 
-use super::{Contents, Done, Shelf, decode, json_text, template, tool};
+use super::{Contents, Done, Shelf, decode, encode, json_text, link, template, tool};
 use crate::tools::Context;
 
 const ROOT: &str = "lockstep://health";
@@ -45,6 +45,17 @@ impl Shelf for Health {
             Ok(Some(vec![json_text(uri, &report)?]))
         }
         .boxed()
+    }
+
+    fn links(&self, done: &Done<'_>) -> Vec<Resource> {
+        if done.tool != "healthReport" {
+            return Vec::new();
+        }
+        let (uri, name) = match done.dataset() {
+            Some(name) => (format!("{ONE}{}", encode(name)), format!("health of {name}")),
+            None => (ROOT.to_owned(), "health".to_owned()),
+        };
+        vec![link(uri, name, "application/json")]
     }
 
     fn changed(&self, done: &Done<'_>) -> Vec<String> {

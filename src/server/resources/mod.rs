@@ -50,6 +50,17 @@ impl Done<'_> {
     fn said(&self, name: &str) -> Option<&str> {
         self.result.get(name)?.as_str()
     }
+
+    /// Returns the dataset that the call was about, if it was about one.
+    fn dataset(&self) -> Option<&str> {
+        let given = ["dataset", "name"].iter().find_map(|name| self.arguments.get(*name)?.as_str());
+        given.or_else(|| self.said("dataset"))
+    }
+
+    /// Returns whether a list of the result has something in it.
+    fn lists(&self, name: &str) -> bool {
+        self.result.get(name).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+    }
 }
 
 /// One kind of resources.
@@ -71,7 +82,7 @@ trait Shelf: Sync {
     fn read<'a>(&'a self, context: &'a Context, uri: &'a str) -> BoxFuture<'a, Contents>;
 
     /// Returns the resources that carry what a result leaves out.
-    fn links(&self, _result: &Value) -> Vec<Resource> {
+    fn links(&self, _done: &Done<'_>) -> Vec<Resource> {
         Vec::new()
     }
 
@@ -150,8 +161,12 @@ pub(super) async fn answer(
 }
 
 /// Returns links to what a result leaves out.
-pub(super) fn links(result: &Value) -> Vec<Resource> {
-    shelves().flat_map(|shelf| shelf.links(result)).collect()
+pub(super) fn links(done: &Done<'_>) -> Vec<Resource> {
+    shelves().flat_map(|shelf| shelf.links(done)).collect()
+}
+
+fn link(uri: String, name: String, mime: &str) -> Resource {
+    Resource::new(uri, name).with_mime_type(mime)
 }
 
 /// Tells those who follow resources what a call changed.

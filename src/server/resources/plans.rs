@@ -2,9 +2,8 @@
 
 use futures_util::{FutureExt, future::BoxFuture};
 use rmcp::model::{Resource, ResourceTemplate};
-use serde_json::Value;
 
-use super::{Contents, Shelf, template, text};
+use super::{Contents, Done, Shelf, link, template, text};
 use crate::{store::PlanLookup, sync::render, tools::Context};
 
 const PLANS: &str = "lockstep://plans/";
@@ -28,13 +27,9 @@ impl Shelf for Plans {
         .boxed()
     }
 
-    fn links(&self, result: &Value) -> Vec<Resource> {
-        let id = result.get("planId").and_then(Value::as_str);
-        let link = |id: &str| {
-            Resource::new(format!("{PLANS}{id}"), format!("plan {id}"))
-                .with_mime_type("text/markdown")
-        };
-        id.map(link).into_iter().collect()
+    fn links(&self, done: &Done<'_>) -> Vec<Resource> {
+        let plan = |id| link(format!("{PLANS}{id}"), format!("plan {id}"), "text/markdown");
+        done.said("planId").map(plan).into_iter().collect()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use futures_util::{FutureExt, future::BoxFuture};
 use rmcp::model::{Resource, ResourceTemplate};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Contents, Done, Shelf, json_text, template, tool};
+use super::{Contents, Done, Shelf, json_text, link, template, tool};
 use crate::tools::Context;
 
 const RUNS: &str = "lockstep://runs/";
@@ -45,13 +45,9 @@ impl Shelf for Runs {
         .boxed()
     }
 
-    fn links(&self, result: &Value) -> Vec<Resource> {
-        let id = result.get("runId").and_then(Value::as_str);
-        let link = |id: &str| {
-            Resource::new(format!("{RUNS}{id}"), format!("run {id}"))
-                .with_mime_type("application/json")
-        };
-        id.map(link).into_iter().collect()
+    fn links(&self, done: &Done<'_>) -> Vec<Resource> {
+        let run = |id| link(format!("{RUNS}{id}"), format!("run {id}"), "application/json");
+        done.said("runId").map(run).into_iter().collect()
     }
 
     fn changed(&self, done: &Done<'_>) -> Vec<String> {

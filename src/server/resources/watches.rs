@@ -1,10 +1,10 @@
 //! `lockstep://watches/{dataset}`: how the watch of a dataset goes; told whenever something happens to it.
 
 use futures_util::{FutureExt, future::BoxFuture};
-use rmcp::model::ResourceTemplate;
+use rmcp::model::{Resource, ResourceTemplate};
 use serde_json::json;
 
-use super::{Contents, Done, Shelf, decode, json_text, template, tool};
+use super::{Contents, Done, Shelf, decode, json_text, link, template, tool};
 use crate::{
     tools::Context,
     watch::{self, URI},
@@ -30,6 +30,13 @@ impl Shelf for Watches {
             Ok(Some(vec![json_text(uri, &watch)?]))
         }
         .boxed()
+    }
+
+    fn links(&self, done: &Done<'_>) -> Vec<Resource> {
+        let named = done.dataset().filter(|_| done.lists("watches"));
+        let watch =
+            |name: &str| link(watch::uri(name), format!("watch of {name}"), "application/json");
+        named.map(watch).into_iter().collect()
     }
 
     fn changed(&self, done: &Done<'_>) -> Vec<String> {

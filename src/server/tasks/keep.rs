@@ -15,7 +15,7 @@ use crate::{
     progress::Step,
     server::{
         asking::{self, Way, Word},
-        job::{Job, QUESTIONS, Work, linked},
+        job::{Job, QUESTIONS, Work},
         notify::Reins,
         resources,
     },
@@ -92,7 +92,7 @@ impl Keeper {
                     Ok(_) => "done".to_owned(),
                     Err(error) => error.to_string(),
                 };
-                let result = serde_json::to_value(linked(outcome)).unwrap_or_default();
+                let result = serde_json::to_value(self.job.linked(outcome)).unwrap_or_default();
                 (TaskState::Completed, Some(said), Some(result))
             }
         };

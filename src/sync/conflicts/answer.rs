@@ -6,7 +6,13 @@ use lockstep_engine::value::{Row, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{super::describe::shown, choose::place};
+use super::{
+    super::{
+        describe::shown,
+        report::{drop_last, shorten},
+    },
+    choose::place,
+};
 use crate::store::conflicts::{Choice, Group, Kind, Rows, State, Stored};
 
 /// How many conflicts are alike.
@@ -106,6 +112,20 @@ pub(crate) struct Answer {
     pub(crate) run: Option<RunOut>,
     /// What to do next.
     pub(crate) next: String,
+}
+
+impl Answer {
+    /// Leaves out conflicts that are behind the cursor then, until the answer is short; `skip` were shown before.
+    pub(crate) fn shortened(mut self, skip: u64) -> Self {
+        shorten(&mut self, |answer| {
+            let less = drop_last(&mut answer.conflicts, 1);
+            if less {
+                answer.cursor = Some((skip + answer.conflicts.len() as u64).to_string());
+            }
+            less || drop_last(&mut answer.groups, 5) || drop_last(&mut answer.preview, 5)
+        });
+        self
+    }
 }
 
 /// Returns a group as it is shown.
