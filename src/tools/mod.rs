@@ -62,6 +62,9 @@ pub trait Tool {
     /// Whether a call may go on after its request was answered, as a task whose report is kept for a while.
     const LASTS: bool = false;
 
+    /// The view in which hosts that can show one show the result: a `ui://` resource.
+    const VIEW: Option<&'static str> = None;
+
     /// Returns what the tool may do, as hints for clients.
     fn annotations() -> ToolAnnotations;
 
@@ -95,6 +98,8 @@ pub struct Registered {
     pub input_schema: Arc<JsonObject>,
     /// The JSON Schema of the structured result.
     pub output_schema: Arc<JsonObject>,
+    /// The view of the result, a `ui://` resource.
+    pub view: Option<&'static str>,
     asks: bool,
     lasts: bool,
     run: for<'a> fn(&'a Context, JsonObject) -> Answer<'a>,
@@ -119,6 +124,7 @@ impl Registered {
                 schema::of::<T::Args>()
             }),
             output_schema: Arc::new(schema::of_output::<T::Output>()),
+            view: T::VIEW,
             asks: T::ASKS,
             lasts: T::LASTS,
             run: run::<T>,

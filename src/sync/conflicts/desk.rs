@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::{
-    super::{Shell, definition::Definition, describe::shown, run},
+    super::{Shell, definition::Definition, describe::shown, hidden::Veil, run},
     answer::{Answer, PreviewOut, RunOut, conflict_out, group_out, values},
     choose::{self, BASE, Chosen, Wish, choose, place},
 };
@@ -43,10 +43,12 @@ pub(crate) async fn list(shell: &Shell, wanted: &Wanted) -> Result<Answer> {
     let total = groups.iter().map(|group| group.count).sum();
     let page = shell.store.conflicts(&wanted.filter, wanted.skip, wanted.limit).await?;
     let named = wanted.filter.dataset.is_none();
-    let mut conflicts = Vec::new();
+    let (mut conflicts, mut veil) = (Vec::new(), Veil::default());
     for one in &page.conflicts {
         let rows = rows(shell, one, wanted.whole).await?;
-        conflicts.push(conflict_out(one, rows.as_ref(), named, wanted.whole));
+        let mut shown = conflict_out(one, rows.as_ref(), named, wanted.whole);
+        veil.of(&shell.store, &one.dataset).await?.conceal(&mut shown);
+        conflicts.push(shown);
     }
     let shown = wanted.skip + conflicts.len() as u64;
     let more = groups.len().saturating_sub(GROUPS);
