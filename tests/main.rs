@@ -54,4 +54,5 @@ mod town;
 mod two_way;
 mod verify;
 mod watch;
+mod web;
 mod workspace_clients;
