@@ -129,18 +129,18 @@ fn card(here: &Here<'_>, one: &ConflictOut) -> Markup {
     let base = one.base.as_deref().filter(|_| !whole);
     let open = one.state == "open" && here.viewer.decides();
     let table = html! {
-        table {
+        table.sides {
             thead { tr {
                 td {} @if base.is_some() { th scope="col" { "agreed before" } }
                 @for who in one.values.keys() { th scope="col" { (who) } }
             } }
             tbody {
-                tr { th scope="row" { "value" }
+                tr { th.w scope="row" { "value" }
                     @if let Some(base) = base { td.cell { (base) } }
                     @for value in one.values.values() { td.cell { (value) } } }
-                tr { th scope="row" { "since" } @if base.is_some() { td {} }
+                tr.since { th.w scope="row" { "since" } @if base.is_some() { td {} }
                     @for who in one.values.keys() { td.w { @if let Some(at) = one.since.get(who) { (moment_text(at)) } } } }
-                @if open { tr { th scope="row" { "decide" }
+                @if open { tr { th.w scope="row" { "decide" }
                     @if base.is_some() { td { (button(&form, "base", "Go back to it", &name)) } }
                     @for who in one.values.keys() { td { (button(&form, who, &format!("Take {who}"), &name)) } } } }
             }

@@ -10,7 +10,7 @@ use super::{
     overview::{metrics, window, windows},
     plot::{Bars, Line, Share, shares},
     runs,
-    words::{apart, badge, count, moment_text, number, score, seconds},
+    words::{apart, badge, count, moment_text, number, seconds},
 };
 use crate::{
     error::{Kind, Result},
@@ -83,17 +83,18 @@ pub(super) async fn show(
                 section.card aria-label="Score over time" { (line.draw()) }
                 (series(&hours, from, days))
             }
+            h2 { "Quality and drift" }
             (quality(health.as_ref()))
+            @if viewer.decides() && definition.is_some() {
+                form.actions method="post" action={ (path) "/measure" } {
+                    (secret(viewer))
+                    button { "Measure the data now" }
+                    span.small.soft { "reads a sample of each side" }
+                }
+            }
             h2 { "Runs" }
             (runs::table(&list.runs, false))
             (runs::more(&path, query.get("before"), list.cursor.as_deref()))
-        }
-        @if viewer.decides() && definition.is_some() {
-            form.actions method="post" action={ (path) "/measure" } {
-                (secret(viewer))
-                button { "Measure the data now" }
-                span.small.soft { "reads a sample of both sides" }
-            }
         }
     };
     Ok(page(Some(viewer), Place::Overview, name, &body))
@@ -107,7 +108,7 @@ fn standing(health: &DatasetHealth) -> Markup {
             tbody { @for one in &health.deductions { tr {
                 th scope="row" { (apart(&one.what)) }
                 td.n { (number(one.points)) }
-                td.cell { (one.why) }
+                td.cell.why { (one.why) }
                 td { code { (one.call.tool) " " (serde_json::Value::Object(one.call.arguments.clone())) } }
             } } }
         }
@@ -201,7 +202,7 @@ fn series(hours: &[(Timestamp, Rollup)], from: Timestamp, days: i64) -> Markup {
 
 fn quality(health: Option<&DatasetHealth>) -> Markup {
     let Some(quality) = health.and_then(|health| health.quality.as_ref()) else {
-        return html! { h2 { "Quality and drift" } p.soft { "The data was not measured yet." } };
+        return html! { p.soft { "The data was not measured yet." } };
     };
     let found = quality.shares.iter().filter_map(|(name, share)| {
         let share = share.as_ref()?;
@@ -222,7 +223,6 @@ fn quality(health: Option<&DatasetHealth>) -> Markup {
         }
     };
     html! {
-        h2 { "Quality and drift" }
         p.soft { "Measured " (moment_text(&quality.at)) " on " (quality.sampled) " of " (quality.of) " keys (seed " (quality.seed) "); "
             (quality.rows_read) " rows were read." }
         div.row {
@@ -239,7 +239,6 @@ fn quality(health: Option<&DatasetHealth>) -> Markup {
                 (drift)
             }
         }
-        @if let Some(health) = health { p.small.soft { "Score now: " (score(Some(health.score), health.status)) } }
     }
 }
 

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{
     Query, Viewer,
     frame::{self, Place, page, scroll, secret},
-    words::moment_text,
+    words::{count, moment_text},
 };
 use crate::{
     error::Result,
@@ -92,8 +92,8 @@ fn table(viewer: &Viewer, filter: &str, letters: &[LetterOut]) -> Markup {
                 td { a href=(frame::dataset(&one.dataset)) { (one.dataset) } br; (one.key) " to " (one.member) }
                 td { (one.kind) @if !one.columns.is_empty() { " of " (one.columns.join(", ")) }
                     @if one.changes > 1 { " (" (one.changes) " changes)" } }
-                td.w { (moment_text(&one.died)) br; span.small.soft { "after " (one.attempts) " tries" } }
-                td.cell { @for step in &one.story { div.small { (step) } } }
+                td.w { (moment_text(&one.died)) br; span.small.soft { "after " (count(one.attempts, "attempt")) } }
+                td.cell.why { @for step in &one.story { div.small { (step) } } }
                 @if viewer.decides() { td {
                     form.inline method="post" action="/letters/retry" {
                         (fields(viewer, filter, &one.dataset, Some(one.letter)))

@@ -164,7 +164,7 @@ fn line(one: &DatasetHealth, watch: Option<&WatchOut>) -> Markup {
             td.n { @match watch.map_or(0, |watch| watch.dead_letters) {
                 0 => "0", count => a href=(letters) { (count) }
             } }
-            td.cell { @match one.deductions.first() {
+            td.cell.why { @match one.deductions.first() {
                 Some(first) => { strong { (apart(&first.what)) " -" (number(first.points)) } " " (first.why) }
                 None => span.soft { "nothing" }
             } }

@@ -6,12 +6,12 @@ use maud::{Markup, html};
 use super::words::{minute, number};
 
 /// The size of a plot, and the edges around what is drawn.
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 180.0;
+const WIDTH: f64 = 480.0;
+const HEIGHT: f64 = 170.0;
 const LEFT: f64 = 40.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 10.0;
-const BOTTOM: f64 = 22.0;
+const BOTTOM: f64 = 24.0;
 
 /// The most points of a line, and the most rows of the table beside it.
 const POINTS: usize = 180;
@@ -214,7 +214,7 @@ pub(super) struct Share {
 
 /// Returns shares as bars from 0 to 100 %, with their intervals.
 pub(super) fn shares(id: &str, caption: &str, shares: &[Share]) -> Markup {
-    let (name, row, end) = (130.0, 26.0, 70.0);
+    let (name, row, end) = (125.0, 24.0, 55.0);
     let long = WIDTH - name - end;
     let height = row * shares.len() as f64 + 6.0;
     let (title, told) = (format!("{id}-title"), format!("{id}-told"));
@@ -226,7 +226,7 @@ pub(super) fn shares(id: &str, caption: &str, shares: &[Share]) -> Markup {
             @if shares.is_empty() {
                 p.soft { "Nothing was measured yet." }
             } @else {
-                svg.plot viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-labelledby={ (title) " " (told) } {
+                svg.plot.shares viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-labelledby={ (title) " " (told) } {
                     title id=(title) { (caption) }
                     desc id=(told) { (shares.iter().map(text).collect::<Vec<_>>().join(", ")) "." }
                     @for (at, one) in shares.iter().enumerate() {

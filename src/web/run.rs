@@ -76,8 +76,8 @@ fn changes(changes: &[ChangedOut]) -> Markup {
                 th scope="row" { (one.key) }
                 td.w { (one.side) }
                 td.w { (one.kind) }
-                td.w { (badge(one.state)) @if let Some(why) = &one.why { br; span.small { (why) } } }
-                td.cell { @for (column, change) in &one.cells { div { strong { (column) } ": " (change) } } }
+                td { (badge(one.state)) @if let Some(why) = &one.why { br; span.small { (why) } } }
+                td.cell.why { @for (column, change) in &one.cells { div { strong { (column) } ": " (change) } } }
             } } }
         }
     }

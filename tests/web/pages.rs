@@ -109,7 +109,7 @@ async fn an_address_that_leads_nowhere_says_so() {
         ("/conflicts?dataset=nonesuch", 404, "there is no saved dataset"),
         ("/conflicts?from=x", 400, "is no number"),
         ("/letters?after=-1", 400, "is no number"),
-        ("/sheets/nonesuch", 404, "nonesuch"),
+        ("/sheets/nonesuch", 404, "Check the id"),
         ("/runs/%3Cb%3E", 404, "&lt;b&gt;"),
         ("/datasets/%FF%00", 404, "there is no saved dataset"),
     ] {
@@ -121,6 +121,38 @@ async fn an_address_that_leads_nowhere_says_so() {
     assert_eq!(visitor.get("/nonesuch").await.status, StatusCode::NOT_FOUND);
     let long = format!("/?x={}", "a".repeat(9_000));
     assert_eq!(visitor.get(&long).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+/// The plots say in words what they show, and that is what the store has.
+#[tokio::test]
+async fn the_plots_of_a_dataset_show_its_past() {
+    let site = Site::new("", None).await;
+    site.past();
+    let mut visitor = site.visitor();
+    for (window, runs) in [
+        // Whole hours of the past day and one run now; 24 hours with one failure.
+        ("24h", [23..=25, 1..=1]),
+        ("7d", [166..=169, 7..=7]),
+        ("30d", [718..=721, 30..=30]),
+    ] {
+        let page = visitor.get(&format!("/datasets/goods?window={window}")).await;
+        let told = |name: &str| -> u64 {
+            let rest =
+                page.text.split_once(&format!("{name} ")).unwrap_or_else(|| panic!("no {name}")).1;
+            rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+        };
+        let [hours, failed] = runs;
+        let in_step = told("In all: in step");
+        assert!(in_step % 50 == 0 && hours.contains(&(in_step / 50)), "{window}: {in_step}");
+        assert!(
+            failed.contains(&told("partial 0, failed")),
+            "{window}: {}",
+            told("partial 0, failed")
+        );
+        // The bins of 1.1^60 and 1.1^70 seconds: the 95th of 100 is in the second, 1.1^70.5 s / 60 = 13.805 min.
+        assert!(page.text.contains("At most 13.805."), "{window}");
+        assert!(page.text.matches("<circle").count() <= 40, "bounded");
+    }
 }
 
 #[tokio::test]

@@ -117,6 +117,31 @@ impl Site {
         }
     }
 
+    /// Gives the goods a past: thirty days of scores, and of runs of which one a day failed.
+    pub(super) fn past(&self) {
+        let mut database =
+            rusqlite::Connection::open(self.server.folder.path().join("lockstep.db")).unwrap();
+        database.busy_timeout(Duration::from_secs(10)).unwrap();
+        let all = database.transaction().unwrap();
+        let hour = 3_600_000_000_i64;
+        let now = jiff::Timestamp::now().as_microsecond();
+        let now = now - now % hour;
+        for back in 1..24 * 30 {
+            let at = now - back * hour;
+            let dip = f64::from(i32::try_from((back % 240).min(40)).unwrap());
+            for (dataset, score) in [("", 58.0 + dip), ("goods", 60.0 + dip)] {
+                let sql = "INSERT INTO health_history (dataset, at, score) VALUES (?1, ?2, ?3)";
+                all.execute(sql, (dataset, at, score)).unwrap();
+            }
+            let failed = i64::from(back % 24 == 7);
+            let data = json!({"inStep": 50, "applied": 9 + back % 5, "failed": failed, "lags": {"60": 5, "70": 1},
+                "conflictsOpened": back % 3, "conflictsClosed": back % 2});
+            let sql = "INSERT INTO run_rollups (grain, bucket, dataset, data) VALUES (3600, ?1, 'goods', ?2)";
+            all.execute(sql, (at, data.to_string())).unwrap();
+        }
+        all.commit().unwrap();
+    }
+
     /// Says of every run that its columns in these places are sensitive.
     pub(super) fn hide(&self, places: &str) {
         let database =

@@ -41,7 +41,7 @@ const show = (answer) => {
     el("h1", {}, wanted.dataset ? `Conflicts of ${wanted.dataset}` : "Conflicts"),
     el("p", {}, answer.total === 0 ? "Nothing waits for a decision." : `${answer.total} in all; ${conflicts.length} are shown.`),
     ...conflicts.map(card));
-  say(answer.next ?? "");
+  say("");
 };
 host.hear("tool-input", (params) => { wanted = params.arguments ?? {}; });
 host.hear("tool-result", (result) => {

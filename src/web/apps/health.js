@@ -4,7 +4,7 @@ const show = (report) => {
   const dataset = (one) =>
     el("section", { class: "card" },
       el("h2", {}, one.dataset, " ", el("span", { class: word(one.status) }, one.score, " ", one.status)),
-      el("p", { class: "soft" }, "last good run ", one.lastSuccess ?? "never"),
+      el("p", { class: "soft" }, "last good run ", one.lastSuccess ? `${one.lastSuccess.slice(0, 16).replace("T", " ")} UTC` : "never"),
       (one.deductions ?? []).length === 0 ? el("p", {}, "It lacks nothing.") :
         el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `What ${one.dataset} lacks` },
           el("table", {},
@@ -15,7 +15,7 @@ const show = (report) => {
   main.replaceChildren(
     el("h1", {}, "Health"),
     el("p", { class: `score ${word(report.status)}` }, report.score ?? "-"),
-    el("p", {}, report.status, report.trend === null || report.trend === undefined ? "" : ` · ${report.trend >= 0 ? "+" : ""}${report.trend} points within ${report.window}`),
+    el("p", {}, report.status, report.trend ? ` · ${report.trend > 0 ? "+" : ""}${report.trend} points within ${report.window}` : ""),
     ...(report.datasets ?? []).map(dataset),
     report.more > 0 ? el("p", { class: "soft" }, `${report.more} better ones are not shown.`) : "",
     el("div", { class: "actions" }, el("button", { onclick: refresh }, "Look again")));
