@@ -121,8 +121,7 @@ fn standing(health: &DatasetHealth) -> Markup {
                 p { (badge(health.status)) " last good run "
                     @match &health.last_success { Some(at) => (moment_text(at)), None => "never" } }
             }
-            section.card aria-labelledby="parts" {
-                h2 #parts { "Parts" }
+            section.card aria-label="Parts of the score" {
                 (shares("parts-plot", "What the score is made of", &health.parts.iter().map(|(name, value)| {
                     Share { name: apart(name), value: *value, interval: None }
                 }).collect::<Vec<_>>()))
@@ -233,8 +232,7 @@ fn quality(health: Option<&DatasetHealth>) -> Markup {
                         (quality.places.iter().map(|(place, many)| format!("{place} ({many})")).collect::<Vec<_>>().join(", ")) }
                 }
             }
-            section.card aria-labelledby="drift" {
-                h3 #drift { "Drift" }
+            section.card aria-label="Drift" {
                 (drift_plot(&quality.drift, quality.unexplained))
                 (drift)
             }

@@ -91,7 +91,7 @@ impl Line<'_> {
                         (axis(self.top))
                         @if let Some((limit, name)) = self.limit {
                             line.limit x1=(LEFT) x2=(WIDTH - RIGHT) y1=(down(limit, self.top)) y2=(down(limit, self.top)) {}
-                            text x=(WIDTH - RIGHT) y=(down(limit, self.top) - 4.0) text-anchor="end" { (name) }
+                            text x=(LEFT + 4.0) y=(down(limit, self.top) + 15.0) { (name) }
                         }
                         polyline.line points=(path.join(" ")) {}
                         @for (x, y) in places.iter().rev().take(if places.len() > 40 { 1 } else { 40 }) {
@@ -111,9 +111,8 @@ impl Line<'_> {
     fn told(&self) -> String {
         let values = self.points.iter().map(|(_, value)| *value);
         let (low, high) = values
-            .clone()
             .fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));
-        let last = values.last().unwrap_or_default();
+        let last = self.points.last().map_or(0.0, |(_, value)| *value);
         format!("Now {}; between {} and {}.", number(last), number(low), number(high))
     }
 }

@@ -23,8 +23,10 @@ pub(super) async fn list(context: &Context, viewer: &Viewer, query: &Query) -> R
     let mut arguments = json!({"type": "spreadsheet", "limit": FILES});
     put(&mut arguments, "cursor", query.get("after"));
     let found = call(context, "findFiles", arguments).await?;
-    let text = |file: &Value, name: &str| file[name].as_str().unwrap_or_default().to_owned();
-    let files: Vec<&Value> = found["files"].as_array().into_iter().flatten().collect();
+    let text = |file: &Value, name: &str| {
+        file.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let files: Vec<&Value> = all(&found, "files").collect();
     let table = html! {
         table {
             thead { tr { th scope="col" { "Name" } th scope="col" { "Changed" } th scope="col" { "Id" } } }
@@ -39,7 +41,7 @@ pub(super) async fn list(context: &Context, viewer: &Viewer, query: &Query) -> R
         p.soft { "What the embedded workspace holds, read-only." }
         @if files.is_empty() { p.note { "There is no spreadsheet yet. One that a sync or a client creates appears here." } }
         @else { (scroll("Spreadsheets", &table)) }
-        @if let Some(next) = found["nextCursor"].as_str() {
+        @if let Some(next) = found.get("nextCursor").and_then(Value::as_str) {
             nav aria-label="Pages" { ul { li { a rel="next" href=(frame::address("/sheets", &[("after", next)])) { "More" } } } }
         }
     };
@@ -72,18 +74,18 @@ pub(super) async fn grid(
         Err(error) if error.kind() == Kind::NotFound && tabs.contains(&sheet) => json!({}),
         Err(error) => return Err(error),
     };
-    let rows: Vec<&Value> = found["rows"].as_array().into_iter().flatten().collect();
-    let cells = |row: &Value| row["cells"].as_array().cloned().unwrap_or_default();
+    let rows: Vec<&Value> = all(&found, "rows").collect();
+    let cells =
+        |row: &Value| row.get("cells").and_then(Value::as_array).cloned().unwrap_or_default();
     let width = rows.iter().map(|row| cells(row).len()).max().unwrap_or(0).min(COLUMNS);
-    let columns: Vec<&Value> =
-        found["columns"].as_array().into_iter().flatten().take(width).collect();
+    let columns: Vec<&Value> = all(&found, "columns").take(width).collect();
     let path = format!("/sheets/{}", encode(id));
     let table = html! {
         table.grid {
             thead { tr { th scope="col" { span aria-hidden="true" { "#" } }
                 @for column in &columns { th scope="col" { (column.as_str().unwrap_or_default()) } } } }
             tbody { @for row in &rows { tr {
-                th scope="row" { (row["row"].as_u64().unwrap_or_default()) }
+                th scope="row" { (row.get("row").and_then(Value::as_u64).unwrap_or_default()) }
                 @for cell in cells(row).iter().take(width) {
                     @match cell {
                         Value::String(text) => td.cell { (text) },
@@ -101,7 +103,7 @@ pub(super) async fn grid(
         } } }
         @if rows.is_empty() { p.soft { "No cells." } }
         @else { (scroll(&format!("Cells of {sheet}"), &table)) }
-        @if let Some(next) = found["nextCursor"].as_str() {
+        @if let Some(next) = found.get("nextCursor").and_then(Value::as_str) {
             nav aria-label="Rows" { ul { li { a rel="next" href=(frame::address(&path, &[("sheet", sheet), ("row", next)])) { "Rows after" } } } }
         }
     };
@@ -122,6 +124,11 @@ async fn refuse_hidden(context: &Context, id: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Returns the items of a list in an answer.
+fn all<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    answer.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
 fn put(arguments: &mut Value, name: &str, value: Option<&str>) {

@@ -72,7 +72,9 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
             Ok(())
         }
         Some((settings, listener, address)) => {
-            print(&format!("MCP is served at http://{address}/mcp (Ctrl-C stops it)"))?;
+            print(&format!(
+                "MCP is served at http://{address}/mcp, pages for people at http://{address}/ (Ctrl-C stops it)"
+            ))?;
             http::serve(server, listener, settings, stop.clone()).await
         }
         None => stdio::serve(server, stop.clone()).await,

@@ -29,11 +29,11 @@ pub(super) async fn decide(
     headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let mut arguments = json!({"action": "decide", "ids": [field(&fields, "id")]});
-    match fields.get("winner") {
-        Some(winner) => arguments["winner"] = json!(winner),
-        None => arguments["value"] = json!(field(&fields, "value")),
-    }
+    let ids = [field(&fields, "id")];
+    let arguments = match fields.get("winner") {
+        Some(winner) => json!({"action": "decide", "ids": ids, "winner": winner}),
+        None => json!({"action": "decide", "ids": ids, "value": field(&fields, "value")}),
+    };
     let back = conflicts(&fields, "decided");
     act(&http, &headers, &fields, "resolveConflicts", arguments, back).await
 }
@@ -80,11 +80,15 @@ pub(super) async fn measure(
 }
 
 async fn letters(http: &Http, headers: &HeaderMap, fields: &Fields, action: &str) -> Response {
-    let mut arguments = json!({"action": action, "dataset": field(fields, "dataset")});
-    if let Some(letter) = fields.get("letter") {
-        // What is no number is told so by the tool.
-        arguments["letters"] = json!([letter.parse::<u64>().map_or(json!(letter), Value::from)]);
-    }
+    let dataset = field(fields, "dataset");
+    let arguments = match fields.get("letter") {
+        None => json!({"action": action, "dataset": dataset}),
+        Some(letter) => {
+            // What is no number is told so by the tool.
+            let letter = letter.parse::<u64>().map_or(json!(letter), Value::from);
+            json!({"action": action, "dataset": dataset, "letters": [letter]})
+        }
+    };
     let back = address("/letters", &[("dataset", field(fields, "filter")), ("done", action)]);
     act(http, headers, fields, "watchDataset", arguments, back).await
 }
