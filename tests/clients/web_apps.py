@@ -35,7 +35,7 @@ def shown(chromium, tool, uri, arguments, theme):
     said = []
     context = chromium.new_context(color_scheme="light", viewport={"width": 900, "height": 700})
     page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
+    page.on("console", lambda message: message.type in ("error", "warning") and said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
     page.expose_function("callTool", lambda name, args: ask("tools/call", {"name": name, "arguments": json.loads(args)}))

@@ -63,3 +63,25 @@ async fn a_host_shows_the_views_and_a_click_in_one_decides() {
     assert_eq!(run["counts"]["conflicts"], 1, "{run:#}");
     assert!(site.left().contains("A,Apple,12"), "the right won: {}", site.left());
 }
+
+/// The protocol's own inspector sees which tools have a view, and reads it.
+#[tokio::test]
+async fn the_inspector_finds_both_views() {
+    let home = tempfile::TempDir::new().unwrap();
+    let Some(mut inspector) = programs::inspector_cli(home.path()) else { return };
+    let server = Server::start("");
+    let url = format!("{}/mcp", server.listening.url);
+    inspector.args(["--server-url", &url, "--transport", "http", "--format", "json", "-q"]);
+    inspector.args(["--method", "tools/list", "--app-info"]);
+    let said = crate::support::bounded::succeed(inspector, super::browser::LIMIT);
+    let found: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let with: Vec<(&str, &str)> = found
+        .iter()
+        .filter(|one| one["hasApp"] == true)
+        .map(|one| (one["toolName"].as_str().unwrap(), one["resourceUri"].as_str().unwrap()))
+        .collect();
+    assert_eq!(with, VIEWS, "{said}");
+    assert!(found.iter().all(
+        |one| one["hasApp"] == false || one["resourceMimeType"] == "text/html;profile=mcp-app"
+    ));
+}
