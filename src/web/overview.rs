@@ -1,5 +1,7 @@
 //! The overview: the score with its history, and where each dataset stands.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
@@ -15,6 +17,7 @@ use crate::{
         metrics::Window,
         report::{Ask, DatasetHealth, HealthReport, THRESHOLD, report},
     },
+    store::conflicts::{Filter, State},
     tools::Context,
     watch::status::{WatchOut, shown},
 };
@@ -36,6 +39,11 @@ pub(super) async fn show(context: &Context, viewer: &Viewer, query: &Query) -> R
     for watch in context.store.watches().await? {
         watches.push(shown(&context.store, &watch, now).await?);
     }
+    let open = Filter { states: vec![State::Open], ..Filter::default() };
+    let mut conflicts: BTreeMap<String, u64> = BTreeMap::new();
+    for group in context.store.conflict_groups(&open).await? {
+        *conflicts.entry(group.dataset).or_default() += group.count;
+    }
     let saved = context.store.datasets(None, 1_000).await?;
     let idle: Vec<String> = saved
         .into_iter()
@@ -47,7 +55,7 @@ pub(super) async fn show(context: &Context, viewer: &Viewer, query: &Query) -> R
         div data-live {
             (top(&found, &history, (from, now)))
             h2 { "Datasets" }
-            (datasets(&found, &watches, skip))
+            (datasets(&found, &watches, &conflicts, skip))
             (pager(found.datasets.len(), skip, ask.window))
             @if !idle.is_empty() {
                 h2 { "Saved, and never run" }
@@ -124,7 +132,7 @@ fn trend_text(trend: f64) -> String {
 }
 
 /// Returns numbers with their names; those that were not measured are left out.
-pub(super) fn metrics(all: &std::collections::BTreeMap<String, Option<f64>>) -> Markup {
+pub(super) fn metrics(all: &BTreeMap<String, Option<f64>>) -> Markup {
     html! {
         dl.facts { @for (name, value) in all { @if let Some(value) = value {
             dt { (apart(name)) } dd { (number(*value)) }
@@ -132,7 +140,12 @@ pub(super) fn metrics(all: &std::collections::BTreeMap<String, Option<f64>>) -> 
     }
 }
 
-fn datasets(found: &HealthReport, watches: &[WatchOut], skip: usize) -> Markup {
+fn datasets(
+    found: &HealthReport,
+    watches: &[WatchOut],
+    conflicts: &BTreeMap<String, u64>,
+    skip: usize,
+) -> Markup {
     if found.datasets.is_empty() {
         return html! { p.note { "No dataset has run yet: " code { "syncDataset" } " defines and syncs one." } };
     }
@@ -140,18 +153,19 @@ fn datasets(found: &HealthReport, watches: &[WatchOut], skip: usize) -> Markup {
         table {
             thead { tr {
                 th scope="col" { "Dataset" } th scope="col" { "Score" } th scope="col" { "Last good run" }
-                th scope="col" { "Watch" } th.n scope="col" { "Dead letters" } th scope="col" { "What it lacks most" }
+                th scope="col" { "Watch" } th.n scope="col" { "Conflicts" } th.n scope="col" { "Dead letters" } th scope="col" { "What it lacks most" }
             } }
             tbody { @for one in found.datasets.iter().skip(skip).take(PAGE) {
-                (line(one, watches.iter().find(|watch| watch.dataset == one.dataset)))
+                (line(one, watches.iter().find(|watch| watch.dataset == one.dataset), conflicts.get(&one.dataset)))
             } }
         }
     };
     scroll("Datasets", &table)
 }
 
-fn line(one: &DatasetHealth, watch: Option<&WatchOut>) -> Markup {
+fn line(one: &DatasetHealth, watch: Option<&WatchOut>, conflicts: Option<&u64>) -> Markup {
     let letters = frame::address("/letters", &[("dataset", &one.dataset)]);
+    let disputed = frame::address("/conflicts", &[("dataset", &one.dataset)]);
     html! {
         tr {
             th scope="row" { a href=(frame::dataset(&one.dataset)) { (one.dataset) } }
@@ -161,6 +175,7 @@ fn line(one: &DatasetHealth, watch: Option<&WatchOut>) -> Markup {
                 Some(watch) => { (badge(watch.state)) @if watch.depth > 0 { " " (watch.depth) " waiting" } }
                 None => span.soft { "by hand" }
             } }
+            td.n { @match conflicts { None => "0", Some(count) => a href=(disputed) { (count) } } }
             td.n { @match watch.map_or(0, |watch| watch.dead_letters) {
                 0 => "0", count => a href=(letters) { (count) }
             } }

@@ -15,6 +15,15 @@ pub(super) fn shots() -> PathBuf {
     folder
 }
 
+/// The door: a wrong token, a good one, what a reader is offered, and a page that notices that its session has ended.
+#[tokio::test]
+async fn a_person_signs_in_and_out() {
+    let Some(mut browser) = programs::browser("web_door.py") else { return };
+    let (site, reader, _) = super::doors::guarded().await;
+    browser.arg(&site.server.listening.url).arg(shots()).env("TOKEN", reader);
+    print!("{}", crate::support::bounded::succeed(browser, LIMIT));
+}
+
 /// Every page in both themes without a word in the console; a conflict by clicks, one by keys, both written by the next run.
 #[tokio::test]
 async fn a_person_finds_their_way_and_settles_conflicts_by_clicks_and_by_keys() {

@@ -18,7 +18,7 @@ fn token(role: &str) -> (String, String) {
 }
 
 /// A site with a reader and an operator, and two conflicts.
-async fn guarded() -> (Site, String, String) {
+pub(super) async fn guarded() -> (Site, String, String) {
     let ((reader, one), (operator, two)) = (token("reader"), token("operator"));
     let site = Site::new(&format!("{one}\n{two}"), Some(&operator)).await;
     site.dispute().await;

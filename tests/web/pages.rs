@@ -98,6 +98,67 @@ async fn every_page_says_what_there_is_and_no_text_of_a_cell_becomes_markup() {
     }
 }
 
+/// A row that one side deleted and the other changed is decided by a side, and by nothing else.
+#[tokio::test]
+async fn a_deletion_against_a_change_offers_the_sides_alone() {
+    let site = Site::new("", None).await;
+    std::fs::write(
+        site.server.folder.path().join("goods.csv"),
+        "sku,name,qty\nA,Apple,10\nB,Beet,20\n",
+    )
+    .unwrap();
+    let cells =
+        json!({"spreadsheetId": site.sheet, "sheet": "goods", "range": "C4", "values": [[31]]});
+    site.call("updateCells", cells).await;
+    site.run().await;
+    let mut visitor = site.visitor();
+    assert!(visitor.get("/").await.text.contains("href=\"/conflicts?dataset=goods\">1</a>"));
+    let page = visitor.get("/conflicts").await;
+    for (text, there) in [
+        ("C · (row)", true),
+        ("deleted here, changed there", true),
+        ("qty: 30 → 31", true),
+        ("Take left", true),
+        ("Take right", true),
+        ("Go back to it", false),
+        ("or another value", false),
+    ] {
+        assert_eq!(page.text.contains(text), there, "{text}: {}", page.text);
+    }
+    let (csrf, id) = (page.field("csrf"), page.field("id"));
+    let fields = [("csrf", csrf.as_str()), ("id", &id), ("winner", "left")];
+    let done = visitor.post("/conflicts/decide", &fields).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    site.run().await;
+    let sheet = visitor.get(&format!("/sheets/{}", site.sheet)).await;
+    assert!(sheet.text.contains("Beet") && !sheet.text.contains("Corn"), "the left's deletion won");
+}
+
+#[tokio::test]
+async fn a_letter_is_tried_again_by_its_button_and_dies_again() {
+    let site = Site::new("", None).await;
+    site.more().await;
+    let mut visitor = site.visitor();
+    let page = visitor.get("/letters").await;
+    let (csrf, letter) = (page.field("csrf"), page.field("letter"));
+    let fields =
+        [("csrf", csrf.as_str()), ("dataset", "stock"), ("letter", &letter), ("filter", "stock")];
+    let done = visitor.post("/letters/retry", &fields).await;
+    assert_eq!(
+        (done.status, done.header("location")),
+        (StatusCode::SEE_OTHER, "/letters?dataset=stock&done=retry")
+    );
+    let gone = visitor.post("/letters/retry", &fields).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND, "that letter is in the queue again");
+    site.letters(1).await;
+    let page = visitor.get("/letters?dataset=stock&done=retry").await;
+    for text in
+        ["Put back into the queue.", "somebody asked to try it again", "Try all of stock again"]
+    {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+}
+
 #[tokio::test]
 async fn an_address_that_leads_nowhere_says_so() {
     let site = Site::new("", None).await;
