@@ -90,3 +90,55 @@ impl Veil {
         Ok(self.0.entry(dataset.to_owned()).or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conflict(column: &str) -> ConflictOut {
+        let texts = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+        };
+        ConflictOut {
+            id: "1".into(),
+            dataset: None,
+            key: "Ada".into(),
+            column: column.into(),
+            kind: "edit".into(),
+            base: Some("10".into()),
+            values: texts(&[("left", "11"), ("right", "12")]),
+            since: BTreeMap::new(),
+            state: "decided".into(),
+            reason: "11 is not 12".into(),
+            assignee: None,
+            note: None,
+            decision: Some("value 13".into()),
+            by: None,
+            row: BTreeMap::from([("left".to_owned(), texts(&[("pay", "11"), ("seat", "7")]))]),
+        }
+    }
+
+    #[test]
+    fn what_is_sensitive_leaves_a_conflict_and_the_rest_stays() {
+        let hidden = |key| Hidden { columns: BTreeSet::from(["pay".to_owned()]), key };
+        for (column, gone, stays) in [
+            ("pay", vec!["10", "11", "12", "13"], vec!["Ada", "7"]),
+            ("(row)", vec!["10", "11", "12", "13"], vec!["Ada", "7"]),
+            // Another column's values may be shown; the row beside them has one that may not.
+            ("seat", vec![], vec!["Ada", "10", "13", "7"]),
+        ] {
+            let mut one = conflict(column);
+            hidden(false).conceal(&mut one);
+            let said = serde_json::to_string(&one).unwrap();
+            assert!(gone.iter().all(|text| !said.contains(text)), "{column}: {said}");
+            assert!(stays.iter().all(|text| said.contains(text)), "{column}: {said}");
+            assert_eq!(one.row["left"]["pay"], HIDDEN);
+        }
+        let mut one = conflict("seat");
+        hidden(true).conceal(&mut one);
+        assert_eq!(one.key, HIDDEN);
+        let mut one = conflict("pay");
+        Hidden::default().conceal(&mut one);
+        assert_eq!((one.key.as_str(), one.base.as_deref()), ("Ada", Some("10")));
+    }
+}

@@ -89,9 +89,8 @@ impl Line<'_> {
                         title id=(title) { (self.title) }
                         desc id=(told) { (self.told()) }
                         (axis(self.top))
-                        @if let Some((limit, name)) = self.limit {
+                        @if let Some((limit, _)) = self.limit {
                             line.limit x1=(LEFT) x2=(WIDTH - RIGHT) y1=(down(limit, self.top)) y2=(down(limit, self.top)) {}
-                            text x=(LEFT + 4.0) y=(down(limit, self.top) + 15.0) { (name) }
                         }
                         polyline.line points=(path.join(" ")) {}
                         @for (x, y) in places.iter().rev().take(if places.len() > 40 { 1 } else { 40 }) {
@@ -99,6 +98,9 @@ impl Line<'_> {
                         }
                         text x=(LEFT) y=(HEIGHT - 6.0) { (minute(self.span.0)) }
                         text x=(WIDTH - RIGHT) y=(HEIGHT - 6.0) text-anchor="end" { (minute(self.span.1)) }
+                    }
+                    @if let Some((_, name)) = self.limit {
+                        ul.legend { li { svg.plot viewBox="0 0 14 10" aria-hidden="true" { line.limit x1="0" x2="14" y1="5" y2="5" {} } (name) } }
                     }
                     (numbers(self.id, &["When", "Value"], thin(self.points, ROWS).iter().rev().map(|(at, value)| {
                         vec![minute(*at), number(*value)]

@@ -233,6 +233,28 @@ async fn a_server_without_data_says_how_to_begin() {
     }
 }
 
+/// The spreadsheets of a Google account are looked at there: the pages show the embedded workspace's alone.
+#[tokio::test]
+async fn without_an_embedded_workspace_there_are_no_sheets() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let nobody = "http://127.0.0.1:9/";
+    let settings = format!(
+        "backend = \"google\"\n[google]\nsheetsUrl = \"{nobody}\"\ndriveUrl = \"{nobody}\"\n"
+    );
+    std::fs::write(folder.path().join("lockstep.toml"), settings).unwrap();
+    let mut command = crate::support::lockstep(folder.path());
+    command.args(["serve", "--http", "127.0.0.1:0"]).env("LOCKSTEP_GOOGLE_TOKEN", "x");
+    let server = crate::support::listening::Listening::start(command);
+    let http = crate::support::wire::http();
+    let get = async |path: &str| http.get(format!("{}{path}", server.url)).send().await.unwrap();
+    let page = get("/").await;
+    assert_eq!(page.status(), StatusCode::OK);
+    assert!(!page.text().await.unwrap().contains("/sheets"));
+    for path in ["/sheets", "/sheets/x"] {
+        assert_eq!(get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
 /// A long list is shown a page at a time, and the way on leads through all of it.
 #[tokio::test]
 async fn long_lists_come_in_pages() {

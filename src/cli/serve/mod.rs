@@ -22,7 +22,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// The arguments of `lockstep serve`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Serves over HTTP instead: /mcp, and /sse with /messages for older clients.
+    /// Serves over HTTP instead: /mcp, /sse with /messages for older clients, and pages for people at /.
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:8463")]
     http: Option<SocketAddr>,
     /// Only watches the datasets that watchDataset started, as a service: no client on stdin is served.
