@@ -84,6 +84,7 @@ sampled from the live sides.";
             sample: args.sample.unwrap_or(1_000) as usize,
             seed: args.seed.unwrap_or(1),
             detail: args.detail,
+            look_only: false,
             dataset: args.dataset,
         };
         match args.dashboard || args.spreadsheet_id.is_some() {

@@ -42,7 +42,9 @@ pub(super) async fn show(
         Err(error) if error.kind() == Kind::InvalidArgument => None,
         Err(error) => return Err(error),
     };
-    let ask = Ask { dataset: Some(name.to_owned()), window, detail: true, ..Ask::default() };
+    let look_only = window != Window::default();
+    let dataset = Some(name.to_owned());
+    let ask = Ask { dataset, window, detail: true, look_only, ..Ask::default() };
     let health = report(&shell, &ask).await?.datasets.pop();
     let days = match window {
         Window::Day => 1,

@@ -31,7 +31,9 @@ const DAYS: i64 = 30;
 pub(super) async fn show(context: &Context, viewer: &Viewer, query: &Query) -> Result<String> {
     let shell = context.shell("web");
     let now = context.clock.now();
-    let ask = Ask { window: window(query), detail: true, ..Ask::default() };
+    let window = window(query);
+    let look_only = window != Window::default();
+    let ask = Ask { window, detail: true, look_only, ..Ask::default() };
     let found = report(&shell, &ask).await?;
     let from = now.checked_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or_default();
     let history = context.store.scores("", from).await?;

@@ -98,6 +98,33 @@ async fn every_page_says_what_there_is_and_no_text_of_a_cell_becomes_markup() {
     }
 }
 
+/// The history has the score of the usual window, whoever looks through which.
+#[tokio::test]
+async fn a_look_through_another_window_does_not_bend_the_history() {
+    let site = Site::new("", None).await;
+    site.dispute().await;
+    let kept = || -> Vec<(String, f64)> {
+        let path = site.server.folder.path().join("lockstep.db");
+        let database = rusqlite::Connection::open(path).unwrap();
+        let mut query =
+            database.prepare("SELECT dataset, score FROM health_history ORDER BY dataset").unwrap();
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let mut visitor = site.visitor();
+    visitor.get("/").await;
+    let usual = kept();
+    assert_eq!(usual.len(), 2, "of the dataset, and of all");
+    for path in ["/?window=30d", "/datasets/goods?window=7d", "/datasets/goods?window=30d"] {
+        let page = visitor.get(path).await;
+        assert!(
+            !page.text.contains(&format!("score fair\">{}<", usual[1].1)),
+            "{path}: the window counts"
+        );
+        assert_eq!(kept(), usual, "{path}");
+    }
+}
+
 /// A row that one side deleted and the other changed is decided by a side, and by nothing else.
 #[tokio::test]
 async fn a_deletion_against_a_change_offers_the_sides_alone() {
