@@ -26,7 +26,7 @@ pub(crate) fn html(uri: &str) -> Option<String> {
     let version = env!("CARGO_PKG_VERSION");
     Some(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Lockstep: {title}</title>\n\
-         <style>\n{style}</style>\n</head>\n<body>\n<main id=\"main\"></main>\n<p id=\"said\" role=\"status\">Waiting for the host.</p>\n\
+         <style>\n{style}</style>\n</head>\n<body>\n<main id=\"main\"></main>\n<footer><p id=\"said\" role=\"status\">Waiting for the host.</p></footer>\n\
          <script>\nconst VERSION = \"{version}\";\n{bridge}{script}</script>\n</body>\n</html>\n"
     ))
 }

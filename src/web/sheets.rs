@@ -82,7 +82,7 @@ pub(super) async fn grid(
     let path = format!("/sheets/{}", encode(id));
     let table = html! {
         table.grid {
-            thead { tr { th scope="col" { span aria-hidden="true" { "#" } }
+            thead { tr { th.n scope="col" { "Row" }
                 @for column in &columns { th scope="col" { (column.as_str().unwrap_or_default()) } } } }
             tbody { @for row in &rows { tr {
                 th scope="row" { (row.get("row").and_then(Value::as_u64).unwrap_or_default()) }

@@ -10,6 +10,8 @@ import urllib.request
 
 from playwright.sync_api import expect, sync_playwright
 
+from barriers import barriers
+
 URL, SHOTS, HOST = sys.argv[1:4]
 expect.set_options(timeout=15_000)
 
@@ -56,11 +58,13 @@ with sync_playwright() as playwright:
         view.get_by_role("button", name="Look again").click()
         expect(view.locator("#said")).not_to_have_text("Looking.")
         expect(view.get_by_role("heading", name="goods")).to_be_visible()
+        assert not barriers(page.frames[-1]), barriers(page.frames[-1])
         page.screenshot(path=f"{SHOTS}/app-health-{theme}.png", full_page=True)
         page.close()
         page, view, said_too = shown(chromium, "resolveConflicts", "ui://lockstep/conflicts", {"dataset": "goods"}, theme)
         expect(view.get_by_role("heading", name="B · name")).to_be_visible()
         assert "<script>alert(1)</script>" in view.locator("main").inner_text(), "a hostile cell is shown as a text"
+        assert not barriers(page.frames[-1]), barriers(page.frames[-1])
         page.screenshot(path=f"{SHOTS}/app-conflicts-{theme}.png", full_page=True)
         assert not said + said_too, said + said_too
         if theme == "dark":

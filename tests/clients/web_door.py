@@ -8,6 +8,8 @@ import sys
 
 from playwright.sync_api import expect, sync_playwright
 
+from barriers import barriers
+
 URL, SHOTS, TOKEN = sys.argv[1], sys.argv[2], os.environ["TOKEN"]
 expect.set_options(timeout=15_000)
 
@@ -28,6 +30,7 @@ with sync_playwright() as playwright:
         page.keyboard.type("wrong")
         page.keyboard.press("Enter")
         expect(page.get_by_role("alert")).to_contain_text("not known here")
+        assert not barriers(page), barriers(page)
         page.screenshot(path=f"{SHOTS}/sign-in-{theme}.png")
         page.get_by_label("Token").fill(TOKEN)
         page.keyboard.press("Enter")
@@ -35,6 +38,7 @@ with sync_playwright() as playwright:
         assert page.url.endswith("/conflicts?dataset=goods"), page.url
         expect(page.get_by_text("You can look: deciding needs the role operator.")).to_be_visible()
         assert page.get_by_role("button", name="Take left").count() == 0
+        assert not barriers(page), barriers(page)
         page.screenshot(path=f"{SHOTS}/reader-{theme}.png")
         cookies = context.cookies()
         assert len(cookies) == 1 and cookies[0]["httpOnly"] and cookies[0]["sameSite"] == "Strict", cookies

@@ -10,6 +10,8 @@ import sys
 
 from playwright.sync_api import expect, sync_playwright
 
+from barriers import barriers
+
 URL, SHOTS, SHEET = sys.argv[1:4]
 expect.set_options(timeout=15_000)
 
@@ -29,50 +31,6 @@ def watched(page, said):
     return page
 
 
-def contrast(page):
-    """Returns texts whose contrast with what lies behind them is below 4.5 to 1 (WCAG 2.2 AA)."""
-    return page.evaluate("""() => {
-      const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
-      const light = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, c, at) => sum + c * [0.2126, 0.7152, 0.0722][at], 0);
-      const behind = (one) => {
-        for (; one; one = one.parentElement) {
-          const colour = parse(getComputedStyle(one).backgroundColor);
-          if (colour.length === 3 || colour[3] > 0) return colour;
-        }
-        return parse(getComputedStyle(document.documentElement).colorScheme === "dark" ? "0 0 0" : "255 255 255");
-      };
-      const poor = [];
-      for (const one of document.querySelectorAll("body *")) {
-        if (![...one.childNodes].some((part) => part.nodeType === 3 && part.textContent.trim())) continue;
-        if (one.closest(".skip") || one.closest("title, desc") || !one.checkVisibility()) continue;
-        const style = getComputedStyle(one);
-        const [a, b] = [light(parse(one.closest("svg") ? style.fill : style.color)), light(behind(one))];
-        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${one.tagName} ${one.textContent.trim().slice(0, 40)}`);
-      }
-      return poor;
-    }""")
-
-
-def names(page):
-    """Returns controls without a name, tables without a header, ids that two have, and pages without their landmarks."""
-    return page.evaluate("""() => {
-      const wrong = [];
-      const named = (one) => one.labels?.length || one.getAttribute("aria-label") || one.getAttribute("aria-labelledby") || one.textContent.trim();
-      for (const one of document.querySelectorAll("button, a[href], input:not([type=hidden]), summary")) if (!named(one)) wrong.push("no name: " + one.outerHTML.slice(0, 90));
-      for (const one of document.querySelectorAll("table")) if (!one.querySelector("th[scope]")) wrong.push("no header: " + one.outerHTML.slice(0, 90));
-      for (const one of document.querySelectorAll("svg[role=img]")) if (!one.querySelector("title")?.textContent || !one.querySelector("desc")?.textContent) wrong.push("no words: svg");
-      const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
-      for (const id of new Set(ids.filter((id, at) => ids.indexOf(id) !== at))) wrong.push("twice: " + id);
-      for (const one of document.querySelectorAll("[aria-labelledby], [aria-describedby]"))
-        for (const id of (one.getAttribute("aria-labelledby") ?? one.getAttribute("aria-describedby")).split(" ")) if (!document.getElementById(id)) wrong.push("points nowhere: " + id);
-      if (document.querySelectorAll("main").length !== 1 || document.querySelectorAll("h1").length !== 1) wrong.push("landmarks");
-      if (document.documentElement.scrollWidth > innerWidth) wrong.push("wider than the window: " + document.documentElement.scrollWidth);
-      return wrong;
-    }""")
-
-
 def every_page(chromium, run):
     paths = {"overview": "/", "dataset": "/datasets/goods?window=7d", "runs": "/runs", "run": f"/runs/{run}",
              "conflicts": "/conflicts", "letters": "/letters", "sheets": "/sheets", "sheet": f"/sheets/{SHEET}"}
@@ -84,7 +42,7 @@ def every_page(chromium, run):
             for name, path in paths.items():
                 page.goto(URL + path)
                 expect(page.locator("main h1")).to_be_visible()
-                wrong = names(page) + contrast(page)
+                wrong = barriers(page)
                 assert not wrong, f"{path} {theme} {width}: {wrong}"
                 page.screenshot(path=f"{SHOTS}/{name}-{theme}-{width}.png", full_page=True)
             assert not said, said
