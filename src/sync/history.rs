@@ -226,7 +226,11 @@ fn changed_out(record: &ChangeRecord, veil: &Hidden) -> ChangedOut {
         side: record.side.clone(),
         kind: kind(action.kind),
         key: veil.key(action.key.to_string()),
-        why: action.left_out.as_ref().map(|left_out| left_out.why.clone()),
+        // What a member said of a row may quote any cell of it.
+        why: action.left_out.as_ref().map(|left_out| match veil.is_empty() {
+            true => left_out.why.clone(),
+            false => HIDDEN.to_owned(),
+        }),
         cells: cells.collect(),
         state: match record.state {
             BatchState::Applied if action.left_out.is_some() => "leftOut",

@@ -343,6 +343,18 @@ async fn a_sensitive_column_is_shown_by_no_page_and_no_tool() {
             "{said}"
         );
     }
+    site.more().await;
+    site.hide("[1, 2]");
+    let runs = site.call("syncHistory", json!({"dataset": "stock", "limit": 1})).await;
+    let run = format!("/runs/{}", runs["runs"][0]["runId"].as_str().unwrap());
+    for path in [&run, "/letters"] {
+        let page = visitor.get(path).await;
+        // The database's refusal quotes its rule, and others quote the row.
+        assert!(page.text.contains("(hidden)"), "{path}: {}", page.text);
+        for said in ["5000", "CHECK"] {
+            assert!(!page.text.contains(said), "{path} says {said}: {}", page.text);
+        }
+    }
     site.hide("[0]");
     let page = visitor.get("/conflicts").await;
     assert!(page.text.contains("(hidden) · qty"), "a key is hidden too: {}", page.text);
