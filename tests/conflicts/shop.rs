@@ -169,7 +169,8 @@ impl Shop {
                 }
             }
             Right::Sqlite(path) => {
-                let connection = rusqlite::Connection::open(path).unwrap();
+                let mut connection = rusqlite::Connection::open(path).unwrap();
+                let connection = connection.transaction().unwrap();
                 connection.execute("DELETE FROM goods", []).unwrap();
                 for cells in lines.skip(1) {
                     connection
@@ -179,6 +180,7 @@ impl Shop {
                         )
                         .unwrap();
                 }
+                connection.commit().unwrap();
             }
         }
     }
@@ -196,7 +198,8 @@ impl Shop {
                     other => other.to_string(),
                 };
                 let mut lines: Vec<String> = Vec::new();
-                let mut page = json!({"spreadsheetId": id, "sheet": "goods", "as": "rows"});
+                let mut page =
+                    json!({"spreadsheetId": id, "sheet": "goods", "as": "rows", "limit": 2_000});
                 loop {
                     let read = self.house.ok("readSheet", page.clone()).await;
                     lines.extend(read["rows"].as_array().unwrap().iter().map(|row| {
