@@ -28,7 +28,8 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 const ROOMS: &[&[&str]] = &[
     &["cli"],
     &["app"],
-    &["server", "web"],
+    &["server"],
+    &["web"],
     &["tools"],
     &["watch"],
     &["alerts"],

@@ -57,4 +57,5 @@ mod town;
 mod two_way;
 mod verify;
 mod watch;
+mod web;
 mod workspace_clients;

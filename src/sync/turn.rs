@@ -89,10 +89,13 @@ pub(crate) async fn with<T>(
     }
     tracing::trace!(
         target: "lockstep::numbers",
-        monotonic_counter.lockstep.runs = 1_u64,
-        histogram.lockstep.run.seconds = started.elapsed().as_secs_f64(),
-        dataset,
-        outcome,
+        {
+            monotonic_counter.lockstep.runs = 1_u64,
+            histogram.lockstep.run.seconds = started.elapsed().as_secs_f64(),
+            dataset,
+            outcome,
+        },
+        "counted"
     );
     if let Err(error) = shell.store.release(&lease).await {
         // It expires by itself; the outcome of the work is what the caller needs to know.

@@ -183,6 +183,7 @@ impl Tool for ResolveConflicts {
     const DESCRIPTION: &'static str = "Settles what two-way syncs left undecided (both sides keep theirs meanwhile): \
 lists with counts, previews a decision for a filter, decides, by winner, value or policy. The next run writes it.";
     const ASKS: bool = true;
+    const VIEW: Option<&'static str> = Some("ui://lockstep/conflicts");
     type Args = Args;
     type Output = Answer;
 

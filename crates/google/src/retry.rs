@@ -96,10 +96,13 @@ impl Google {
         };
         tracing::trace!(
             target: "lockstep::numbers",
-            monotonic_counter.lockstep.google.calls = 1_u64,
-            histogram.lockstep.google.call.seconds = started.elapsed().as_secs_f64(),
-            operation,
-            outcome = outcome.as_str(),
+            {
+                monotonic_counter.lockstep.google.calls = 1_u64,
+                histogram.lockstep.google.call.seconds = started.elapsed().as_secs_f64(),
+                operation,
+                outcome = outcome.as_str(),
+            },
+            "counted"
         );
         done
     }

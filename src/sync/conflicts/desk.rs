@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::{
-    super::{Shell, definition::Definition, describe::shown, run, saved},
+    super::{Shell, definition::Definition, describe::shown, hidden::Veil, run, saved},
     answer::{Answer, PreviewOut, RunOut, Show, conflict_out, group_out, values},
     choose::{self, BASE, Chosen, Wish, choose, place},
 };
@@ -48,10 +48,12 @@ pub(crate) async fn list(shell: &Shell, wanted: &Wanted) -> Result<Answer> {
         whole: wanted.whole,
         modified: definition.as_ref().and_then(|one| one.policy.modified_at.as_deref()),
     };
-    let mut conflicts = Vec::new();
+    let (mut conflicts, mut veil) = (Vec::new(), Veil::default());
     for one in &page.conflicts {
         let rows = rows(shell, one, show.whole || show.modified.is_some()).await?;
-        conflicts.push(conflict_out(one, rows.as_ref(), show));
+        let mut shown = conflict_out(one, rows.as_ref(), show);
+        veil.of(&shell.store, &one.dataset).await?.conceal(&mut shown);
+        conflicts.push(shown);
     }
     let sides = definition.iter().flat_map(Definition::members);
     let sides = sides.map(|(name, source)| (name.to_owned(), source.to_string())).collect();
