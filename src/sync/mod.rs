@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::{consent::Consent, halt, replica::reach::Reach, store::Store};
 
+mod advice;
 mod ask;
 mod columns;
 pub(crate) mod conflicts;
