@@ -4,6 +4,8 @@
 //! embedded workspace over real HTTP, and prints the 95th percentile from detection to delivery with its ratio to the
 //! poll interval. `cargo bench --bench events -- drain 1000000` puts so many new rows into the queue at once and prints
 //! at what rate they are noted and drain into an SQLite table.
+// A run is a deep future.
+#![recursion_limit = "256"]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -67,6 +67,7 @@ impl App {
         let holder = Holder::announce(&path.with_extension("processes"))?;
         let context = Context {
             google,
+            embedded: config.backend == Backend::Local,
             files,
             connections: Connections::new(&config.connections)?,
             store,

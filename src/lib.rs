@@ -2,13 +2,14 @@
 //!
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
-//! `main > cli > app > server > tools > watch > alerts > health > sync > replica > {google, store} > engine`.
-//! [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`] and `halt` (for tests) are leaves that everything may
+//! `main > cli > app > server > web > tools > watch > alerts > health > sync > replica > {google, store} > engine`.
+//! [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`], [`telemetry`] and `halt` (for tests) are leaves that everything may
 //! use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
 //! - [`cli`]: the commands. [`app`]: puts the parts together. [`config`]: settings.
 //! - [`server`]: MCP over stdio and HTTP. [`tools`]: the MCP tools.
+//! - `web`: pages for people, which the server mounts.
 //! - [`watch`]: datasets that are kept in step by events, with their queue.
 //! - [`alerts`]: people are told when a dataset needs them. `health`: how well datasets are kept in step, in numbers.
 //! - [`sync`]: the imperative shell of a sync run.
@@ -33,5 +34,7 @@ pub mod replica;
 pub mod server;
 pub mod store;
 pub mod sync;
+pub mod telemetry;
 pub mod tools;
 pub mod watch;
+mod web;

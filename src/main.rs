@@ -2,6 +2,7 @@
 
 use std::{io::IsTerminal, process::ExitCode};
 
+use lockstep::telemetry::Telemetry;
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter, Layer, filter::FilterExt, filter::filter_fn, fmt, layer::SubscriberExt,
@@ -23,6 +24,16 @@ fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .with_filter(wanted.and(discreet));
-    tracing_subscriber::registry().with(log).init();
-    lockstep::cli::run()
+    let telemetry = Telemetry::start();
+    let sent = telemetry.as_ref().ok().and_then(Option::as_ref).map(Telemetry::layer);
+    tracing_subscriber::registry().with(log).with(sent).init();
+    let telemetry = telemetry.unwrap_or_else(|why| {
+        tracing::warn!("no traces and metrics are sent: {why}");
+        None
+    });
+    let code = lockstep::cli::run();
+    if let Some(telemetry) = telemetry {
+        telemetry.stop();
+    }
+    code
 }

@@ -28,7 +28,8 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 const ROOMS: &[&[&str]] = &[
     &["cli"],
     &["app"],
-    &["server", "web"],
+    &["server"],
+    &["web"],
     &["tools"],
     &["watch"],
     &["alerts"],
@@ -37,7 +38,7 @@ const ROOMS: &[&[&str]] = &[
     &["replica"],
     &["store"],
     &["consent", "progress"],
-    &["error", "changes", "clock", "halt", "principal"],
+    &["error", "changes", "clock", "halt", "principal", "telemetry"],
 ];
 
 /// `config` is seen by `app` and `cli` alone.

@@ -8,5 +8,6 @@ mod kills;
 mod queue;
 mod ranks;
 mod review;
+mod rules;
 mod shop;
 mod strategies;

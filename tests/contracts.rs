@@ -12,14 +12,18 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn contract(tool: &Registered) -> Value {
-    json!({
+    let mut contract = json!({
         "name": tool.name,
         "title": tool.title,
         "description": tool.description,
         "annotations": tool.annotations,
         "inputSchema": *tool.input_schema,
         "outputSchema": *tool.output_schema,
-    })
+    });
+    if let Some(view) = tool.view {
+        contract["_meta"] = json!({"ui": {"resourceUri": view}});
+    }
+    contract
 }
 
 #[test]

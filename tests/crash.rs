@@ -22,7 +22,7 @@ const POINTS: &[(&str, u32)] = &[
     ("kept", 1),
 ];
 
-mod kinds;
+pub(crate) mod kinds;
 
 use kinds::Kind;
 
@@ -37,7 +37,7 @@ fn asked() -> (u32, u64) {
 }
 
 /// What a record should be: its name and its quantity.
-type Model = BTreeMap<String, (String, i64)>;
+pub(crate) type Model = BTreeMap<String, (String, i64)>;
 
 fn child(pair: &Pair, arguments: &Value) -> Command {
     let mut command: Command = lockstep(pair.house.data());
@@ -134,6 +134,24 @@ async fn a_killed_run_over_json_is_finished_by_the_next_one() {
 async fn a_killed_run_over_a_workbook_is_finished_by_the_next_one() {
     let (kills, seed) = asked();
     matrix(&kinds::XLSX, kills / 4, seed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_over_tabs_is_finished_by_the_next_one() {
+    let (kills, seed) = asked();
+    matrix(&kinds::TSV, kills / 4, seed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_over_json_lines_is_finished_by_the_next_one() {
+    let (kills, seed) = asked();
+    matrix(&kinds::LINES, kills / 4, seed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_over_parquet_is_finished_by_the_next_one() {
+    let (kills, seed) = asked();
+    matrix(&kinds::PARQUET, kills / 4, seed).await;
 }
 
 /// Goes through all points until so many processes were killed.

@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 
 use crate::town::{Doomed, Town, call};
 
+mod desk;
+
 const COLUMNS: [&str; 2] = ["name", "note"];
 
 /// What a person does to one side; rows are chosen by number, modulo those there are.
@@ -52,6 +54,12 @@ enum Step {
     },
     /// Both servers run at the same time.
     Together,
+    /// Somebody decides one of the conflicts that wait.
+    Decide {
+        server: usize,
+        at: usize,
+        how: usize,
+    },
 }
 
 impl fmt::Debug for Step {
@@ -64,23 +72,32 @@ impl fmt::Debug for Step {
             Self::Sync { server } => write!(f, "server {server} syncs"),
             Self::Crash { server, polls } => write!(f, "server {server} dies after {polls} polls"),
             Self::Together => write!(f, "both servers sync at once"),
+            Self::Decide { at, how, .. } => write!(f, "conflict {at} is decided by way {how}"),
         }
     }
 }
 
 fn story(seed: u64) -> Vec<Step> {
     let mut random = StdRng::seed_from_u64(seed);
+    let waits = Setting::of(seed).waits;
+    // Where conflicts are the story, people meet on few rows.
+    let rows = if waits { 2 } else { 100 };
     let edit = |random: &mut StdRng| match random.random_range(0..6) {
-        0 => Edit::Delete { row: random.random_range(0..100) },
+        0 => Edit::Delete { row: random.random_range(0..rows) },
         1 | 2 => Edit::Add,
         _ => Edit::Set {
-            row: random.random_range(0..100),
+            row: random.random_range(0..rows),
             column: random.random_range(0..COLUMNS.len()),
         },
     };
     let steps = random.random_range(6..14);
-    (0..steps)
+    (0..if waits { steps + 4 } else { steps })
         .map(|_| match random.random_range(0..12) {
+            _ if waits && random.random_range(0..4) == 0 => Step::Decide {
+                server: random.random_range(0..2),
+                at: random.random_range(0..100),
+                how: random.random_range(0..100),
+            },
             0 | 1 => Step::Left(edit(&mut random)),
             2 => Step::Other(edit(&mut random)),
             3..=5 => Step::Right(edit(&mut random)),
@@ -95,12 +112,29 @@ fn story(seed: u64) -> Vec<Step> {
         .collect()
 }
 
+/// What kind of dataset a story is about.
+#[derive(Clone, Copy, Debug)]
+struct Setting {
+    /// A hub and two spokes, not a pair.
+    hub: bool,
+    /// Conflicts wait for a person; else the policy decides them.
+    waits: bool,
+}
+
+impl Setting {
+    /// Returns the setting of a seed's story: every third is of a hub, every fourth waits for people.
+    fn of(seed: u64) -> Self {
+        Self { hub: seed % 3 == 2, waits: seed % 4 == 3 }
+    }
+}
+
 type Rows = BTreeMap<String, [String; 2]>;
 
 /// What people did since the last run that was done.
 #[derive(Default)]
 struct Pending {
-    cells: BTreeMap<(String, usize), String>,
+    /// What was said of a cell: the last word of a side, every word of the desk.
+    cells: BTreeMap<(String, usize), Vec<String>>,
     deleted: BTreeSet<String>,
     touched: BTreeSet<String>,
 }
@@ -114,14 +148,16 @@ struct World<'a> {
     files: Vec<std::path::PathBuf>,
     dataset: Value,
     agreed: Rows,
-    /// Of the first file, the sheet and the second file.
-    pending: [Pending; 3],
+    /// Of the first file, the sheet, the second file and the desk.
+    pending: [Pending; desk::DESK + 1],
+    waits: bool,
     next: u32,
 }
 
 impl<'a> World<'a> {
     /// Starts with a pair, or with a hub whose spokes are two files.
-    async fn new(town: &'a Town, name: &str, hub: bool) -> World<'a> {
+    async fn new(town: &'a Town, name: &str, setting: Setting) -> World<'a> {
+        let Setting { hub, waits } = setting;
         let (book, sheet) = town.spreadsheet("stock").await;
         let names = [format!("{name}.csv"), format!("{name}-other.csv")];
         let names = if hub { &names[..] } else { &names[..1] };
@@ -134,8 +170,16 @@ impl<'a> World<'a> {
             "deletes": "delete", "maxDeletePercent": 100, "mode": "apply", "sample": 0,
             "override": ["emptied"], "policy": {"strategy": "leftPriority", "clash": "editWins"},
         });
+        if waits {
+            dataset["policy"] = json!({"strategy": "manualReview"});
+        }
         let sheet_side = json!({"spreadsheetId": book, "sheet": "stock"});
         if hub {
+            // Of two spokes that say something else neither is left or right.
+            if !waits {
+                let priorities = json!({"hub": 3, "spoke0": 2, "spoke1": 1});
+                dataset["policy"] = json!({"strategy": "priorityBased", "priorities": priorities, "clash": "editWins"});
+            }
             dataset["hub"] = sheet_side;
             let spoke = |(at, name): (usize, &String)| json!({"name": format!("spoke{at}"), "file": name, "deletes": "delete"});
             dataset["spokes"] = names.iter().enumerate().map(spoke).collect();
@@ -154,6 +198,7 @@ impl<'a> World<'a> {
             dataset,
             agreed: Rows::new(),
             pending,
+            waits,
             next: 0,
         };
         for _ in 0..4 {
@@ -227,7 +272,7 @@ impl<'a> World<'a> {
             Edit::Set { row, column } if !keys.is_empty() => {
                 let key = keys[row % keys.len()].clone();
                 let value = self.value(&key, column);
-                self.pending[side].cells.insert((key.clone(), column), value.clone());
+                self.pending[side].cells.insert((key.clone(), column), vec![value.clone()]);
                 self.pending[side].touched.insert(key.clone());
                 rows.get_mut(&key).unwrap()[column] = value;
             }
@@ -243,7 +288,7 @@ impl<'a> World<'a> {
 
     fn note(&mut self, side: usize, key: &str, row: &[String; 2]) {
         for (column, value) in row.iter().enumerate() {
-            self.pending[side].cells.insert((key.to_owned(), column), value.clone());
+            self.pending[side].cells.insert((key.to_owned(), column), vec![value.clone()]);
         }
         self.pending[side].touched.insert(key.to_owned());
     }
@@ -299,7 +344,7 @@ impl<'a> World<'a> {
                     write(row, u32::try_from(column + 1).unwrap(), &[value])
                 };
                 let value = self.value(&key, column);
-                self.pending[1].cells.insert((key.clone(), column), value);
+                self.pending[1].cells.insert((key.clone(), column), vec![value]);
                 self.pending[1].touched.insert(key);
                 self.people(request).await;
             }
@@ -369,6 +414,7 @@ impl<'a> World<'a> {
                     .pending
                     .iter()
                     .filter_map(|side| side.cells.get(&(key.clone(), column)))
+                    .flatten()
                     .collect();
                 let before = self.agreed.get(key).map(|row| &row[column]);
                 let fine = match said.as_slice() {
@@ -402,6 +448,9 @@ impl<'a> World<'a> {
                 }
                 if state != "applied" && state != "inStep" {
                     return Err(format!("the run ended {state}: {report:#}"));
+                }
+                if self.waits && self.check_waiting(&report).await? {
+                    return Ok(());
                 }
                 self.check().await
             }
@@ -443,14 +492,15 @@ impl<'a> World<'a> {
                 self.answered(first).await?;
                 self.answered(second).await?;
             }
+            Step::Decide { server, at, how } => self.decide(server, at, how).await?,
         }
         Ok(())
     }
 }
 
 /// Plays a story to its end, where a last run must come to be done.
-async fn play(town: &Town, name: &str, hub: bool, steps: &[Step]) -> Result<(), String> {
-    let mut world = World::new(town, name, hub).await;
+async fn play(town: &Town, name: &str, setting: Setting, steps: &[Step]) -> Result<(), String> {
+    let mut world = World::new(town, name, setting).await;
     for step in steps {
         world.step(*step).await?;
     }
@@ -458,7 +508,7 @@ async fn play(town: &Town, name: &str, hub: bool, steps: &[Step]) -> Result<(), 
         let answer = call(&world.servers[0], "syncDataset", world.dataset.clone()).await;
         let done = answer.as_ref().is_ok_and(|report| report["state"] != "partial");
         world.answered(answer).await?;
-        if done {
+        if done && !world.decide_all().await? {
             return Ok(());
         }
     }
@@ -477,17 +527,12 @@ async fn shrink(
         let mut fewer = steps.clone();
         fewer.remove(at);
         let name = format!("shrunk-{seed}-{}-{at}", steps.len());
-        match play(town, &name, is_hub(seed), &fewer).await {
+        match play(town, &name, Setting::of(seed), &fewer).await {
             Err(reason) => (steps, why) = (fewer, reason),
             Ok(()) => at += 1,
         }
     }
     (steps, why)
-}
-
-/// Returns whether the story of a seed is one of a hub: every third is.
-fn is_hub(seed: u64) -> bool {
-    seed % 3 == 2
 }
 
 fn faults() -> Faults {
@@ -524,7 +569,7 @@ async fn whatever_happens_a_run_that_is_done_holds_what_people_said() {
                 }
                 let steps = story(seed);
                 let name = format!("seed-{seed}");
-                if let Err(why) = play(&town, &name, is_hub(seed), &steps).await {
+                if let Err(why) = play(&town, &name, Setting::of(seed), &steps).await {
                     let (steps, why) = shrink(&town, seed, steps, why).await;
                     let told: Vec<String> =
                         steps.iter().map(|step| format!("  {step:?}")).collect();
@@ -537,5 +582,10 @@ async fn whatever_happens_a_run_that_is_done_holds_what_people_said() {
     while let Some(ended) = workers.join_next().await {
         ended.unwrap();
     }
-    println!("{seeds} seeds from {first} in {:.0?}: every invariant held", started.elapsed());
+    let decisions = desk::DECISIONS.load(Ordering::Relaxed);
+    assert!(decisions > 0 || seeds < 100, "nobody had anything to decide");
+    println!(
+        "{seeds} seeds from {first} in {:.0?}, {decisions} conflicts decided by people: every invariant held",
+        started.elapsed()
+    );
 }

@@ -25,7 +25,7 @@ fn tool_names(answer: &Value) -> Vec<&str> {
     tools.iter().filter_map(|tool| tool["name"].as_str()).collect()
 }
 
-const TOOLS: [&str; 12] = [
+const TOOLS: [&str; 13] = [
     "appendRows",
     "createFile",
     "describeSpreadsheet",
@@ -38,6 +38,7 @@ const TOOLS: [&str; 12] = [
     "syncHistory",
     "updateCells",
     "verifyDataset",
+    "watchDataset",
 ];
 
 /// Panics unless the session still serves requests.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -13,7 +14,13 @@ use lockstep_google::{CellFields, CellValue, CellWrite, Render, Request};
 use lockstep_workspace::{Effect, Faults, Rule};
 use serde_json::{Value, json};
 
-use crate::town::{Town, call};
+use crate::{
+    crash::{
+        Model,
+        kinds::{self, Kind, Rows},
+    },
+    town::{Town, call},
+};
 
 /// A fifth of the requests meets a fault, half of them after the effect.
 pub(crate) fn bad_day(seed: u64) -> Faults {
@@ -108,27 +115,118 @@ async fn appends_are_neither_lost_nor_doubled() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_sync_is_lost_doubled_or_falsely_done() {
-    let town = Town::new(bad_day(2)).await;
-    let (book, _) = town.spreadsheet("stock").await;
-    let app = town.server().await;
+    day(Side::File(kinds::CSV), scaled(1_000), 2).await;
+}
+
+/// Every kind of file is written as well as the sheet, while the sheet's service has its bad day.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sync_of_any_kind_of_file_is_lost_doubled_or_falsely_done() {
+    let kinds = [kinds::TSV, kinds::JSON, kinds::LINES, kinds::XLSX, kinds::PARQUET];
+    for (kind, seed) in kinds.into_iter().zip(3..) {
+        day(Side::File(kind), scaled(200), seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sync_of_a_sqlite_table_is_lost_doubled_or_falsely_done() {
+    day(Side::Table, scaled(400), 8).await;
+}
+
+/// What a sheet is synced with.
+enum Side {
+    File(Kind),
+    /// A table of a SQLite database.
+    Table,
+}
+
+impl Side {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::File(kind) => kind.file,
+            Self::Table => "stock.db",
+        }
+    }
+
+    fn argument(&self) -> Value {
+        match self {
+            Self::File(kind) => json!({"file": kind.file}),
+            Self::Table => json!({"connection": "shop", "table": "stock"}),
+        }
+    }
+
+    /// Lets a person write all rows.
+    fn put(&self, path: &Path, rows: &Model) {
+        if let Self::File(kind) = self {
+            return std::fs::write(path, (kind.write)(rows)).unwrap();
+        }
+        let mut other = rusqlite::Connection::open(path).unwrap();
+        let tx = other.transaction().unwrap();
+        tx.execute_batch(
+            "CREATE TABLE IF NOT EXISTS stock (sku TEXT PRIMARY KEY, name TEXT, qty INTEGER); \
+             DELETE FROM stock",
+        )
+        .unwrap();
+        for (sku, (name, qty)) in rows {
+            tx.execute("INSERT INTO stock VALUES (?1, ?2, ?3)", (sku, name, qty)).unwrap();
+        }
+        tx.commit().unwrap();
+    }
+
+    /// Reads all rows, past Lockstep.
+    fn get(&self, path: &Path) -> Rows {
+        if let Self::File(kind) = self {
+            return (kind.read)(&std::fs::read(path).unwrap());
+        }
+        let other = rusqlite::Connection::open(path).unwrap();
+        let mut all = other.prepare("SELECT sku, name, qty FROM stock").unwrap();
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));
+        all.query_map([], row).unwrap().map(Result::unwrap).collect()
+    }
+}
+
+/// Syncs a side and a sheet so many times on a bad day; people edit the side, and from time to time the sheet.
+async fn day(side: Side, rounds: u32, seed: u64) {
+    let town = Town::new(bad_day(seed)).await;
+    let (book, sheet) = town.spreadsheet("stock").await;
+    let path = town.files().join(side.name());
+    let app = town
+        .server_with(|config| {
+            let text =
+                format!("kind = \"sqlite\"\nurl = \"sqlite:{}\"\nwritable = true", path.display());
+            config.connections.insert("shop".into(), toml::from_str(&text).unwrap());
+        })
+        .await;
     let arguments = json!({
-        "name": "storm", "left": {"file": "stock.csv"}, "key": ["sku"], "mode": "apply",
+        "name": "storm", "left": side.argument(), "key": ["sku"], "mode": "apply",
         "right": {"spreadsheetId": book, "sheet": "stock"}, "direction": "both", "deletes": "delete",
         "maxDeletePercent": 100, "sample": 0,
     });
-    let (mut done, mut failed, mut false_done) = (0, 0, 0);
-    let mut wanted: BTreeMap<String, String> = BTreeMap::new();
-    for round in 0..scaled(1_000) {
-        wanted.insert(format!("k{round}"), format!("v{round}"));
-        wanted.insert(format!("k{}", round / 2), format!("changed in {round}"));
+    let (mut done, mut failed, mut false_done, mut doubled) = (0, 0, 0, 0);
+    let mut wanted = Model::new();
+    for round in 0..rounds {
+        let number = i64::from(round);
+        wanted.insert(format!("k{round}"), (format!("v{round}"), number));
+        wanted.insert(format!("k{}", round / 2), (format!("changed in {round}"), -number));
         if round % 7 == 3 {
             wanted.remove(&format!("k{}", round - 2));
         }
-        let mut csv = String::from("sku,value\n");
-        for (key, value) in &wanted {
-            csv.push_str(&format!("{key},{value}\n"));
+        side.put(&path, &wanted);
+        if round % 5 == 4 {
+            // A person's edit of the sheet must come into the file.
+            let there = rows(&town, &book, "stock").await;
+            let key = CellValue::Text("k0".into());
+            let at = there.iter().position(|row| row.first() == Some(&key)).unwrap();
+            let name = format!("by hand in {round}");
+            let edit = Request::UpdateCells {
+                sheet,
+                row: u32::try_from(at).unwrap(),
+                column: 1,
+                rows: vec![vec![CellWrite::text(&*name)]],
+                fields: CellFields::Values,
+            };
+            town.people.batch_update(&book, &[edit], &[]).await.unwrap();
+            wanted.get_mut("k0").unwrap().0 = name;
         }
-        std::fs::write(town.files().join("stock.csv"), csv).unwrap();
         loop {
             match call(&app, "syncDataset", arguments.clone()).await {
                 Ok(report) => {
@@ -143,16 +241,23 @@ async fn no_sync_is_lost_doubled_or_falsely_done() {
                 }
             }
         }
-        let mut found: BTreeMap<String, String> = BTreeMap::new();
-        for row in rows(&town, &book, "stock").await.into_iter().skip(1) {
-            if let [CellValue::Text(key), CellValue::Text(value), ..] = row.as_slice() {
-                assert!(found.insert(key.clone(), value.clone()).is_none(), "{key} is doubled");
+        let there = rows(&town, &book, "stock").await;
+        let on_sheet = there.iter().skip(1).filter_map(|row| match row.as_slice() {
+            [CellValue::Text(key), CellValue::Text(name), CellValue::Number(qty), ..] => {
+                Some((key.clone(), (name.clone(), *qty as i64)))
             }
+            _ => None,
+        });
+        for found in [side.get(&path), on_sheet.collect()] {
+            let count = found.len();
+            let found: Model = found.into_iter().collect();
+            doubled += count - found.len();
+            false_done += u32::from(found != wanted);
         }
-        false_done += u32::from(found != wanted);
     }
     println!(
-        "{done} syncs, {failed} failures told and tried again: {false_done} falsely done, 0 doubled"
+        "{}: {done} syncs, {failed} failures told and tried again: {false_done} falsely done, {doubled} doubled",
+        side.name()
     );
-    assert_eq!(false_done, 0);
+    assert_eq!((false_done, doubled), (0, 0), "{}", side.name());
 }

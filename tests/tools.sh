@@ -10,6 +10,8 @@ need_programs() {
   # The databases that the suite starts for itself, in folders of its own.
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
   [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
+  # The browser that visits the pages, with a font to draw them in.
+  [ -x /usr/bin/chromium ] || missing+=(chromium fonts-dejavu-core)
   if [ "${#missing[@]}" -gt 0 ]; then
     if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
       run apt-get update -q

@@ -71,11 +71,17 @@ impl Town {
 
     /// Starts a Lockstep on the town's store and files.
     pub(crate) async fn server(&self) -> App {
+        self.server_with(|_| {}).await
+    }
+
+    /// Starts a Lockstep on the town's store and files with settings of the test's own.
+    pub(crate) async fn server_with(&self, change: impl FnOnce(&mut Config)) -> App {
         let mut config = Config::default();
         config.workspace.url = Some(self.url.clone());
         config.workspace.data = Some(self.folder.path().to_owned());
         config.files.root = self.files();
         config.files.writable = true;
+        change(&mut config);
         App::start(&config).await.unwrap()
     }
 

@@ -18,11 +18,14 @@ use serde_json::{Value, json};
 
 use crate::harness::{House, assert_valid, tool};
 
+mod channels;
 mod hooks;
 mod kills;
 mod outage;
 mod ping_pong;
 mod real;
+mod refusals;
+mod serve;
 
 /// A house with a worker and a clock that is driven by hand.
 pub(crate) struct Stage {
@@ -197,6 +200,9 @@ async fn changes_become_events_and_are_delivered_once() {
     let later = shop.stage.status().await;
     assert_eq!((shop.stage.runs().await, &later["events"]), (runs, &status["events"]));
     assert_ne!(later["lastLook"], status["lastLook"]);
+    // The polls have become ten times slower, and no slower than that.
+    let time = |name: &str| later[name].as_str().unwrap().parse::<Timestamp>().unwrap();
+    assert_eq!(time("nextLook").duration_since(time("lastLook")).as_secs(), 300);
 
     // A stopped watch looks no more; started again it finds what changed meanwhile.
     shop.stage.ok("watchDataset", json!({"action": "stop", "dataset": "stock"})).await;

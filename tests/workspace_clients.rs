@@ -37,6 +37,13 @@ fn gspread_reads_the_dashboard_back() {
 }
 
 #[test]
+fn a_person_with_gspread_decides_conflicts_in_the_review_tab() {
+    check(programs::python("gspread_review.py"), |data| {
+        vec![BINARY.to_owned(), data.display().to_string()]
+    });
+}
+
+#[test]
 fn gspread_works() {
     check(programs::python("workspace_gspread.py"), nothing);
 }

@@ -48,6 +48,8 @@ pub(crate) struct Ask {
     pub(crate) seed: u64,
     /// Everything, not the worst alone.
     pub(crate) detail: bool,
+    /// Keeps no scores: a look through another window must not bend the history.
+    pub(crate) look_only: bool,
 }
 
 /// A dataset's health.
@@ -147,7 +149,9 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
     if let (None, Some(total)) = (name, total) {
         kept.push(("", total));
     }
-    store.keep_scores(now, &kept).await?;
+    if !ask.look_only {
+        store.keep_scores(now, &kept).await?;
+    }
     let history = store.scores(name.unwrap_or(""), ask.window.begin(now)).await?;
     let trend = history.first().zip(total).map(|((_, first), total)| tenth(total - first));
     let mut all = Rollup::default();

@@ -3,6 +3,8 @@
 //! Each connector scans (the whole replica as an engine snapshot, with what it
 //! needs to write later) and applies changes. It decides nothing.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -96,6 +98,33 @@ pub(crate) enum Source {
         /// The rows, by column name.
         records: Vec<serde_json::Map<String, Value>>,
     },
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => {
+                let folder = file.connection.iter().map(|name| format!("{name}:"));
+                let sheet = file.sheet.iter().map(|sheet| format!(", sheet {sheet}"));
+                write!(
+                    f,
+                    "file {}{}{}",
+                    folder.collect::<String>(),
+                    file.path,
+                    sheet.collect::<String>()
+                )
+            }
+            Self::Sheet { spreadsheet, sheet, range, .. } => {
+                let parts = sheet.iter().chain(range).map(|part| format!(", {part}"));
+                write!(f, "spreadsheet {spreadsheet}{}", parts.collect::<String>())
+            }
+            Self::Table { connection, table, .. } => {
+                write!(f, "{connection}, {}", table.as_deref().unwrap_or("a query"))
+            }
+            Self::Api { connection, resource } => write!(f, "{connection}, {resource}"),
+            Self::Records { .. } => f.write_str("rows of the call"),
+        }
+    }
 }
 
 /// What happens to a batch when the replica refuses a row of it.

@@ -8,6 +8,7 @@ use rmcp::{
     service::RequestContext,
 };
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::{
     Server,
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result, did_you_mean},
     principal::Principal,
+    telemetry,
     tools::Registered,
 };
 
@@ -36,14 +38,27 @@ pub(super) async fn call(
         tool.lasts() && context.client_capabilities().is_some_and(|can| can.supports_tasks());
     let way = asking::way(&context);
     let job = Arc::new(Job::new(server, caller, tool, arguments, way, may_last));
-    match answer(&job, &request, &context).await? {
+    let span = tracing::info_span!(
+        "tool",
+        otel.name = format!("tools/call {}", tool.name),
+        otel.kind = "server",
+        mcp.method.name = "tools/call",
+        gen_ai.tool.name = tool.name,
+        error.type = tracing::field::Empty,
+    );
+    telemetry::follow(&span, context.meta.get_traceparent(), context.meta.get_tracestate());
+    match answer(&job, &request, &context).instrument(span.clone()).await? {
         Outcome::Lasts(task) => Ok(*task),
         Outcome::Asked(response) => {
             job.counted(Some(Kind::ConfirmationNeeded));
             Ok(*response)
         }
         Outcome::Done(result) => {
-            job.counted(result.as_ref().err().map(Error::kind));
+            let failed = result.as_ref().err().map(Error::kind);
+            if let Some(kind) = failed {
+                span.record("error.type", kind.as_str());
+            }
+            job.counted(failed);
             notify::log(server, &context, tool.name, &result).await;
             job.tell(&result);
             Ok(job.linked(result).into())

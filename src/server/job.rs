@@ -6,6 +6,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::Value;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::{
     Server,
@@ -83,7 +84,8 @@ impl Job {
             context.consent = given;
             context.task.clone_from(&job.task);
             job.tool.call(&context, job.arguments.clone()).await
-        };
+        }
+        .in_current_span();
         let outcome = match self.task {
             None => run.boxed(),
             // By itself, so that it goes on while the task is written down: it may hold what that waits for.

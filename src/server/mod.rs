@@ -17,9 +17,9 @@ use rmcp::{
         GetPromptResponse, GetSkillRequestParams, GetSkillResult, GetTaskParams, GetTaskResult,
         Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
         ListSkillsResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
-        ReadResourceResponse, ServerCapabilities, ServerConfig, SetLevelRequestParams,
-        SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
-        UpdateTaskParams,
+        ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig,
+        SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
+        UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -172,15 +172,20 @@ fn failed(error: &crate::error::Error) -> ErrorData {
 }
 
 fn contract(tool: &Registered) -> Tool {
-    Tool::new(tool.name, tool.description, Arc::clone(&tool.input_schema))
+    let bare = Tool::new(tool.name, tool.description, Arc::clone(&tool.input_schema))
         .with_title(tool.title)
         .with_raw_output_schema(Arc::clone(&tool.output_schema))
-        .with_annotations(tool.annotations.clone())
+        .with_annotations(tool.annotations.clone());
+    match tool.view {
+        Some(view) => bare.with_meta(resources::views::of_tool(view)),
+        None => bare,
+    }
 }
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let can = ServerCapabilities::builder()
+            .enable_extensions_with(resources::views::extension())
             .enable_tools()
             .enable_resources()
             .enable_resources_subscribe()
@@ -222,7 +227,7 @@ impl ServerHandler for Server {
         #[cfg(feature = "conformance")]
         let found = [found, fixtures::resources()].concat();
         let found = match cursor.is_none() {
-            true => [found, vec![skills::resource()]].concat(),
+            true => [found, vec![skills::resource()], resources::views::list()].concat(),
             false => found,
         };
         let mut result = ListResourcesResult::with_all_items(found);
@@ -246,6 +251,9 @@ impl ServerHandler for Server {
         #[cfg(feature = "conformance")]
         if let Some(found) = fixtures::read(&request.uri) {
             return found;
+        }
+        if let Some(view) = resources::views::read(&request.uri) {
+            return Ok(ReadResourceResult::new(vec![view]).into());
         }
         if let Some(file) = skills::read(&request.uri) {
             return Ok(file.into());

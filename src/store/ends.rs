@@ -171,7 +171,7 @@ impl Facts {
     }
 }
 
-const HOUR: i64 = 3_600;
+pub(super) const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 const SECOND: i64 = 1_000_000;
 

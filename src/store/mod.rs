@@ -51,6 +51,7 @@ mod retain;
 mod runs;
 mod seen;
 mod segment;
+mod series;
 mod tasks;
 mod tombstones;
 mod verify;

@@ -5,12 +5,9 @@ use std::{
     sync::Arc,
 };
 
+use jiff::SignedDuration;
 use lockstep_engine::{
-    canonical::write_row,
-    dataset::Direction,
-    key::Key,
-    plan::{Body, Decided, Plan},
-    reconcile::Change,
+    canonical::write_row, dataset::Direction, key::Key, plan::Plan, reconcile::Change,
     safety::remaining,
 };
 
@@ -258,47 +255,22 @@ fn limited(planned: Planned, keys: &BTreeSet<Key>) -> Planned {
         seen.applied.retain(|(key, _), _| keys.contains(key));
         seen.settled.retain(|(key, _), _| keys.contains(key));
     }
-    let body = plan.body();
-    let mut result = Decided {
-        members: body
-            .result
-            .members
-            .iter()
-            .map(|one| lockstep_engine::hub::SpokeResult {
-                name: one.name.clone(),
-                ..Default::default()
-            })
-            .collect(),
-        ..Decided::default()
-    };
-    for (of, one) in result.members.iter_mut().zip(&body.result.members) {
+    let mut body = plan.into_body();
+    for one in &body.result.members {
+        let Some(member) = members.iter_mut().find(|member| *member.name == *one.name) else {
+            continue;
+        };
         // Where each of its changes stands among those that stay.
-        let mut places: Vec<Option<usize>> = Vec::with_capacity(one.changes.len());
-        for change in &one.changes {
-            let stays = keys.contains(&change.key);
-            places.push(stays.then_some(of.changes.len()));
-            if stays {
-                of.changes.push(change.clone());
-            }
-        }
-        if let Some(member) = members.iter_mut().find(|member| *member.name == *one.name) {
-            let place = |at: &usize| places.get(*at).copied().flatten();
-            member.order = member.order.iter().filter_map(place).collect();
-        }
-        of.base = one.base.iter().filter(|change| keys.contains(&change.key)).cloned().collect();
-        of.drift = one.drift.iter().filter(|note| keys.contains(&note.key)).cloned().collect();
+        let mut stay = 0..;
+        let stays = |change: &Change| keys.contains(&change.key);
+        let places: Vec<Option<usize>> =
+            one.changes.iter().map(|change| stays(change).then(|| stay.next()).flatten()).collect();
+        let place = |at: &usize| places.get(*at).copied().flatten();
+        member.order = member.order.iter().filter_map(place).collect();
     }
-    let of = |key: &Key| keys.contains(key);
-    let all = &body.result;
-    result.conflicts = all.conflicts.iter().filter(|one| of(one.key())).cloned().collect();
-    result.losers = all.losers.iter().filter(|one| of(&one.key)).cloned().collect();
-    result.withheld = all.withheld.iter().filter(|one| of(&one.key)).cloned().collect();
-    let plan = Plan::new(Body {
-        basis: body.basis.clone(),
-        result,
-        findings: Vec::new(),
-        halts: Vec::new(),
-    });
+    body.result.restrict(|key| keys.contains(key));
+    (body.findings, body.halts) = (Vec::new(), Vec::new());
+    let plan = Plan::new(body);
     Planned { plan, members, reasons, due, mark, seen }
 }
 
@@ -320,4 +292,22 @@ pub(crate) fn kind_of(text: &str) -> Kind {
         Kind::Cancelled,
     ];
     known.into_iter().find(|kind| kind.as_str() == word).unwrap_or(Kind::Internal)
+}
+
+/// Returns how long a text of an error asks to wait, where it does.
+pub(crate) fn wait_of(text: &str) -> Option<SignedDuration> {
+    let seconds = text.split_once("Retry: after ")?.1.split(' ').next()?;
+    seconds.parse().ok().map(SignedDuration::from_secs)
+}
+
+#[cfg(test)]
+#[test]
+fn what_an_error_says_is_read_back_from_its_text() {
+    let wait = std::time::Duration::from_secs(600);
+    for kind in [Kind::QuotaExhausted, Kind::Unavailable, Kind::PermissionDenied] {
+        let error = Error::new(kind, "after a while");
+        assert_eq!((kind_of(&error.to_string()), wait_of(&error.to_string())), (kind, None));
+    }
+    let error = Error::new(Kind::QuotaExhausted, "no more").retry_after(wait).next("wait");
+    assert_eq!(wait_of(&error.to_string()), Some(SignedDuration::from_mins(10)));
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     Shell,
     describe::{kind, shown},
+    hidden::{HIDDEN, Hidden, hidden},
     saved,
 };
 use crate::{
@@ -115,9 +116,10 @@ pub(crate) async fn changes(
         })?,
     };
     let (records, next) = shell.store.changes(&run.id, after, limit).await?;
+    let veil = hidden(&shell.store, &run.dataset).await?;
     Ok(History {
         runs: vec![run_out(run)],
-        changes: records.iter().map(changed_out).collect(),
+        changes: records.iter().map(|record| changed_out(record, &veil)).collect(),
         cursor: next.map(|next| next.to_string()),
     })
 }
@@ -134,7 +136,9 @@ pub(crate) async fn life(
 ) -> Result<History> {
     let key = key_of(&shell.store, dataset, key).await?;
     let records = shell.store.life(dataset, &key, limit).await?;
-    Ok(History { changes: records.iter().map(changed_out).collect(), ..History::default() })
+    let veil = hidden(&shell.store, dataset).await?;
+    let changes = records.iter().map(|record| changed_out(record, &veil)).collect();
+    Ok(History { changes, ..History::default() })
 }
 
 /// Reads the parts of a key by the types of a dataset's key columns.
@@ -201,7 +205,7 @@ fn run_out(run: Run) -> RunOut {
     }
 }
 
-fn changed_out(record: &ChangeRecord) -> ChangedOut {
+fn changed_out(record: &ChangeRecord, veil: &Hidden) -> ChangedOut {
     let action = &record.action;
     let value = |row: &Option<Row>, at: usize| {
         shown(row.as_ref().and_then(|row| row.get(at)).unwrap_or(&Value::Null))
@@ -209,16 +213,24 @@ fn changed_out(record: &ChangeRecord) -> ChangedOut {
     let all: Vec<usize> = (0..record.columns.len()).collect();
     let cells = if action.kind == ChangeKind::Delete { &all } else { &action.cells };
     let cells = cells.iter().filter_map(|at| {
+        let name = record.columns.get(*at)?;
+        if record.sensitive.contains(at) || veil.has(name) {
+            return Some((name.clone(), HIDDEN.to_owned()));
+        }
         let (before, after) = (value(&action.before, *at), value(&action.after, *at));
-        Some((record.columns.get(*at)?.clone(), format!("{before} → {after}")))
+        Some((name.clone(), format!("{before} → {after}")))
     });
     ChangedOut {
         run_id: record.run.clone(),
         at: record.at.to_string(),
         side: record.side.clone(),
         kind: kind(action.kind),
-        key: action.key.to_string(),
-        why: action.left_out.as_ref().map(|left_out| left_out.why.clone()),
+        key: veil.key(action.key.to_string()),
+        // What a member said of a row may quote any cell of it.
+        why: action.left_out.as_ref().map(|left_out| match veil.is_empty() {
+            true => left_out.why.clone(),
+            false => HIDDEN.to_owned(),
+        }),
         cells: cells.collect(),
         state: match record.state {
             BatchState::Applied if action.left_out.is_some() => "leftOut",

@@ -19,6 +19,7 @@ pub(crate) mod describe;
 pub(crate) mod drift;
 mod ends;
 pub(crate) mod expected;
+pub(crate) mod hidden;
 pub(crate) mod history;
 pub mod holder;
 mod images;

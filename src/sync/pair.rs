@@ -161,10 +161,10 @@ pub(super) fn compare(
         });
     }
     let result = Decided::from(result);
-    // A run about some keys says nothing about the conflicts of the others.
-    let whole = definition.has_base() && definition.only.is_none();
-    let seen =
-        whole.then(|| find::seen(known, &settled.schema, &result, &[], BTreeSet::new(), now));
+    let seen = definition.has_base().then(|| {
+        let only = definition.only.as_ref();
+        find::seen(known, &settled.schema, &result, &[], BTreeSet::new(), only, now)
+    });
     let plan = plan(definition, known, settled.schema, result, halts, &mut members)?;
     Ok(Planned { plan, members, reasons, due: false, mark: 0, seen })
 }

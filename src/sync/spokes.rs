@@ -180,8 +180,8 @@ pub(super) fn compare(
             .collect();
         let down = members.iter().filter(|member| member.down.is_some());
         let down = down.map(|member| member.name.clone()).collect();
-        let whole = definition.only.is_none();
-        let seen = whole.then(|| find::seen(known, &schema, &result, &read, down, now));
+        let only = definition.only.as_ref();
+        let seen = Some(find::seen(known, &schema, &result, &read, down, only, now));
         let mut halts =
             halts(definition, known, &schema, &members, &views, &looks, &missing, &result);
         let mut looks = looks;

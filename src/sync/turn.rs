@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
+use tracing::Instrument;
 
 use super::{
     Shell,
@@ -74,10 +75,28 @@ pub(crate) async fn with<T>(
     work: impl AsyncFnOnce(&mut Lease, Recovered) -> Result<T>,
 ) -> Result<T> {
     let mut lease = take(shell, dataset).await?;
-    let done = match recover(shell, &lease).await {
-        Ok(recovered) => work(&mut lease, recovered).await,
-        Err(error) => Err(error),
-    };
+    let (span, started) =
+        (tracing::info_span!("run", dataset, error.type = tracing::field::Empty), Instant::now());
+    let done = async {
+        let recovered = recover(shell, &lease).await?;
+        work(&mut lease, recovered).await
+    }
+    .instrument(span.clone())
+    .await;
+    let outcome = done.as_ref().err().map_or("ok", |error| error.kind().as_str());
+    if done.is_err() {
+        span.record("error.type", outcome);
+    }
+    tracing::trace!(
+        target: "lockstep::numbers",
+        {
+            monotonic_counter.lockstep.runs = 1_u64,
+            histogram.lockstep.run.seconds = started.elapsed().as_secs_f64(),
+            dataset,
+            outcome,
+        },
+        "counted"
+    );
     if let Err(error) = shell.store.release(&lease).await {
         // It expires by itself; the outcome of the work is what the caller needs to know.
         tracing::warn!(%error, dataset, "the lease was not released");

@@ -22,6 +22,8 @@ use crate::{
 pub struct Context {
     /// The spreadsheets and files of the Google service, or of the embedded workspace.
     pub google: Google,
+    /// Whether these are the embedded workspace's.
+    pub embedded: bool,
     /// The folder of file replicas.
     pub files: Files,
     /// The databases and APIs that the operator named.

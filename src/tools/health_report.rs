@@ -46,6 +46,7 @@ impl Tool for HealthReportTool {
     const TITLE: &'static str = "Health of the datasets";
     const DESCRIPTION: &'static str = "Scores (0-100) with every deduction and the call that removes it, run metrics, and data quality \
 sampled from the live sides.";
+    const VIEW: Option<&'static str> = Some("ui://lockstep/health");
     type Args = Args;
     type Output = HealthReport;
 
@@ -84,6 +85,7 @@ sampled from the live sides.";
             sample: args.sample.unwrap_or(1_000) as usize,
             seed: args.seed.unwrap_or(1),
             detail: args.detail,
+            look_only: false,
             dataset: args.dataset,
         };
         match args.dashboard || args.spreadsheet_id.is_some() {

@@ -65,6 +65,9 @@ pub trait Tool {
     /// Whether another tool's result has the same shape, so that the list need not say it in full twice.
     const SHAPE_IS_KNOWN: bool = false;
 
+    /// The view in which hosts that can show one show the result: a `ui://` resource.
+    const VIEW: Option<&'static str> = None;
+
     /// Returns what the tool may do, as hints for clients.
     fn annotations() -> ToolAnnotations;
 
@@ -98,6 +101,8 @@ pub struct Registered {
     pub input_schema: Arc<JsonObject>,
     /// The JSON Schema of the structured result.
     pub output_schema: Arc<JsonObject>,
+    /// The view of the result, a `ui://` resource.
+    pub view: Option<&'static str>,
     asks: bool,
     lasts: bool,
     run: for<'a> fn(&'a Context, JsonObject) -> Answer<'a>,
@@ -126,6 +131,7 @@ impl Registered {
             } else {
                 schema::of_output::<T::Output>()
             }),
+            view: T::VIEW,
             asks: T::ASKS,
             lasts: T::LASTS,
             run: run::<T>,

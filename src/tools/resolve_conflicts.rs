@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::{
@@ -72,6 +72,8 @@ pub(crate) struct Args {
     older_than_hours: Option<u32>,
     /// left, right, hub, a spoke or base.
     winner: Option<String>,
+    /// null for a blank.
+    #[serde(default, deserialize_with = "said")]
     #[schemars(with = "Option<Cell>")]
     value: Option<Value>,
     /// Decides by this, shaped as in syncDataset.
@@ -95,7 +97,14 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-/// What an argument may be, and is then told from one that was not given: `value: null` is a blank cell.
+/// Reads an argument that may be null, which is then told from one that was not given: `value: null` is a blank cell.
+fn said<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// Returns how many ways to decide are given.
 fn given(arguments: &Args) -> usize {
     [arguments.winner.is_some(), arguments.value.is_some(), arguments.policy.is_some()]
         .into_iter()
@@ -174,6 +183,7 @@ impl Tool for ResolveConflicts {
     const DESCRIPTION: &'static str = "Settles what two-way syncs left undecided (both sides keep theirs meanwhile): \
 lists with counts, previews a decision for a filter, decides, by winner, value or policy. The next run writes it.";
     const ASKS: bool = true;
+    const VIEW: Option<&'static str> = Some("ui://lockstep/conflicts");
     type Args = Args;
     type Output = Answer;
 

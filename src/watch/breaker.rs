@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{error::Kind, store::Breaker};
+use crate::{error::Kind, store::Breaker, sync::deliver::wait_of};
 
 /// What a failure asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,9 @@ const OUTAGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 /// The first wait for a person, and the longest.
 const PERSON: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
 
-/// Quotas are counted in minutes.
+/// Quotas are counted in minutes; the longest wait that is believed is a day.
 const BUCKET: SignedDuration = SignedDuration::from_secs(60);
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// From how many failures in a row on a member counts as down, and not as slow to answer.
 pub(super) const OPEN: u64 = 3;
@@ -87,7 +88,8 @@ pub(super) fn trip(
     let failures = before.map_or(0, |before| before.failures);
     let random = fastrand::f64();
     let wait = match cure {
-        Cure::Bucket => BUCKET,
+        // Where it says for how long, that long.
+        Cure::Bucket => wait_of(why).map_or(BUCKET, |asked| asked.clamp(BUCKET, LONGEST)),
         Cure::Row | Cure::Person => jittered(PERSON, failures, random),
         Cure::Look | Cure::Outage => jittered(OUTAGE, failures, random),
     };
@@ -125,6 +127,10 @@ mod tests {
         assert_eq!((second.failures, second.since, second.why.as_str()), (2, at(0), "still down"));
         let quota = trip(None, "right", Cure::Bucket, "429", at(0));
         assert_eq!((quota.failures, quota.until), (0, at(60)));
+        let told = |why: &str| trip(None, "right", Cure::Bucket, why, at(0)).until;
+        assert_eq!(told("quota\nRetry: after 5 s."), at(60), "no sooner than quotas are counted");
+        assert_eq!(told("quota\nRetry: after 600 s."), at(600));
+        assert_eq!(told("quota\nRetry: after 9999999 s."), at(86_400));
     }
 
     #[test]

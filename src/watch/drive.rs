@@ -18,8 +18,11 @@ use crate::{
 /// For how long a channel is asked: a day is the most that Drive gives for a file (google-wire 2.9).
 const LIFE: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long before its end a channel is replaced.
+/// How long before its end a channel is replaced; one that lives for less than twice that, after half of its life.
 const RENEW: SignedDuration = SignedDuration::from_hours(2);
+
+/// The least pause before channels are looked at again.
+const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long a refusal is respected.
 const REFUSED: SignedDuration = SignedDuration::from_mins(10);
@@ -46,6 +49,16 @@ impl Channels {
         }
     }
 
+    /// Returns when the channels are looked at again, if they are.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.next
+    }
+
+    /// Puts off the next look, where nothing can be done now.
+    pub(super) fn put_off(&mut self, until: Timestamp) {
+        self.next = self.next.map(|next| next.max(until));
+    }
+
     /// Opens the channels that are missing, and replaces those that end soon; nothing without a public address.
     pub(super) async fn keep(&mut self, house: &House, definition: &Definition) {
         let Some(url) = &house.public_url else { return };
@@ -56,7 +69,7 @@ impl Channels {
         match arrange(house, definition, url, now).await {
             Ok((open, first)) => {
                 (self.open, self.refused) = (open, None);
-                self.next = Some(first.map_or(later(now, LIFE), |end| later(end, -RENEW)));
+                self.next = Some(renewal(now, first.unwrap_or(later(now, LIFE))));
             }
             Err(error) => {
                 tracing::warn!(%error, dataset = definition.name, "Drive opens no channel");
@@ -76,6 +89,12 @@ impl Channels {
         }
         *self = Self::default();
     }
+}
+
+/// Returns when a channel that ends then is replaced.
+fn renewal(now: Timestamp, end: Timestamp) -> Timestamp {
+    let left = end.duration_since(now);
+    later(now, (left - RENEW.min(left / 2)).max(PAUSE))
 }
 
 /// Returns how many channels a dataset has, and when the first of them ends.
@@ -148,4 +167,17 @@ async fn stop(house: &House, channel: &StoredChannel) -> Result<()> {
         Err(error) => return Err(Error::from(error)),
     }
     house.shell.store.drop_channel(&channel.id).await
+}
+
+#[cfg(test)]
+#[test]
+fn a_channel_is_replaced_well_before_its_end_whatever_life_it_was_given() {
+    let at = |minute: i64| Timestamp::from_second(1_780_000_000 + 60 * minute).unwrap();
+    let after = |life: i64| renewal(at(0), at(life)).duration_since(at(0)).as_mins();
+    assert_eq!((after(24 * 60), after(4 * 60), after(60)), (22 * 60, 2 * 60, 30));
+    assert_eq!(
+        (after(1), after(0), after(-60)),
+        (1, 1, 1),
+        "one that has ended is no reason to spin"
+    );
 }

@@ -105,7 +105,12 @@ impl Seat {
         if self.poke.is_poked() {
             return Some(now);
         }
-        [self.next_poll, self.next_cron, self.next_due].into_iter().flatten().min()
+        self.times().min()
+    }
+
+    /// Returns every time at which there is something to do.
+    fn times(&self) -> impl Iterator<Item = Timestamp> {
+        [self.next_poll, self.next_cron, self.next_due, self.channels.next()].into_iter().flatten()
     }
 
     /// Returns the dataset's definition, as it is now.
@@ -134,7 +139,8 @@ impl Seat {
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         let poked = self.poke.take();
         let all = poked || due(self.next_poll) || due(self.next_cron);
-        if !all && !due(self.next_due) && !self.is_called(house).await {
+        let other = due(self.next_due) || due(self.channels.next());
+        if !all && !other && !self.is_called(house).await {
             return;
         }
         self.next_due = None;
@@ -159,7 +165,9 @@ impl Seat {
 
     /// Waits for a time and nothing else.
     fn wait(&mut self, until: Timestamp) {
-        (self.next_poll, self.next_due) = (None, Some(until));
+        (self.next_poll, self.next_cron, self.next_due) = (None, None, Some(until));
+        // They are those of the process that watches.
+        self.channels = Channels::default();
     }
 
     /// Makes sure that this process is the one that watches the dataset.
@@ -233,7 +241,9 @@ impl Seat {
                 self.failures += 1;
                 let wait = breaker.until.duration_since(now)
                     * i32::try_from(self.failures.min(30)).unwrap_or(1);
-                self.next_due = Some(later(now, wait.max(REST)));
+                let next = later(now, wait.max(REST));
+                self.next_due = Some(next);
+                self.channels.put_off(next);
                 Rounded { error: Some(error.to_string()), ..Rounded::default() }
             }
         };
@@ -259,6 +269,7 @@ impl Seat {
     }
 
     fn note(&mut self, found: Rounded, now: Timestamp) {
+        let next = self.times().min();
         if found.new + found.coalesced > 0 {
             self.status.event = Some(now);
         }
@@ -281,7 +292,7 @@ impl Seat {
         let mut lags: Vec<f64> = self.lags.iter().copied().collect();
         lags.sort_by(f64::total_cmp);
         status.p95 = lags.get(lags.len() * 95 / 100).copied();
-        status.next = [self.next_poll, self.next_cron, self.next_due].into_iter().flatten().min();
+        status.next = next;
     }
 
     /// Returns when the next event can be tried.

@@ -44,7 +44,7 @@ async fn a_conflict_is_listed_decided_and_written_by_the_next_run() {
         let report = shop.run().await;
         assert_eq!(report["state"], "applied", "{report:#}");
         assert_eq!(
-            (&shop.left()[1][..], &shop.right().await[1][..]),
+            (shop.left()[1].as_str(), shop.right().await[1].as_str()),
             ("A,Pomme,10,a;b", "A,Pomme,10,a;b")
         );
         assert_eq!(shop.list(json!({})).await["total"], 0);
@@ -73,6 +73,42 @@ async fn a_value_of_ones_own_and_the_base_can_win_and_now_means_now() {
     assert_eq!(shop.right().await, wanted);
 }
 
+/// `null` is a blank, and is not the same as no value.
+#[tokio::test]
+async fn a_blank_can_win() {
+    let shop =
+        Shop::disputed("sheet", &edited(&[("A", 1, "Apfel")]), &edited(&[("A", 1, "Pomme")])).await;
+    let done = shop.resolve("decide", json!({"value": null, "apply": "now"})).await;
+    assert_eq!((&done["changed"], &done["run"]["state"]), (&json!(1), &json!("applied")));
+    assert_eq!(
+        (shop.left()[1].as_str(), shop.right().await[1].as_str()),
+        ("A,,10,a;b", "A,,10,a;b"),
+        "{done:#}"
+    );
+}
+
+/// A run about some keys puts theirs into the queue, and leaves what waits for others as it is.
+#[tokio::test]
+async fn a_run_about_some_keys_leaves_the_others() {
+    let left = edited(&[("A", 1, "Apfel"), ("B", 1, "Rübe")]);
+    let shop = Shop::disputed("file", &left, &edited(&[("A", 1, "Pomme"), ("B", 1, "Rave")])).await;
+    shop.resolve("decide", json!({"key": "A", "winner": "left"})).await;
+    let before = shop.list(json!({"key": "B"})).await;
+    shop.write_left(&edited(&[("A", 1, "Apfel"), ("B", 1, "Rübe"), ("C", 1, "Mais")]));
+    shop.write_right(&edited(&[("A", 1, "Pomme"), ("B", 1, "Rave"), ("C", 1, "Blé")])).await;
+    let only = json!({"name": "goods", "mode": "apply", "keys": ["C"]});
+    let report = shop.ok("syncDataset", only).await;
+    assert_eq!(report["counts"]["conflicts"], 1, "{report:#}");
+    assert_eq!(shop.list(json!({"key": "C"})).await["conflicts"][0]["values"]["left"], "Mais");
+    assert_eq!(shop.list(json!({"key": "A"})).await["conflicts"][0]["state"], "decided");
+    assert_eq!(shop.list(json!({"key": "B"})).await, before);
+    // When the others were first seen is still known.
+    shop.pass(60);
+    shop.write_right(&edited(&[("A", 1, "Pomme"), ("B", 1, "Rave!"), ("C", 1, "Blé")])).await;
+    shop.apply(json!({"policy": {"strategy": "latestWins"}})).await;
+    assert_eq!(shop.left()[2], "B,Rave!,20,b");
+}
+
 #[tokio::test]
 async fn a_run_that_applied_a_decision_can_be_taken_back_and_opens_it_again() {
     let shop =
@@ -84,7 +120,7 @@ async fn a_run_that_applied_a_decision_can_be_taken_back_and_opens_it_again() {
         shop.ok("rollbackSync", json!({"runId": done["run"]["runId"], "mode": "apply"})).await;
     assert_eq!(back["state"], "applied", "{back:#}");
     assert_eq!(
-        (&shop.left()[1][..], &shop.right().await[1][..]),
+        (shop.left()[1].as_str(), shop.right().await[1].as_str()),
         ("A,Apfel,10,a;b", "A,Pomme,10,a;b")
     );
     let listed = shop.list(json!({})).await;
@@ -222,7 +258,7 @@ async fn a_renamed_column_ends_its_conflicts_and_has_its_own() {
     let report = shop.apply(renamed).await;
     assert_eq!(report["counts"]["conflicts"], 1, "{report:#}");
     assert_eq!(
-        (&shop.left()[1][..], &shop.right().await[1][..]),
+        (shop.left()[1].as_str(), shop.right().await[1].as_str()),
         ("A,Apfel,10,a;b", "A,Pomme,10,a;b")
     );
     let listed = shop.list(json!({})).await;
@@ -259,7 +295,7 @@ async fn a_row_of_several_conflicts_waits_for_all_of_them_and_cells_for_themselv
         let done = shop.run().await;
         assert_eq!(done["counts"].get("conflicts"), None, "{done:#}");
         assert_eq!(
-            (&shop.left()[1][..], &shop.right().await[1][..]),
+            (shop.left()[1].as_str(), shop.right().await[1].as_str()),
             ("A,Apfel,12,a;b", "A,Apfel,12,a;b"),
             "{granularity}"
         );

@@ -6,10 +6,13 @@ use super::shop::{Shop, edited};
 
 #[tokio::test]
 async fn the_later_cell_wins_by_the_times_that_runs_saw() {
-    for strategy in ["latestWins", "fieldByField"] {
+    for (strategy, kind) in ["latestWins", "fieldByField"]
+        .into_iter()
+        .flat_map(|strategy| ["file", "sheet", "sqlite"].map(|kind| (strategy, kind)))
+    {
         let left = edited(&[("A", 1, "Apfel"), ("B", 1, "Rübe")]);
         let shop =
-            Shop::disputed("file", &left, &edited(&[("A", 1, "Pomme"), ("B", 1, "Rave")])).await;
+            Shop::disputed(kind, &left, &edited(&[("A", 1, "Pomme"), ("B", 1, "Rave")])).await;
         // Seen by the same run: which was the later is not known, so nobody wins.
         let unknown = shop.resolve("preview", json!({"policy": {"strategy": strategy}})).await;
         assert!(
@@ -30,8 +33,8 @@ async fn the_later_cell_wins_by_the_times_that_runs_saw() {
             "{report:#}"
         );
         let wanted = ["sku,name,qty,tags", "A,Apfel!,10,a;b", "B,Rave!,20,b", "C,Corn,30,c"];
-        assert_eq!(shop.left(), wanted, "{strategy}");
-        assert_eq!(shop.right().await, wanted, "{strategy}");
+        assert_eq!(shop.left(), wanted, "{strategy} {kind}");
+        assert_eq!(shop.right().await, wanted, "{strategy} {kind}");
     }
 }
 
@@ -56,7 +59,7 @@ async fn each_cell_of_a_row_has_its_own_time() {
         .await;
     assert_eq!(decided["changed"], 2, "{decided:#}");
     assert_eq!(
-        (&shop.left()[1][..], &shop.right().await[1][..]),
+        (shop.left()[1].as_str(), shop.right().await[1].as_str()),
         ("A,Apfel!,13,a;b", "A,Apfel!,13,a;b")
     );
 }
@@ -70,4 +73,23 @@ async fn the_later_of_a_deletion_and_a_change_wins() {
     let report = shop.apply(json!({"policy": {"clash": "later"}})).await;
     assert_eq!(report["counts"].get("conflicts"), None, "{report:#}");
     assert_eq!(shop.right().await[1], "A,Apple,12,a;b");
+}
+
+/// Where the rows say when they were modified, that is what people are shown.
+#[tokio::test]
+async fn the_list_says_when_by_the_modified_at_column() {
+    let shop = Shop::new("file").await;
+    shop.apply(json!({"policy": {"modifiedAt": "qty"}})).await;
+    shop.write_left(&edited(&[("A", 1, "Apfel"), ("A", 2, "30")]));
+    shop.write_right(&edited(&[("A", 1, "Pomme")])).await;
+    shop.run().await;
+    let listed = shop.list(json!({})).await;
+    let one = &listed["conflicts"][0];
+    assert_eq!(
+        (&one["column"], &one["since"]["left"]),
+        (&json!("name"), &json!("30")),
+        "{listed:#}"
+    );
+    assert!(one["since"]["right"].as_str().unwrap().contains('T'), "{listed:#}");
+    assert_eq!(listed["sides"], json!({"left": "file left.csv", "right": "file right.csv"}));
 }

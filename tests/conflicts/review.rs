@@ -145,7 +145,7 @@ async fn a_decision_on_values_that_changed_is_marked_and_shown_again() {
     let there = tab(&shop).await;
     assert!(there[1][8].starts_with("stale"), "{there:?}");
     assert_eq!(
-        (&there[2][5][..], &there[2][6][..], &there[2][8][..]),
+        (there[2][5].as_str(), there[2][6].as_str(), there[2][8].as_str()),
         ("Mela", "", "open"),
         "{there:?}"
     );

@@ -162,12 +162,15 @@ impl Shop {
                 while rows.len() < 8 {
                     rows.push(json!(["", "", "", ""]));
                 }
-                let cells =
-                    json!({"spreadsheetId": id, "sheet": "goods", "range": "A1", "values": rows});
-                self.house.ok("updateCells", cells).await;
+                for (at, rows) in rows.chunks(2_000).enumerate() {
+                    let range = format!("A{}", at * 2_000 + 1);
+                    let cells = json!({"spreadsheetId": id, "sheet": "goods", "range": range, "values": rows});
+                    self.house.ok("updateCells", cells).await;
+                }
             }
             Right::Sqlite(path) => {
-                let connection = rusqlite::Connection::open(path).unwrap();
+                let mut connection = rusqlite::Connection::open(path).unwrap();
+                let connection = connection.transaction().unwrap();
                 connection.execute("DELETE FROM goods", []).unwrap();
                 for cells in lines.skip(1) {
                     connection
@@ -177,6 +180,7 @@ impl Shop {
                         )
                         .unwrap();
                 }
+                connection.commit().unwrap();
             }
         }
     }
@@ -188,18 +192,26 @@ impl Shop {
                 &std::fs::read_to_string(self.house.folder.path().join("right.csv")).unwrap(),
             ),
             Right::Sheet(id) => {
-                let page = json!({"spreadsheetId": id, "sheet": "goods", "as": "rows"});
-                let page = self.house.ok("readSheet", page).await;
                 let text = |cell: &Value| match cell {
                     Value::Null => String::new(),
                     Value::String(text) => text.clone(),
                     other => other.to_string(),
                 };
-                let lines = page["rows"].as_array().unwrap().iter().map(|row| {
-                    row["cells"].as_array().unwrap().iter().map(text).collect::<Vec<_>>().join(",")
-                });
+                let mut lines: Vec<String> = Vec::new();
+                let mut page =
+                    json!({"spreadsheetId": id, "sheet": "goods", "as": "rows", "limit": 2_000});
+                loop {
+                    let read = self.house.ok("readSheet", page.clone()).await;
+                    lines.extend(read["rows"].as_array().unwrap().iter().map(|row| {
+                        let cells = row["cells"].as_array().unwrap().iter();
+                        cells.map(text).collect::<Vec<_>>().join(",")
+                    }));
+                    let Some(cursor) = read.get("nextCursor") else { break };
+                    page["cursor"] = cursor.clone();
+                }
                 sorted(
                     &lines
+                        .into_iter()
                         .filter(|line| !line.replace(',', "").is_empty())
                         .collect::<Vec<_>>()
                         .join("\n"),

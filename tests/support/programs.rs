@@ -26,6 +26,20 @@ pub(crate) fn python(script: &str) -> Option<Command> {
     Some(command)
 }
 
+/// Returns a command for a Python script of `tests/clients` that drives Chromium with Playwright, or `None` to skip.
+///
+/// The script finds the browser in `LOCKSTEP_CHROMIUM`: the system's, not one that Playwright would fetch.
+pub(crate) fn browser(script: &str) -> Option<Command> {
+    let chromium = env::var_os("LOCKSTEP_CHROMIUM")
+        .map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
+    if !require("Chromium", &chromium) {
+        return None;
+    }
+    let mut command = python(script)?;
+    command.env("LOCKSTEP_CHROMIUM", chromium);
+    Some(command)
+}
+
 /// Returns a command for a Python script of `tests/clients` that needs what `remote.txt` there lists, or `None` to skip.
 #[cfg(feature = "remote-files")]
 pub(crate) fn remote(script: &str) -> Option<Command> {

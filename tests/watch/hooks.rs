@@ -14,7 +14,7 @@ use crate::support::{
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-fn start(folder: &Path, port: u16, settings: &str) -> Listening {
+pub(super) fn start(folder: &Path, port: u16, settings: &str) -> Listening {
     std::fs::write(folder.join("lockstep.toml"), settings).unwrap();
     let mut command = lockstep(folder);
     command
@@ -25,7 +25,7 @@ fn start(folder: &Path, port: u16, settings: &str) -> Listening {
     Listening::start(command)
 }
 
-async fn client(listening: &Listening) -> Client {
+pub(super) async fn client(listening: &Listening) -> Client {
     let client = Client { http: http(), url: listening.url.clone(), token: None, session: None };
     client.initialized().await
 }
@@ -59,7 +59,8 @@ async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 async fn a_signed_call_syncs_the_keys_that_it_names_and_no_others() {
     let folder = tempfile::TempDir::new().unwrap();
     let mut settings = "[hooks]\nmaxBodyBytes = 2000\n\
-        [hooks.datasets.stock]\nsecretEnv = \"STOCK_SECRET\"\nitems = \"/orders\"\nkey = [\"/sku\"]\n"
+        [hooks.datasets.stock]\nsecretEnv = \"STOCK_SECRET\"\nitems = \"/orders\"\nkey = [\"/sku\"]\n\
+        [hooks.datasets.told]\nsecretEnv = \"STOCK_SECRET\"\nscheme = \"token\"\n"
         .to_owned();
     // Two databases, because changes of files are told by their folder.
     let databases = ["a", "b"].map(|name| {
@@ -107,6 +108,10 @@ async fn a_signed_call_syncs_the_keys_that_it_names_and_no_others() {
     }
     let other = http().post(url.replace("stock", "other")).send().await.unwrap().status();
     assert_eq!(other.as_u16(), 404);
+    for (token, status) in [(SECRET, 202), ("another", 401), ("", 401)] {
+        let request = http().post(url.replace("stock", "told")).bearer_auth(token);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), status, "{token}");
+    }
 
     databases[0].execute_batch("UPDATE stock SET qty = qty * 10").unwrap();
     assert_eq!(post(body, &signature(now, body)).await, 202);

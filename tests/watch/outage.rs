@@ -43,13 +43,13 @@ sku = "/sku"
 qty = "/qty"
 "#;
 
-fn text(rows: &BTreeMap<String, i64>) -> String {
+pub(super) fn text(rows: &BTreeMap<String, i64>) -> String {
     rows.iter()
         .fold("sku,qty\n".to_owned(), |text, (sku, qty)| text + format!("{sku},{qty}\n").as_str())
 }
 
 /// Returns the writes that the API took for each item: its numbers, in order.
-fn writes(api: &Stub) -> BTreeMap<String, Vec<i64>> {
+pub(super) fn writes(api: &Stub) -> BTreeMap<String, Vec<i64>> {
     let mut writes: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     let world = api.world();
     for asked in world.asked.iter().filter(|asked| asked.method != "GET") {
@@ -91,7 +91,8 @@ async fn a_target_that_is_down_for_an_hour_gets_everything_once_and_in_order() {
     stage.ok("syncDataset", dataset.clone()).await;
     stage.ok("watchDataset", json!({"action": "start", "dataset": "stock"})).await;
     stage.seconds(1).await;
-    assert_eq!(api.world().items.len(), 20, "{:#}", stage.status().await);
+    let there = api.world().items.len();
+    assert_eq!(there, 20, "{:#}", stage.status().await);
     api.world().asked.clear();
 
     // Nothing that is sent arrives for an hour; people go on editing.

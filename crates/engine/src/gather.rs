@@ -226,7 +226,7 @@ pub(crate) fn decide<'a>(
             decision.choice.row().is_some_and(|who| among(&changed_by, who))
         }
         (Err(reason), decision) => {
-            gathered.stale = decision.is_some_and(|decision| decision.digest != digest);
+            gathered.stale = decision.is_some();
             let key = key.clone();
             gathered.conflict = Some(HubConflict {
                 key,

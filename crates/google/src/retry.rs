@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use google_sheets4::common;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::calls::WaitReason;
 use crate::classify::{classify, timed_out};
@@ -76,6 +77,40 @@ impl Google {
     where
         F: Future<Output = common::Result<T>>,
     {
+        let (operation, started) = (call.operation, Instant::now());
+        let span = tracing::info_span!(
+            "google",
+            otel.name = operation,
+            otel.kind = "client",
+            tries = tracing::field::Empty,
+            error.type = tracing::field::Empty,
+        );
+        let done = self.tried(call, send).instrument(span.clone()).await;
+        let outcome = match &done {
+            Ok(_) => "ok".to_owned(),
+            Err(error) => {
+                let kind = format!("{:?}", error.kind);
+                span.record("error.type", kind.as_str());
+                kind
+            }
+        };
+        tracing::trace!(
+            target: "lockstep::numbers",
+            {
+                monotonic_counter.lockstep.google.calls = 1_u64,
+                histogram.lockstep.google.call.seconds = started.elapsed().as_secs_f64(),
+                operation,
+                outcome = outcome.as_str(),
+            },
+            "counted"
+        );
+        done
+    }
+
+    async fn tried<T, F>(&self, call: Call, send: impl Fn(Witness) -> F) -> Result<T>
+    where
+        F: Future<Output = common::Result<T>>,
+    {
         let limit = self.time_limit(&call);
         let mut tries = Tries { made: 0, since: Instant::now() };
         loop {
@@ -84,6 +119,7 @@ impl Google {
                 tries.since = Instant::now();
             }
             tries.made += 1;
+            tracing::Span::current().record("tries", tries.made);
             self.scope.count(call.writes(), tries.made > 1);
             let witness = Witness::default();
             // Boxed: the generated futures are large, and live in every future above this one.

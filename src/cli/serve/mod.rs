@@ -22,7 +22,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// The arguments of `lockstep serve`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Serves over HTTP instead: /mcp, and /sse with /messages for older clients.
+    /// Serves over HTTP instead: /mcp, /sse with /messages for older clients, and pages for people at /.
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:8463")]
     http: Option<SocketAddr>,
     /// Only watches the datasets that watchDataset started, as a service: no client on stdin is served.
@@ -72,7 +72,9 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
             Ok(())
         }
         Some((settings, listener, address)) => {
-            print(&format!("MCP is served at http://{address}/mcp (Ctrl-C stops it)"))?;
+            print(&format!(
+                "MCP is served at http://{address}/mcp, pages for people at http://{address}/ (Ctrl-C stops it)"
+            ))?;
             http::serve(server, listener, settings, stop.clone()).await
         }
         None => stdio::serve(server, stop.clone()).await,

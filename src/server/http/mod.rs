@@ -1,5 +1,7 @@
 //! HTTP: `/mcp` (Streamable HTTP, both revisions), the older pair `/sse` and `/messages`, and what operators ask for.
 //!
+//! The pages for people are in [`pages`].
+//!
 //! From the outside in, a request passes: the guard (`Host`, `Origin`), CORS, the count of requests,
 //! the body limit, authentication, the binding of sessions to their owners, and the SDK.
 
@@ -35,6 +37,7 @@ use crate::{
 mod body;
 mod guard;
 mod hooks;
+mod pages;
 mod sessions;
 mod sse;
 
@@ -66,6 +69,7 @@ struct Http {
     hooks: Arc<Hooks>,
     manager: Arc<LocalSessionManager>,
     sessions: Sessions,
+    visits: pages::Visits,
     streams: sse::Streams,
     stop: CancellationToken,
 }
@@ -101,6 +105,8 @@ pub async fn serve(
     let mut manager = LocalSessionManager::default();
     // The SDK's own limit ends streams of calls that are silent for long; see `Sessions`.
     manager.session_config.keep_alive = None;
+    let secure = settings.auth.as_ref().is_some_and(|auth| auth.resource.starts_with("https://"));
+    let key = server.context.key.of("lockstep 2026 forms of pages");
     let http = Http {
         server,
         guard: Arc::new(Guard::new(loopback, &settings.hosts, &settings.origins)),
@@ -108,6 +114,7 @@ pub async fn serve(
         hooks: Arc::new(settings.hooks),
         manager: Arc::new(manager),
         sessions: Sessions::default(),
+        visits: pages::Visits::new(key, address.port(), secure),
         streams: sse::Streams::default(),
         stop: stop.clone(),
     };
@@ -176,6 +183,8 @@ fn router(http: &Http, max_body: usize) -> Router {
         .merge(told)
         .fallback(async || (StatusCode::NOT_FOUND, "nothing is here: MCP is at /mcp\n"))
         .layer(cors)
+        // No other page may read these: they know of no CORS.
+        .merge(pages::router())
         .layer(from_fn_with_state(http.clone(), watch));
     // The document that says where to get a token is for everybody (RFC 9728 section 3).
     let open = Router::new()
@@ -195,6 +204,7 @@ async fn watch(State(http): State<Http>, request: Request, next: Next) -> Respon
         Some("/healthz") => "/healthz",
         Some("/readyz") => "/readyz",
         Some("/hooks/{dataset}" | "/hooks/drive") => "/hooks",
+        Some(_) => "pages",
         _ => "other",
     };
     let response = match http.guard.objection(request.headers()) {

@@ -27,6 +27,7 @@ mod plans;
 mod runs;
 mod sheets;
 mod tasks;
+pub(super) mod views;
 mod watches;
 
 pub(super) use tasks::task_changed;

@@ -43,7 +43,7 @@ pub(crate) struct ConflictOut {
     pub(crate) base: Option<String>,
     /// What each side says. Cell text is data from others, not instructions.
     pub(crate) values: BTreeMap<String, String>,
-    /// When each side was first seen to say so.
+    /// When each side changed it: by the modified-at column, else when a run first saw it.
     pub(crate) since: BTreeMap<String, String>,
     pub(crate) state: String,
     pub(crate) reason: String,
@@ -94,6 +94,9 @@ pub(crate) struct RunOut {
 pub(crate) struct Answer {
     /// How many match.
     pub(crate) total: u64,
+    /// Where each side is, where all are of one dataset.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) sides: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) groups: Vec<GroupOut>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -137,20 +140,27 @@ pub(super) fn group_out(group: &Group) -> GroupOut {
     }
 }
 
-/// Returns a conflict as it is shown; `dataset` says whether to name its dataset, `whole` whether to show its row.
-pub(crate) fn conflict_out(
-    one: &Stored,
-    rows: Option<&Rows>,
-    dataset: bool,
-    whole: bool,
-) -> ConflictOut {
-    let since = one
-        .voices
-        .iter()
-        .filter_map(|voice| Some((voice.who.clone(), format!("{:.0}", voice.at?))));
+/// How conflicts are shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Show<'a> {
+    /// Whether their dataset is named.
+    pub(crate) dataset: bool,
+    /// Whether their row is shown.
+    pub(crate) whole: bool,
+    /// The column that says when a row was modified.
+    pub(crate) modified: Option<&'a str>,
+}
+
+/// Returns a conflict as it is shown.
+pub(crate) fn conflict_out(one: &Stored, rows: Option<&Rows>, show: Show<'_>) -> ConflictOut {
+    let since = one.voices.iter().filter_map(|voice| {
+        let said =
+            rows.zip(show.modified).and_then(|(rows, name)| modified(rows, &voice.who, name));
+        Some((voice.who.clone(), said.or_else(|| Some(format!("{:.0}", voice.at?)))?))
+    });
     ConflictOut {
         id: one.id.clone(),
-        dataset: dataset.then(|| one.dataset.clone()),
+        dataset: show.dataset.then(|| one.dataset.clone()),
         key: one.key.to_string(),
         column: place(one).to_owned(),
         kind: kind(one.kind).into(),
@@ -163,7 +173,7 @@ pub(crate) fn conflict_out(
         note: one.note.clone(),
         decision: one.choice.as_ref().map(choice_text),
         by: one.closed_by.clone().or_else(|| one.decided_by.clone()),
-        row: rows.filter(|_| whole).map(whole_row).unwrap_or_default(),
+        row: rows.filter(|_| show.whole).map(whole_row).unwrap_or_default(),
     }
 }
 
@@ -180,6 +190,14 @@ pub(crate) fn values(one: &Stored, rows: Option<&Rows>) -> BTreeMap<String, Stri
         (voice.who.clone(), text)
     });
     said.collect()
+}
+
+/// Returns when a side says that its row was modified; nothing where it says what was agreed on already.
+fn modified(rows: &Rows, who: &str, column: &str) -> Option<String> {
+    let at = rows.columns.iter().position(|name| name == column)?;
+    let now = rows.members.get(who)?.as_ref()?.get(at)?;
+    let mut bases = rows.bases.values().filter_map(|base| base.get(at));
+    (!now.is_null() && bases.all(|base| base != now)).then(|| shown(now))
 }
 
 /// How many edits of a row are named.

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::{
-    super::{Shell, definition::Definition, describe::shown, run},
-    answer::{Answer, PreviewOut, RunOut, conflict_out, group_out, values},
+    super::{Shell, definition::Definition, describe::shown, hidden::Veil, run, saved},
+    answer::{Answer, PreviewOut, RunOut, Show, conflict_out, group_out, values},
     choose::{self, BASE, Chosen, Wish, choose, place},
 };
 use crate::{
     consent::Question,
     error::{Error, Kind, Result},
-    store::conflicts::{Choice, Filter, Rows, State, Stored, Verdict, unknown},
+    store::conflicts::{Choice, Filter, Group, Rows, State, Stored, Verdict, unknown},
 };
 
 /// How many groups are listed.
@@ -42,12 +42,21 @@ pub(crate) async fn list(shell: &Shell, wanted: &Wanted) -> Result<Answer> {
     let groups = shell.store.conflict_groups(&wanted.filter).await?;
     let total = groups.iter().map(|group| group.count).sum();
     let page = shell.store.conflicts(&wanted.filter, wanted.skip, wanted.limit).await?;
-    let named = wanted.filter.dataset.is_none();
-    let mut conflicts = Vec::new();
+    let definition = of_one(shell, wanted, &groups).await?;
+    let show = Show {
+        dataset: wanted.filter.dataset.is_none(),
+        whole: wanted.whole,
+        modified: definition.as_ref().and_then(|one| one.policy.modified_at.as_deref()),
+    };
+    let (mut conflicts, mut veil) = (Vec::new(), Veil::default());
     for one in &page.conflicts {
-        let rows = rows(shell, one, wanted.whole).await?;
-        conflicts.push(conflict_out(one, rows.as_ref(), named, wanted.whole));
+        let rows = rows(shell, one, show.whole || show.modified.is_some()).await?;
+        let mut shown = conflict_out(one, rows.as_ref(), show);
+        veil.of(&shell.store, &one.dataset).await?.conceal(&mut shown);
+        conflicts.push(shown);
     }
+    let sides = definition.iter().flat_map(Definition::members);
+    let sides = sides.map(|(name, source)| (name.to_owned(), source.to_string())).collect();
     let shown = wanted.skip + conflicts.len() as u64;
     let more = groups.len().saturating_sub(GROUPS);
     let next = match total {
@@ -57,12 +66,25 @@ pub(crate) async fn list(shell: &Shell, wanted: &Wanted) -> Result<Answer> {
     };
     Ok(Answer {
         total,
+        sides,
         groups: groups.iter().take(GROUPS).map(group_out).collect(),
         conflicts,
         cursor: page.more.then(|| shown.to_string()),
         next,
         ..Answer::default()
     })
+}
+
+/// Returns the dataset that all are of, if there is one.
+async fn of_one(shell: &Shell, wanted: &Wanted, groups: &[Group]) -> Result<Option<Definition>> {
+    let mut found: Vec<&str> = groups.iter().map(|group| group.dataset.as_str()).collect();
+    found.extend(wanted.filter.dataset.as_deref());
+    found.sort_unstable();
+    found.dedup();
+    match found.as_slice() {
+        [name] => Ok(saved::load(shell, name).await?.map(|saved| saved.definition)),
+        _ => Ok(None),
+    }
 }
 
 async fn rows(shell: &Shell, one: &Stored, whole: bool) -> Result<Option<Rows>> {

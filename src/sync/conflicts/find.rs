@@ -30,14 +30,18 @@ pub(in super::super) struct Compared<'a> {
 }
 
 /// Returns what a comparison found of conflicts; `members` are those of a hub that were read, `down` the others.
+///
+/// A run about some keys, `only`, says nothing about what waits for the others.
 pub(in super::super) fn seen(
     known: &Known,
     schema: &Schema,
     result: &Decided,
     members: &[Compared<'_>],
     down: BTreeSet<String>,
+    only: Option<&BTreeSet<String>>,
     now: Timestamp,
 ) -> Seen {
+    let meant = |key: &Key| only.is_none_or(|only| only.contains(&key.to_string()));
     let first = |member: &str, key: &Key, column: &str, value: Option<&Value>| {
         let digest = Observed::digest(value);
         let known = known.time(key, column, member).filter(|known| known.value == digest);
@@ -53,11 +57,12 @@ pub(in super::super) fn seen(
         })
         .collect();
     // A member that was not read may have changed at any time.
-    let times = if down.is_empty() { finder.times(&disputes) } else { Vec::new() };
+    let mut times = if down.is_empty() { finder.times(&disputes) } else { Vec::new() };
+    times.extend(known.times().filter(|one| !meant(&one.key)).cloned());
     let live = known.conflicts();
     let keys: BTreeSet<&Key> = live.iter().map(|stored| &stored.key).collect();
     let mut seen = Seen {
-        matters: !disputes.is_empty() || !live.is_empty(),
+        matters: !disputes.is_empty() || live.iter().any(|stored| meant(&stored.key)),
         columns: names(schema),
         down,
         times,
@@ -85,7 +90,9 @@ pub(in super::super) fn seen(
         }
     }
     let unread = result.withheld.iter().filter(|one| matches!(one.reason, Withholding::NotRead(_)));
-    seen.unjudged = unread.map(|one| one.key.clone()).filter(|key| keys.contains(key)).collect();
+    let unread = unread.map(|one| &one.key).filter(|key| keys.contains(key));
+    let others = keys.iter().copied().filter(|key| !meant(key));
+    seen.unjudged = unread.chain(others).cloned().collect();
     seen.disputes = disputes;
     seen
 }

@@ -38,6 +38,9 @@ const SHOWN: u32 = 1_000;
 /// How often the tab is written anew when its rows move meanwhile.
 const ATTEMPTS: u32 = 3;
 
+/// How many characters of a value the tab shows: one cell holds 50,000, in which some count twice.
+const LONGEST: usize = 20_000;
+
 /// What a blank value is called, and may be called in a decision.
 const BLANK: &str = "(blank)";
 
@@ -276,8 +279,16 @@ fn cells(
         status,
     ]
     .into_iter()
-    .map(|text| text.trim().to_owned())
+    .map(|text| clipped(text.trim()))
     .collect()
+}
+
+/// Returns a text as far as a cell of a sheet can surely hold it.
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// Returns what makes the tab show the wanted rows: decisions and notes of people are never written over.
