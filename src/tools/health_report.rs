@@ -45,7 +45,7 @@ impl Tool for HealthReportTool {
     const NAME: &'static str = "healthReport";
     const TITLE: &'static str = "Health of the datasets";
     const DESCRIPTION: &'static str = "Scores (0-100) with every deduction and the call that removes it, run metrics, and data quality \
-sampled from the live sides.";
+of a sample.";
     const VIEW: Option<&'static str> = Some("ui://lockstep/health");
     type Args = Args;
     type Output = HealthReport;
