@@ -138,7 +138,10 @@ fn a_sync_that_lasts_is_started_followed_and_fetched() {
     let history = ask(&mut session, "tools/call", json!({"name": "syncHistory", "arguments": {}}));
     let history = history["result"]["structuredContent"]["runs"][0].clone();
     assert_eq!(history["runId"], run, "{history}");
-    assert!(history.to_string().contains(id.get(..12).unwrap()), "the history names the task: {history}");
+    assert!(
+        history.to_string().contains(id.get(..12).unwrap()),
+        "the history names the task: {history}"
+    );
     for (uri, said) in [
         ("lockstep://tasks".to_owned(), "syncDataset"),
         (format!("lockstep://tasks/{id}"), "insert"),

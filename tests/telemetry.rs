@@ -48,7 +48,10 @@ fn sync(data: &Path, endpoint: Option<&str>) -> Value {
     }
     let mut session = Session::start_command(command);
     session.initialize();
-    let made = session.call("createFile", json!({"name": "Fleet", "sheets": [{"name": "goods"}]}));
+    let made = session.call(
+        "createFile",
+        json!({"type": "spreadsheet", "name": "Fleet", "sheets": [{"title": "goods"}]}),
+    );
     let id = &made["result"]["structuredContent"]["id"];
     let arguments = json!({"name": "goods", "left": {"file": "goods.csv"}, "key": ["id"],
         "right": {"spreadsheetId": id, "sheet": "goods"}, "mode": "apply"});

@@ -44,7 +44,7 @@ pub(crate) struct Args {
 impl Tool for HealthReportTool {
     const NAME: &'static str = "healthReport";
     const TITLE: &'static str = "Health of the datasets";
-    const DESCRIPTION: &'static str = "Scores (0-100) with every deduction and the call that removes it, run metrics, and data quality \
+    const DESCRIPTION: &'static str = "Scores with every deduction and the call that removes it, run metrics, data quality \
 of a sample.";
     const VIEW: Option<&'static str> = Some("ui://lockstep/health");
     type Args = Args;
