@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shop::{Right, Shop, edited};
-use crate::harness::House;
+use crate::{harness::House, support::wire};
 
 /// A shop with a sheet, whose conflicts are shown in a tab.
 async fn shop(left: &str, right: &str) -> Shop {
@@ -50,24 +50,9 @@ async fn types(shop: &Shop, cell: &str, value: Value) {
 
 /// Sends a request as a person's own client does.
 async fn send(shop: &Shop, method: &str, path: &str, body: &Value) -> Value {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(&shop.address).await.unwrap();
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    let head = format!(
-        "{method} /v4/spreadsheets/{}{path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer person\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        id(shop),
-        shop.address,
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(body.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    let from = answer.find("\r\n\r\n").unwrap();
-    let rest = &answer[from..];
-    serde_json::from_str(&rest[rest.find('{').unwrap()..=rest.rfind('}').unwrap()]).unwrap()
+    let (base, path) =
+        (format!("http://{}", shop.address), format!("v4/spreadsheets/{}{path}", id(shop)));
+    wire::send(method, &base, &path, Some("person"), body).await.unwrap()
 }
 
 /// Changes the spreadsheet as a person's own client does.
