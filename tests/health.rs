@@ -195,7 +195,7 @@ async fn conflicts_wait_in_the_backlog() {
 async fn sampling_says_how_sure_it_is() {
     let house = House::new().await;
     let rows = |wrong: bool| {
-        let row = |id: u32| match wrong && id % 10 == 0 {
+        let row = |id: u32| match wrong && id.is_multiple_of(10) {
             true => format!("{id},x\n"),
             false => format!("{id},n{id}\n"),
         };
