@@ -25,7 +25,7 @@ use crate::{
     replica::{connections::Connections, file::folder::Files, ledger::StoreLedger},
     store::Store,
     sync::{definition::Definition, holder::Holder},
-    tools::{Context, sync_dataset},
+    tools::{Context, named},
     watch::Pokes,
 };
 
@@ -126,7 +126,7 @@ fn alert_settings(config: AlertsConfig) -> Result<Settings> {
 /// Returns the datasets that the configuration declares.
 fn declared(config: &Config) -> Result<BTreeMap<String, Definition>> {
     let read = |(name, value): (&String, &serde_json::Value)| {
-        let definition = sync_dataset::declared(name, value.clone())
+        let definition = named::declared(name, value.clone())
             .map_err(|error| error.context(format!("datasets.{name} of the configuration")))?;
         Ok((name.clone(), definition))
     };

@@ -146,8 +146,8 @@ impl Layout {
 impl Tool for ReadSheet {
     const NAME: &'static str = "readSheet";
     const TITLE: &'static str = "Read a sheet";
-    const DESCRIPTION: &'static str = "Reads a bounded page of a sheet with row numbers; select columns and filter here. Dates are ISO text. Not for copying \
-a sheet elsewhere: syncDataset does, without rows passing through you.";
+    const DESCRIPTION: &'static str = "Reads a bounded page of a sheet with row numbers; select columns and filter here. Dates are ISO text. To copy \
+a sheet elsewhere: syncDataset.";
     type Args = Args;
     type Output = Output;
 

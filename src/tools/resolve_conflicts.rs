@@ -10,7 +10,7 @@ use super::{
     Context, Tool,
     cell::CellOut as Cell,
     dataset::{AnyObject, policy_instead},
-    sync_dataset,
+    named::named,
 };
 use crate::{
     error::{Error, Result},
@@ -208,7 +208,7 @@ async fn answer(context: &Context, args: Args) -> Result<Answer> {
     let wanted = |filter: Filter| Wanted { filter, limit, skip, whole: args.row };
     if let Some(dataset) = &args.dataset {
         // A name that no dataset has is told apart from one without conflicts.
-        sync_dataset::named(context, dataset).await?;
+        named(context, dataset).await?;
     }
     if args.action == ActionArg::List {
         if given(&args) > 0 || args.apply == ApplyArg::Now {
@@ -248,7 +248,7 @@ async fn answer(context: &Context, args: Args) -> Result<Answer> {
         return Err(Error::invalid("argument ids: they are of several datasets")
             .next("decide about one dataset at a time; nothing was decided"));
     };
-    let definition = sync_dataset::named(context, dataset).await?;
+    let definition = named(context, dataset).await?;
     if args.action == ActionArg::Reopen {
         return desk::reopen(&shell, &conflicts).await;
     }

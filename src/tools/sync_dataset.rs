@@ -15,6 +15,7 @@ use super::{
     Context, Tool,
     dataset::{AnyObject, ColumnArg, DirectionArg, PolicyArg, SideArg},
     mode::{Asked, ModeArg},
+    named::named,
     review::ReviewArg,
     spoke::{self, SpokeArg},
 };
@@ -24,7 +25,7 @@ use crate::{
     sync::{
         definition::{Definition, Disappeared, FULL_EVERY, Members, Targets},
         report::Report,
-        run, saved,
+        run,
     },
 };
 
@@ -292,20 +293,6 @@ impl DeletesArg {
     }
 }
 
-/// Reads a dataset of the configuration, which is written like the arguments.
-///
-/// # Errors
-/// What is wrong with it, with its path.
-pub(crate) fn declared(name: &str, value: serde_json::Value) -> Result<Definition> {
-    let serde_json::Value::Object(arguments) = value else {
-        return Err(Error::invalid("it is no table")
-            .next("give left, right and key, or hub, spokes and key"));
-    };
-    let mut args: Args = super::parse(arguments)?;
-    args.name = Some(name.to_owned());
-    args.definition()
-}
-
 /// Checks that each override names a halt.
 fn check_overrides(overrides: &[String]) -> Result<()> {
     let known = || HaltReason::ALL.iter().map(|reason| reason.as_str());
@@ -365,8 +352,8 @@ Safe to repeat. For a few cells use updateCells.";
 async fn definition(context: &Context, args: Args) -> Result<Definition> {
     let sides = args.left.is_some() || args.right.is_some();
     let sides = sides || args.hub.is_some() || args.spokes.is_some();
-    let named = args.name.clone().filter(|_| !sides);
-    let Some(name) = named else { return args.definition() };
+    let known = args.name.clone().filter(|_| !sides);
+    let Some(name) = known else { return args.definition() };
     if !args.key.is_empty()
         || args.columns.is_some()
         || args.direction.is_some()
@@ -382,16 +369,5 @@ async fn definition(context: &Context, args: Args) -> Result<Definition> {
         .next("give only name (with mode, planId, override, sample), or the sides and all of the rest"));
     }
     let overrides = args.overrides;
-    Ok(Definition { overrides, ..self::named(context, &name).await? })
-}
-
-/// Returns the declared or saved dataset of a name.
-///
-/// # Errors
-/// A name that no dataset has.
-pub(crate) async fn named(context: &Context, name: &str) -> Result<Definition> {
-    match context.declared.get(name) {
-        Some(declared) => Ok(declared.clone()),
-        None => saved::definition(&context.shell(SyncDataset::NAME), name).await,
-    }
+    Ok(Definition { overrides, ..named(context, &name).await? })
 }

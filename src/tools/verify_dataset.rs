@@ -4,7 +4,7 @@ use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Context, Tool, sync_dataset::named};
+use super::{Context, Tool, named::named};
 use crate::{
     error::{Error, Result},
     sync::verify::{Ask, Verification, verify},

@@ -88,7 +88,7 @@ impl Tool for WatchDataset {
     const NAME: &'static str = "watchDataset";
     const TITLE: &'static str = "Watch a dataset";
     const DESCRIPTION: &'static str = "Keeps a saved dataset in step by itself: each changed row is an event, delivered once as by \
-syncDataset; halts still stop it. Found by polls, cron, file changes, NOTIFY, webhooks. Rows refused for good become dead letters.";
+syncDataset. Found by polls, cron, file changes, NOTIFY, webhooks. Rows refused for good become dead letters.";
     type Args = Args;
     type Output = Output;
 

@@ -14,7 +14,7 @@ use crate::{
         answer::ConflictOut,
         desk::{self, Wanted},
     },
-    tools::{Context, sync_dataset::named},
+    tools::{Context, named::named},
 };
 
 /// How many conflicts a page shows.

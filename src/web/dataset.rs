@@ -20,7 +20,7 @@ use crate::{
     },
     store::Rollup,
     sync::history,
-    tools::{Context, sync_dataset::named},
+    tools::{Context, named::named},
     watch::status::{WatchOut, shown},
 };
 

@@ -36,7 +36,7 @@ def the_dashboard_shows_the_numbers_of_the_report(house):
     sheet = house.client.open_by_key(report["dashboard"])
     equal([tab.title for tab in sheet.worksheets()], ["About", "Health", "Datasets", "History"])
     health = {row["Metric"]: row for row in table(sheet, "Health")}
-    equal((health["Health score"]["Value"], health["Health score"]["Status"]), (report["score"], report["status"]))
+    equal((float(health["Health score"]["Value"]), health["Health score"]["Status"]), (report["score"], report["status"]))
     for metric, name in [("Success rate", "successRate"), ("Runs", "runs"), ("Rows written", "rowsWritten")]:
         equal(float(health[metric]["Value"]), report["metrics"][name])
     (stock,) = table(sheet, "Datasets")

@@ -146,6 +146,10 @@ impl Segmented {
         keys: usize,
         wanted: &BTreeSet<u32>,
     ) -> Result<Scan> {
+        // An empty list is no SQL.
+        if wanted.is_empty() {
+            return self.scan(reach, "FALSE").await;
+        }
         let wanted: Vec<String> = wanted.iter().map(u32::to_string).collect();
         let key = bucket(&self.key(columns, keys));
         self.scan(reach, &format!("{key} IN ({})", wanted.join(", "))).await
