@@ -14,7 +14,7 @@ use crate::resolve::{instant, order};
 use crate::terms::{DeleteTerms, Terms};
 use crate::times::RowOrigins;
 use crate::value::Row;
-use crate::weigh::{loser, merge_rows};
+use crate::weigh::{Answer, loser, merge_rows};
 
 /// One spoke and what is known of its row.
 pub(crate) struct Spoken<'a> {
@@ -173,7 +173,7 @@ pub(crate) fn decide<'a>(
             gathered.target = Target::Gone;
             return gathered;
         }
-        return merge_rows(terms, key, &parts, hub_origins, decision, gathered);
+        return merge_rows(terms, key, &parts, hub_origins, decision.map(Answer::Cells), gathered);
     }
     if changed.is_empty() && !hub_changed {
         gathered.target = Target::Gone;
@@ -213,6 +213,7 @@ pub(crate) fn decide<'a>(
         hub.row(),
         parts.iter().map(|part| (part.who, part.row)).collect::<BTreeMap<_, _>>(),
     ));
+    let mut by_person = false;
     let survives = match (survives, decision) {
         (Ok(survives), _) => survives,
         (Err(_), Some(decision))
@@ -223,6 +224,7 @@ pub(crate) fn decide<'a>(
                     .is_some_and(|who| among(&gone_by, who) || among(&changed_by, who)) =>
         {
             rule = "decision".into();
+            by_person = true;
             decision.choice.row().is_some_and(|who| among(&changed_by, who))
         }
         (Err(reason), decision) => {
@@ -246,7 +248,12 @@ pub(crate) fn decide<'a>(
         if hub_gone {
             gathered.losers.push(deletion(key, HUB, hub_origins, &rule));
         }
-        return merge_rows(terms, key, &parts, hub_origins, decision, gathered);
+        let answer = if by_person {
+            decision.and_then(|decision| decision.choice.row()).map(Answer::Row)
+        } else {
+            decision.map(Answer::Cells)
+        };
+        return merge_rows(terms, key, &parts, hub_origins, answer, gathered);
     }
     if let Some(row) = gathered.live.filter(|_| hub_changed) {
         let edited = |index: &usize| {

@@ -21,7 +21,7 @@ pub(crate) fn merge_rows<'a>(
     key: &Key,
     parts: &[Part<'a>],
     hub_origins: Option<&'a RowOrigins>,
-    decision: Option<&HubDecision>,
+    answer: Option<Answer<'_>>,
     mut gathered: Gathered<'a>,
 ) -> Gathered<'a> {
     let rows: Vec<&Part<'a>> = parts.iter().filter(|part| part.row.is_some()).collect();
@@ -73,9 +73,17 @@ pub(crate) fn merge_rows<'a>(
                 name_of(&(key, &cells, gathered.live, rows))
             }
         };
-        let took =
-            |cell: &HubCell| decision.filter(|decision| decision.digest == digest)?.choice.of(cell);
-        gathered.stale = decision.is_some_and(|decision| decision.digest != digest);
+        let took = |open: &HubCell| match answer? {
+            Answer::Cells(decision) => {
+                (decision.digest == digest).then_some(()).and_then(|()| decision.choice.of(open))
+            }
+            Answer::Row(who) => {
+                let named = rows.iter().find(|part| part.who == who).and_then(|part| part.row);
+                named.or(gathered.live).map(|row| cell(Some(row), open.column).clone())
+            }
+        };
+        gathered.stale =
+            matches!(answer, Some(Answer::Cells(decision)) if decision.digest != digest);
         open.retain(|cell| match (took(cell), target.get_mut(cell.column)) {
             (Some(value), Some(slot)) => {
                 for voice in cell.voices.iter().filter(|voice| voice.value != value) {
@@ -122,6 +130,16 @@ pub(crate) fn merge_rows<'a>(
     }
     gathered.target = Target::Row(target.into());
     gathered
+}
+
+/// What a person said about a row.
+#[derive(Clone, Copy)]
+pub(crate) enum Answer<'a> {
+    /// About its disputed cells, in the state that the decision quotes.
+    Cells(&'a HubDecision),
+    /// That it stays as this one has it, where some had deleted it: that answers what is disputed within it, too. Were
+    /// those cells left open, the row would not be put back, and the next run would ask about the row again.
+    Row(&'a str),
 }
 
 /// What becomes of one cell of the hub.

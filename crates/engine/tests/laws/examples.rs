@@ -116,6 +116,23 @@ fn a_decision_about_a_row_takes_the_word_of_the_one_it_names() {
 }
 
 #[test]
+fn a_decision_that_a_row_stays_answers_what_is_disputed_within_it() {
+    // s0 deleted the row, s1 and the hub changed one cell of it in two ways.
+    let spokes = [(BOTH, Some([1, 1]), None), (BOTH, Some([1, 1]), Some([2, 1]))];
+    let policy = deleting(Clash::Hold);
+    let policy = Policy { strategy: Strategy::ManualReview, ..policy };
+    for (who, value, loser) in [("hub", 7, "s1"), ("s1", 2, "hub")] {
+        let kept = hub(Some([7, 1]), &spokes, &policy, Some(who));
+        assert!(kept.conflicts.is_empty() && kept.withheld.is_empty(), "{who}");
+        let back = kept.spokes[0].changes[0].after.as_ref().unwrap();
+        assert_eq!(back[1], Value::from(value), "{who}");
+        let lost = format!("1={}", if who == "hub" { 2 } else { 7 });
+        let said = [said("s0", "deletion", "decision"), said(loser, &lost, "decision")];
+        assert_eq!(losers(&kept), said, "{who}");
+    }
+}
+
+#[test]
 fn a_decision_about_cells_takes_the_value_and_records_the_others() {
     let spokes = [(BOTH, Some([1, 1]), Some([2, 1])), (BOTH, Some([1, 1]), Some([3, 1]))];
     let decided = hub(Some([1, 1]), &spokes, &deleting(Clash::Hold), Some("s1"));
