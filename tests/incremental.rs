@@ -222,7 +222,7 @@ async fn rows_that_cannot_be_told_apart_are_read_every_time() {
 
 #[tokio::test]
 async fn a_source_is_known_by_a_target_that_is_like_it() {
-    let one_way = json!({"direction": "leftToRight"});
+    let one_way = json!({"direction": "leftToRight", "maxDeletePercent": 60});
     let pair = known(one_way.clone()).await;
     hide(&pair, HIDDEN);
     let report = pair.apply(one_way.clone()).await;
@@ -239,5 +239,6 @@ async fn a_source_is_known_by_a_target_that_is_like_it() {
     let report = pair.apply(one_way.clone()).await;
     assert_eq!(report["counts"]["mark"], 1, "{report:#}");
     let report = pair.apply(one_way).await;
-    assert_eq!((&report["state"], read(&report, "left")), (&json!("inStep"), unchanged()));
+    let found = (&report["state"], read(&report, "left"));
+    assert_eq!(found, (&json!("inStep"), unchanged()), "{report:#}");
 }

@@ -281,7 +281,7 @@ impl Store {
     /// A store that cannot be read.
     pub(crate) async fn all_facts(&self) -> Result<BTreeMap<String, Facts>> {
         let found: Vec<(String, String)> =
-            sqlx::query_as("SELECT dataset, facts FROM dataset_health")
+            sqlx::query_as("SELECT dataset, facts FROM dataset_health WHERE dataset <> ''")
                 .fetch_all(&self.reads)
                 .await?;
         found.into_iter().map(|(dataset, facts)| Ok((dataset, parse(&facts)?))).collect()

@@ -110,15 +110,15 @@ impl<'a> Reference<'a> {
         bases: &'a BTreeMap<String, PackedBase>,
     ) -> Option<Self> {
         let like = match member.name.as_str() {
-            // The base of the largest spoke that has all of the hub's columns.
+            // The base of the spoke that has the most of the hub's columns, and of those the largest.
             HUB => {
-                let mapped = |other: &&Member| {
-                    let mut both = member.headers.iter().zip(&other.headers);
-                    both.all(|(here, there)| here.is_none() || there.is_some())
+                let like = |other: &Member| {
+                    let both = member.headers.iter().zip(&other.headers);
+                    let shared = both.filter(|(here, there)| here.is_some() && there.is_some());
+                    (shared.count(), other.scan.snapshot.len())
                 };
                 let spokes = planned.members.iter().skip(1).filter(|one| one.down.is_none());
-                let spokes = spokes.filter(mapped).map(|one| (one.scan.snapshot.len(), &one.name));
-                spokes.max_by_key(|(rows, _)| *rows).map(|(_, name)| name.as_str())?
+                spokes.max_by_key(|one| like(one)).map(|one| one.name.as_str())?
             }
             _ if definition.is_hub() => &member.name,
             _ if definition.has_base() => "right",
