@@ -91,7 +91,34 @@ async fn drift_moves_consistency_and_the_named_repair_restores_it() {
     assert_eq!(share(&found, "completeness"), 1.0);
     assert_eq!(found["score"], 50.0, "unexplained drift caps it: {found:#}");
     assert_eq!(deduction(&found, "unexplainedDrift")["call"]["tool"], "verifyDataset");
+    let kept = history(&house);
+    assert_eq!(kept.len(), 1, "one measurement an hour");
+    assert!((kept[0]["shares"]["consistency"].as_f64().unwrap() - 118.0 / 120.0).abs() < 1e-9);
+    assert_eq!((&kept[0]["unexplained"], &kept[0]["pending"]), (&json!(2), &json!(0)));
     follow(&house, deduction(&found, "unexplainedDrift")).await;
+    assert_eq!(health(&house).await["score"], 100.0);
+    assert_eq!((history(&house).len(), &history(&house)[0]["unexplained"]), (1, &json!(0)));
+}
+
+/// Returns what is kept of the measurements.
+fn history(house: &House) -> Vec<Value> {
+    let database = rusqlite::Connection::open(house.data().join("lockstep.db")).unwrap();
+    let mut query = database
+        .prepare("SELECT data FROM quality_history WHERE dataset = 'd' ORDER BY at")
+        .unwrap();
+    let rows = query.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    rows.map(|row| serde_json::from_str(&row.unwrap()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_cell_that_was_lost_on_its_way_is_written_again_by_the_named_repair() {
+    let house = house().await;
+    edit(&house, "b.csv", |text| text.replace("n5@x.de", ""));
+    let lost = health(&house).await;
+    // One of 80 required cells, one of 120 compared ones.
+    assert!((share(&lost, "completeness") - (0.5 * 79.0 / 80.0 + 0.5)).abs() < 1e-4, "{lost:#}");
+    assert!((share(&lost, "consistency") - 119.0 / 120.0).abs() < 1e-4);
+    follow(&house, deduction(&lost, "unexplainedDrift")).await;
     assert_eq!(health(&house).await["score"], 100.0);
 }
 
@@ -131,6 +158,11 @@ async fn nulls_and_wrong_types_and_duplicates_each_move_their_own_number() {
     let twice = health(&house).await;
     assert!((share(&twice, "uniqueness") - 79.0 / 81.0).abs() < 1e-4, "{twice:#}");
     assert_eq!(share(&twice, "completeness"), 1.0);
+    // The named plan shows people which row it is.
+    let call = &deduction(&twice, "quality")["call"];
+    let plan = house.ok(call["tool"].as_str().unwrap(), call["arguments"].clone()).await;
+    let findings = plan["findings"].to_string();
+    assert!(findings.to_lowercase().contains("duplicate") && findings.contains('8'), "{plan:#}");
     edit(&house, "b.csv", |text| text.replacen("8,n8,n8@x.de,16\n", "", 1));
     assert_eq!(health(&house).await["score"], 100.0);
 }

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::harness::{House, assert_valid, tool};
 
 mod channels;
+mod health;
 mod hooks;
 mod kills;
 mod outage;
@@ -124,6 +125,10 @@ const TABLE: &str =
 
 impl Shop {
     pub(crate) async fn new(direction: &str) -> Self {
+        Self::with(direction, |_| {}).await
+    }
+
+    pub(crate) async fn with(direction: &str, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("shop.db");
         let database = Connection::open(&path).unwrap();
@@ -131,6 +136,7 @@ impl Shop {
         database.execute_batch(TABLE).unwrap();
         let stage = Stage::new(|config| {
             config.connections.insert("shop".into(), sqlite(&path));
+            change(config);
         })
         .await;
         stage.house.write("stock.csv", "sku,name,qty\nA,Apple,10\nB,Beet,20\nC,Corn,30\n");

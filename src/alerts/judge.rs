@@ -13,6 +13,8 @@ pub(super) enum Wrong {
     BelowThreshold,
     /// A safety bound stopped the last run.
     Halted,
+    /// Rows were given up.
+    DeadLetters,
     /// A credential is missing, expired or refused.
     Credential,
     /// A channel of these messages does not take them.
@@ -24,6 +26,7 @@ impl Wrong {
         match self {
             Self::BelowThreshold => "belowThreshold",
             Self::Halted => "halted",
+            Self::DeadLetters => "deadLetters",
             Self::Credential => "credential",
             Self::Alerts => "alerts",
         }
@@ -49,6 +52,15 @@ pub(super) fn wrong(datasets: &[DatasetHealth], threshold: f64) -> Now {
         };
         if deduction("halted").is_some() {
             add(Wrong::Halted, call("halted"));
+        }
+        if let Some(dead) =
+            one.metrics.get("deadLetters").copied().flatten().filter(|dead| *dead > 0.0)
+        {
+            let next = serde_json::json!({"action": "deadLetters", "dataset": one.dataset});
+            add(
+                Wrong::DeadLetters,
+                format!("{dead} rows were given up. Next: watchDataset {next}"),
+            );
         }
         if let Some(failed) = deduction("lastRunFailed")
             && failed.why.contains("unauthenticated")

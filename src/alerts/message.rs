@@ -56,6 +56,7 @@ fn words(kind: &str) -> &str {
     match kind {
         "belowThreshold" => "below its health threshold",
         "halted" => "halted",
+        "deadLetters" => "holding dead letters",
         "credential" => "refused for its credential",
         "alerts" => "not delivered",
         other => other,

@@ -257,6 +257,10 @@ async fn health(shell: &Shell, ask: &Ask, made: &HealthReport, now: Timestamp) -
         "",
         trend("conflictsOpened"),
     );
+    row("Conflicts open", number("conflictsOpen"), Pattern::Count, "", None);
+    row("Events waiting", number("queueDepth"), Pattern::Count, "", None);
+    let dead = number("deadLetters");
+    row("Dead letters", dead, Pattern::Count, graded(dead, 0.0, 0.5), None);
     row("Datasets below 70", Some(below), Pattern::Count, graded(Some(below), 0.0, 0.5), None);
     row("Datasets", Some(made.datasets.len() as f64), Pattern::Count, "", None);
     let window = match ask.window {

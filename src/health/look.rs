@@ -8,10 +8,11 @@ use super::{
     metrics::{Window, numbers, success},
     quality::Quality,
     report::{DatasetHealth, status},
-    score::{Cap, Capped, Measured, Part, score},
+    score::{Cap, Capped, Cause, Measured, Part, score},
+    waits::{self, Waits},
 };
 use crate::{
-    store::{EndState, Facts, Rollup},
+    store::{EndState, Facts, Queued, Rollup},
     sync::verify::Call,
 };
 
@@ -23,6 +24,7 @@ pub(super) struct Look<'a> {
     pub(super) dataset: &'a str,
     pub(super) facts: &'a Facts,
     pub(super) runs: &'a Rollup,
+    pub(super) queued: &'a Queued,
     pub(super) window: Window,
     pub(super) within: Span,
     pub(super) unreadable: Option<&'a String>,
@@ -36,6 +38,10 @@ impl Look<'_> {
 
     fn verify(&self) -> Call {
         Call::new("verifyDataset", json!({"name": self.dataset}))
+    }
+
+    fn waits(&self) -> Waits<'_> {
+        Waits { dataset: self.dataset, facts: self.facts, queued: self.queued, now: self.now }
     }
 
     /// Returns its score, with everything that it lacks.
@@ -53,7 +59,6 @@ impl Look<'_> {
         if quality.as_ref().is_some_and(|quality| quality.share("accuracy").is_none()) {
             not_measured.push("accuracy (no systemOfRecord)".into());
         }
-        not_measured.push("deadLetters".into());
         let last = self.facts.last_success.and_then(|at| Timestamp::from_microsecond(at).ok());
         DatasetHealth {
             dataset: self.dataset.to_owned(),
@@ -64,14 +69,18 @@ impl Look<'_> {
             deductions: found.deductions,
             last_success: last.map(|at| at.to_string()),
             quality,
-            metrics: numbers(self.runs, self.window),
+            metrics: numbers(self.runs, self.window)
+                .into_iter()
+                .chain(waits::numbers([(self.facts, self.queued)].into_iter(), self.now))
+                .collect(),
         }
     }
 
     fn measured(&self, quality: Option<&Quality>) -> Vec<Measured> {
         let mut measured = Vec::new();
         let mut add = |part, value: Option<f64>, why: String, call: Call| {
-            measured.extend(value.map(|value| Measured { part, value, why, call }));
+            let causes = vec![Cause { share: 1.0, why, call }];
+            measured.extend(value.map(|value| Measured { part, value, causes }));
         };
         let places = |dimensions: &[&str]| {
             let found = quality.iter().flat_map(|quality| &quality.places);
@@ -88,19 +97,17 @@ impl Look<'_> {
         let bad = self.runs.failed + self.runs.halted + self.runs.partial;
         let kinds: Vec<String> =
             self.runs.errors.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        let kinds = match kinds.is_empty() {
+            true => String::new(),
+            false => format!(": {}", kinds.join(", ")),
+        };
         add(
             Part::Success,
             success(self.runs),
-            format!("{bad} of {} runs did not end well: {}", self.runs.runs(), kinds.join(", ")),
+            format!("{bad} of {} runs did not end well{kinds}", self.runs.runs()),
             self.sync("apply"),
         );
         add(Part::Timeliness, self.timeliness(), self.age(), self.sync("apply"));
-        add(
-            Part::Backlog,
-            self.facts.last_run.map(|_| self.backlog()),
-            format!("{} conflicts wait for a person", self.facts.conflicts),
-            Call::new("resolveConflicts", json!({"dataset": self.dataset})),
-        );
         let shares = ["validity", "completeness", "uniqueness"];
         let found: Vec<f64> =
             shares.iter().filter_map(|name| quality.and_then(|q| q.share(name))).collect();
@@ -110,6 +117,10 @@ impl Look<'_> {
             format!("rows to correct, of {of} keys: {}", places(&shares)),
             self.sync("plan"),
         );
+        let (value, causes) = self.waits().backlog(self.runs.rows as f64 / self.window.days());
+        if self.facts.last_run.is_some() || !causes.is_empty() {
+            measured.push(Measured { part: Part::Backlog, value, causes });
+        }
         measured
     }
 
@@ -117,7 +128,8 @@ impl Look<'_> {
         let target = self.within.seconds();
         let fresh = self.facts.last_success.map(|at| timely(seconds_since(at, self.now), target));
         let lags = self.runs.lags.mean(|lag| timely(lag, target));
-        fresh.into_iter().chain(lags).reduce(f64::min)
+        let waits = self.waits().lag().map(|age| timely(age, target));
+        fresh.into_iter().chain(lags).chain(waits).reduce(f64::min)
     }
 
     fn age(&self) -> String {
@@ -126,20 +138,14 @@ impl Look<'_> {
         let lag = lag.map_or(String::new(), |lag| {
             format!("; 95 of 100 changes arrived within {:.0} minutes", lag / 60.0)
         });
+        let waits = self.waits().lag().map_or(String::new(), |age| {
+            format!("; a change waits for {:.1} hours", age / 3_600.0)
+        });
         format!(
-            "the last good run is {:.1} hours old, the target is {}{lag}",
+            "the last good run is {:.1} hours old, the target is {}{lag}{waits}",
             hours.unwrap_or_default(),
             self.within
         )
-    }
-
-    /// exp(−waiting / changes a day), where a conflict that waits for d days counts 1 + d times.
-    fn backlog(&self) -> f64 {
-        let days =
-            self.facts.conflicts_since.map_or(0.0, |at| seconds_since(at, self.now) / 86_400.0);
-        let waiting = self.facts.conflicts as f64 * (1.0 + days.max(0.0));
-        let a_day = self.runs.rows as f64 / self.window.days();
-        (-waiting / a_day.max(1.0)).exp()
     }
 
     fn caps(&self) -> Vec<Capped> {
@@ -168,6 +174,13 @@ impl Look<'_> {
         }
         if let Some(why) = self.unreadable {
             add(Cap::LastRunFailed, format!("it cannot be read: {why}"), self.sync("plan"));
+        } else if self.facts.last_state != Some(EndState::Failed)
+            && let Some((why, call)) = self.waits().outage()
+        {
+            add(Cap::LastRunFailed, why, call);
+        }
+        if let Some((why, call)) = self.waits().letters() {
+            add(Cap::DeadLetters, why, call);
         }
         if self.facts.unexplained > 0 {
             let why = format!(

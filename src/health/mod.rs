@@ -10,3 +10,4 @@ pub(crate) mod metrics;
 mod quality;
 pub(crate) mod report;
 mod score;
+mod waits;

@@ -12,10 +12,11 @@ use super::{
     metrics::{Window, numbers},
     quality::{self, Quality, measure},
     score::{Deduction, overall, tenth},
+    waits,
 };
 use crate::{
     error::Result,
-    store::{Facts, Rollup},
+    store::{Facts, Measurement, Queued, Rollup},
     sync::{
         Shell,
         definition::Definition,
@@ -126,8 +127,13 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
             }
         }
     }
+    let queued = store.queued(name, waits::late(now)).await?;
+    for dataset in queued.keys() {
+        // It is watched, and could not be looked at yet.
+        facts.entry(dataset.clone()).or_default();
+    }
     let window = store.window((ask.window.begin(now), now), name).await?;
-    let nothing = Rollup::default();
+    let (nothing, rest) = (Rollup::default(), Queued::default());
     let mut datasets = Vec::new();
     for (dataset, facts) in facts.iter().filter(|(known, _)| name.is_none_or(|name| name == *known))
     {
@@ -135,6 +141,7 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
             dataset,
             facts,
             runs: window.get(dataset).unwrap_or(&nothing),
+            queued: queued.get(dataset).unwrap_or(&rest),
             window: ask.window,
             within: targets.get(dataset).copied().unwrap_or(Span::hours(24)),
             unreadable: unreadable.get(dataset),
@@ -157,6 +164,9 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
     let mut all = Rollup::default();
     window.values().for_each(|runs| all.merge(runs));
     let mut metrics = numbers(&all, ask.window);
+    let known = facts.iter().filter(|(known, _)| name.is_none_or(|name| name == *known));
+    let known = known.map(|(known, facts)| (facts, queued.get(known).unwrap_or(&rest)));
+    metrics.extend(waits::numbers(known, now));
     let (open, undelivered) = store.alert_counts().await?;
     metrics.insert("alertsOpen".into(), Some(open as f64));
     metrics.insert("alertsUndelivered".into(), Some(undelivered as f64));
@@ -207,6 +217,7 @@ async fn learn(
     let in_time = age.is_some_and(|age| age <= definition.health.within().seconds());
     let how = quality::Ask { keys: ask.sample, seed: ask.seed, in_time };
     let found = measure(shell, definition, how).await?;
+    shell.store.keep_measurement(&definition.name, now, &measurement(&found)).await?;
     let kept = serde_json::to_value(&found).ok();
     let unexplained = found.unexplained;
     shell
@@ -217,6 +228,21 @@ async fn learn(
             facts.unexplained = unexplained;
         })
         .await
+}
+
+/// Returns what the history keeps of a measurement.
+fn measurement(found: &Quality) -> Measurement {
+    let share = |(name, share): (&String, &Option<_>)| {
+        let share: &super::estimate::Estimate = share.as_ref()?;
+        Some((name.clone(), share.value))
+    };
+    let all: u64 = found.drift.values().sum();
+    Measurement {
+        shares: found.shares.iter().filter_map(share).collect(),
+        pending: found.pending,
+        unexplained: found.unexplained,
+        other: all.saturating_sub(found.pending + found.unexplained),
+    }
 }
 
 /// Returns each dataset's freshness target.

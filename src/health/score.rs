@@ -53,10 +53,6 @@ pub(super) enum Cap {
     Halted,
     LastRunFailed,
     UnexplainedDrift,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the queue of events counts its dead letters itself")
-    )]
     DeadLetters,
     Stale,
 }
@@ -100,6 +96,14 @@ pub(crate) struct Deduction {
 pub(super) struct Measured {
     pub(super) part: Part,
     pub(super) value: f64,
+    pub(super) causes: Vec<Cause>,
+}
+
+/// Why a part is not whole, and the call that mends it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Cause {
+    /// How much of the loss is due to it, in any unit that all causes of the part have in common.
+    pub(super) share: f64,
     pub(super) why: String,
     pub(super) call: Call,
 }
@@ -135,11 +139,15 @@ pub(super) fn score(measured: &[Measured], caps: &[Capped]) -> Score {
     let mut deductions: Vec<Deduction> = measured
         .iter()
         .filter(|one| one.value < 1.0)
-        .map(|one| Deduction {
-            what: one.part.as_str().into(),
-            points: tenth((100.0 - mean) * loss(one) / total),
-            why: one.why.clone(),
-            call: one.call.clone(),
+        .flat_map(|one| {
+            let points = (100.0 - mean) * loss(one) / total;
+            let shares: f64 = one.causes.iter().map(|cause| cause.share).sum();
+            one.causes.iter().map(move |cause| Deduction {
+                what: one.part.as_str().into(),
+                points: tenth(points * cause.share / shares.max(f64::MIN_POSITIVE)),
+                why: cause.why.clone(),
+                call: cause.call.clone(),
+            })
         })
         .collect();
     for one in caps {
@@ -180,8 +188,7 @@ mod tests {
         let one = |(part, value): &(Part, f64)| Measured {
             part: *part,
             value: *value,
-            why: String::new(),
-            call: call(),
+            causes: vec![Cause { share: 1.0, why: String::new(), call: call() }],
         };
         values.iter().map(one).collect()
     }
@@ -248,6 +255,15 @@ mod tests {
             (capped.deductions[0].what.as_str(), capped.deductions[0].points),
             ("halted", 80.0)
         );
+    }
+
+    #[test]
+    fn causes_of_one_part_share_its_points() {
+        let cause = |share| Cause { share, why: String::new(), call: call() };
+        let causes = vec![cause(3.0), cause(1.0)];
+        let found = score(&[Measured { part: Part::Backlog, value: 0.6, causes }], &[]);
+        let points: Vec<f64> = found.deductions.iter().map(|one| one.points).collect();
+        assert_eq!((found.value, points), (60.0, vec![30.0, 10.0]));
     }
 
     #[test]

@@ -6,6 +6,9 @@ use super::Store;
 use super::codec::{count, micros, stored, time};
 use crate::error::Result;
 
+/// From how many failures in a row on a member counts as down, and not as slow to answer.
+pub(super) const OPEN: u64 = 3;
+
 /// A member that is left alone for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Breaker {
@@ -19,6 +22,13 @@ pub(crate) struct Breaker {
     pub(crate) until: Timestamp,
     /// What it said last.
     pub(crate) why: String,
+}
+
+impl Breaker {
+    /// Returns whether its member counts as down, and not as slow to answer.
+    pub(crate) fn is_open(&self) -> bool {
+        self.failures >= OPEN
+    }
 }
 
 impl Store {

@@ -175,6 +175,11 @@ pub(super) const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 const SECOND: i64 = 1_000_000;
 
+/// Returns the beginning of the hour of a moment, both in microseconds since 1970.
+pub(super) fn hour_of(at: i64) -> i64 {
+    at - at.rem_euclid(HOUR * SECOND)
+}
+
 /// How many days hours are kept apart.
 const HOURS_FOR: i64 = 40 * DAY * SECOND;
 
@@ -318,7 +323,7 @@ impl Store {
     /// A store that cannot be written.
     pub(crate) async fn keep_scores(&self, now: Timestamp, scores: &[(&str, f64)]) -> Result<()> {
         let at = micros(now);
-        let hour = at - at.rem_euclid(HOUR * SECOND);
+        let hour = hour_of(at);
         let mut tx = self.write().await?;
         for (dataset, score) in scores {
             sqlx::query(

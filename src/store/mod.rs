@@ -9,7 +9,8 @@
 //! - `tasks`: calls that go on after their request was answered.
 //! - `watches`, `events` (the queue), `letters` (dead ones), `breakers`, `calls`, `channels`: what is watched.
 //! - `conflicts`: what waits for a person, and what was decided. `tombstones`, `history`, `audit` (`line`, `verify`): what was.
-//! - `ends` (`histogram`): how runs ended, by hour and day, and what is known of each dataset's health.
+//! - `ends` (`histogram`): how runs ended, by hour and day, and what is known of each dataset's health. `queued`: what
+//!   waits or was given up. `measured`: what measurements found.
 //! - `incidents`: what people are told of, and the messages on their way.
 //! - `quota`: calls of all processes. `backup`, `forget` (`erase`), `retain`: care.
 //!
@@ -44,8 +45,10 @@ mod journal;
 mod lease;
 mod letters;
 mod line;
+mod measured;
 mod open;
 mod plans;
+mod queued;
 mod quota;
 mod retain;
 mod runs;
@@ -81,7 +84,9 @@ pub(crate) use self::journal::{
 };
 pub(crate) use self::lease::{Acquired, Lease};
 pub(crate) use self::letters::{Letter, Which};
+pub(crate) use self::measured::Measurement;
 pub(crate) use self::plans::PlanLookup;
+pub(crate) use self::queued::Queued;
 pub(crate) use self::runs::{Outcome, Run};
 pub(crate) use self::seen::Seen;
 pub(crate) use self::tasks::{Task, TaskState};

@@ -246,7 +246,7 @@ pub(crate) async fn deliver(
 
 /// Returns the part of a plan that is about some keys.
 fn limited(planned: Planned, keys: &BTreeSet<Key>) -> Planned {
-    let Planned { plan, mut members, reasons, due, mark, mut seen } = planned;
+    let Planned { plan, mut members, reasons, due, mark, mut seen, limited: _ } = planned;
     if let Some(seen) = &mut seen {
         // What is decided about other keys is carried out by another run, and waits until then.
         let others: Vec<Key> =
@@ -271,7 +271,7 @@ fn limited(planned: Planned, keys: &BTreeSet<Key>) -> Planned {
     body.result.restrict(|key| keys.contains(key));
     (body.findings, body.halts) = (Vec::new(), Vec::new());
     let plan = Plan::new(body);
-    Planned { plan, members, reasons, due, mark, seen }
+    Planned { plan, members, reasons, due, mark, seen, limited: true }
 }
 
 /// Returns the kind of error that a text of one begins with: spokes that fail are reported in words.

@@ -4,7 +4,7 @@ use lockstep_engine::value::Value;
 
 use super::{Shell, definition::Definition, prepare::Planned};
 use crate::{
-    error::{Error, Kind},
+    error::{Error, Kind, Result},
     store::{EndState, Histogram, RunEnd, RunState},
     sync::report::{Report, State},
 };
@@ -47,9 +47,8 @@ pub(super) fn written(
     };
     RunEnd {
         rows,
-        conflicts: definition
-            .only
-            .is_none()
+        // A run of some keys does not know of the conflicts about others.
+        conflicts: (definition.only.is_none() && !planned.limited)
             .then_some(planned.plan.body().result.conflicts.len() as u64),
         lags: lags(shell, definition, planned),
         whole: definition.only.is_none(),
@@ -81,7 +80,11 @@ fn lags(shell: &Shell, definition: &Definition, planned: &Planned) -> Histogram 
 }
 
 /// Records the end of a run that was not journaled; a failure of this is no failure of the run.
-pub(super) async fn note(shell: &Shell, definition: &Definition, result: Result<&Report, &Error>) {
+pub(super) async fn note(
+    shell: &Shell,
+    definition: &Definition,
+    result: std::result::Result<&Report, &Error>,
+) {
     let end = match result {
         Ok(report) if report.run_id.is_some() => return,
         Ok(report) => {
@@ -108,6 +111,68 @@ pub(super) async fn note(shell: &Shell, definition: &Definition, result: Result<
     if let Err(error) = shell.store.record_end(&end).await {
         tracing::warn!(%error, "the end of a run was not counted");
     }
+}
+
+/// How long a look that found nothing new waits before it is noted again.
+const NOTED: f64 = 60.0;
+
+/// Records what a look at a watched dataset came to beside its runs.
+///
+/// A look is no run: one that finds what the last one found is noted as a comparison and not counted. A halt, its end, and
+/// conflicts that come or go are counted once each. A failure of this is no failure of the look.
+pub(crate) async fn looked(
+    shell: &Shell,
+    dataset: &str,
+    halts: &[String],
+    conflicts: u64,
+    in_step: bool,
+) {
+    if let Err(error) = record(shell, dataset, halts, conflicts, in_step).await {
+        tracing::warn!(%error, dataset, "what a look found was not counted");
+    }
+}
+
+async fn record(
+    shell: &Shell,
+    dataset: &str,
+    halts: &[String],
+    conflicts: u64,
+    in_step: bool,
+) -> Result<()> {
+    let known = shell.store.facts(dataset).await?;
+    if !halts.is_empty() {
+        let why = halts.join(", ");
+        let told = known.last_error.as_ref().is_some_and(|(_, text)| *text == why);
+        if known.last_state == Some(EndState::Halted) && told {
+            return Ok(());
+        }
+        let end =
+            RunEnd { error: Some(("halted".into(), why)), ..end(shell, dataset, EndState::Halted) };
+        return shell.store.record_end(&end).await;
+    }
+    if !in_step {
+        return Ok(());
+    }
+    let well = matches!(known.last_state, Some(EndState::InStep | EndState::Applied));
+    if !well || known.conflicts != conflicts {
+        let end = RunEnd {
+            conflicts: Some(conflicts),
+            whole: true,
+            ..end(shell, dataset, EndState::InStep)
+        };
+        return shell.store.record_end(&end).await;
+    }
+    let now = shell.reach.clock.now().as_microsecond();
+    let age = |at: i64| (now - at) as f64 / 1e6;
+    let fresh = |at: Option<i64>| at.is_some_and(|at| age(at) < NOTED);
+    if fresh(known.compared) && fresh(known.last_success) {
+        return Ok(());
+    }
+    let noted = shell.store.learn(dataset, |facts| {
+        (facts.last_success, facts.compared) = (Some(now), Some(now));
+        facts.unexplained = 0;
+    });
+    noted.await.map(|_| ())
 }
 
 /// Returns whether an error says something about the dataset, and not about the call.

@@ -18,7 +18,7 @@ pub(crate) mod definition;
 pub(crate) mod deliver;
 pub(crate) mod describe;
 pub(crate) mod drift;
-mod ends;
+pub(crate) mod ends;
 pub(crate) mod expected;
 pub(crate) mod hidden;
 pub(crate) mod history;

@@ -166,7 +166,7 @@ pub(super) fn compare(
         find::seen(known, &settled.schema, &result, &[], BTreeSet::new(), only, now)
     });
     let plan = plan(definition, known, settled.schema, result, halts, &mut members)?;
-    Ok(Planned { plan, members, reasons, due: false, mark: 0, seen })
+    Ok(Planned { plan, members, reasons, due: false, mark: 0, seen, limited: false })
 }
 
 /// Makes the plan of what was decided.

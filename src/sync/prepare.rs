@@ -40,6 +40,8 @@ pub(crate) struct Planned {
     pub(super) mark: i64,
     /// What was found of conflicts; `None` of a dataset without a base, and of a rollback.
     pub(crate) seen: Option<Seen>,
+    /// Whether the plan is about some of the keys alone, those that are due.
+    pub(crate) limited: bool,
 }
 
 /// A member of a dataset as it was read, and what the plan needs to write it.

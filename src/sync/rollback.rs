@@ -200,7 +200,15 @@ async fn prepare(shell: &Shell, wanted: &Undo) -> Result<Prepared> {
         findings: Vec::new(),
         halts: Vec::new(),
     });
-    let planned = Planned { plan, members, reasons: Vec::new(), due: false, mark: 0, seen: None };
+    let planned = Planned {
+        plan,
+        members,
+        reasons: Vec::new(),
+        due: false,
+        mark: 0,
+        seen: None,
+        limited: false,
+    };
     Ok(Prepared { run, planned, guard: saved.definition.guard, bases, base_columns })
 }
 

@@ -68,7 +68,7 @@ fn wanted(planned: &Planned, member: &Member) -> bool {
 
 /// Gives members what was read now, and the changes the places of their rows in it; `None` if it is something else.
 fn placed(planned: Planned, scans: Vec<(usize, Scan)>) -> Result<Option<Planned>> {
-    let Planned { plan, mut members, reasons, due, mark, seen } = planned;
+    let Planned { plan, mut members, reasons, due, mark, seen, limited } = planned;
     let mut body = plan.into_body();
     for (at, mut scan) in scans {
         let Some(member) = members.get_mut(at) else { continue };
@@ -99,5 +99,5 @@ fn placed(planned: Planned, scans: Vec<(usize, Scan)>) -> Result<Option<Planned>
         member.recalled = None;
         member.scan = scan;
     }
-    Ok(Some(Planned { plan: Plan::new(body), members, reasons, due, mark, seen }))
+    Ok(Some(Planned { plan: Plan::new(body), members, reasons, due, mark, seen, limited }))
 }

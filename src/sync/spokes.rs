@@ -202,7 +202,7 @@ pub(super) fn compare(
         member.order = look.order;
     }
     let plan = plan(definition, known, schema, result, halts, &mut members)?;
-    Ok(Planned { plan, members, reasons, due: false, mark: 0, seen })
+    Ok(Planned { plan, members, reasons, due: false, mark: 0, seen, limited: false })
 }
 
 /// Returns, for each spoke, when pending values of it and of the hub were first seen.

@@ -50,9 +50,6 @@ const PERSON: (Duration, Duration) = (Duration::from_secs(30), Duration::from_se
 const BUCKET: SignedDuration = SignedDuration::from_secs(60);
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
-/// From how many failures in a row on a member counts as down, and not as slow to answer.
-pub(super) const OPEN: u64 = 3;
-
 /// Returns a random share of a bound that doubles with each failure up to the longest wait (full jitter, see
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 fn jittered((first, longest): (Duration, Duration), failures: u64, random: f64) -> SignedDuration {

@@ -17,7 +17,7 @@ use crate::{
         Shell,
         definition::Definition,
         deliver::{self, Seen, kind_of},
-        turn,
+        ends, turn,
     },
 };
 
@@ -146,7 +146,7 @@ impl Round<'_> {
             breakers.trip(&member, Cure::Outage, &why, self.now());
         }
         let mut rounded = Rounded::default();
-        let mut waiting = BTreeSet::new();
+        let (mut waiting, mut whole) = (BTreeSet::new(), false);
         for number in 0..BATCHES {
             let shut = breakers.closed_to(self.now());
             if shut.keys().any(|member| self.needs(member)) {
@@ -164,6 +164,7 @@ impl Round<'_> {
                     breakers.trip(&member, Cure::of(kind_of(&why)), &why, self.now());
                 }
             }
+            whole = seen.down().is_empty();
             rounded.conflicts = seen.conflicts();
             rounded.halts = seen.halts().to_vec();
             if !rounded.halts.is_empty() {
@@ -188,6 +189,9 @@ impl Round<'_> {
             }
         }
         self.keep(breakers, &waiting).await?;
+        // What was given up or waits for people is told apart: all else is where it should be.
+        let in_step = whole && rounded.error.is_none() && store.depth(dataset).await?.events == 0;
+        ends::looked(self.shell, dataset, &rounded.halts, rounded.conflicts, in_step).await;
         Ok(rounded)
     }
 

@@ -145,6 +145,7 @@ impl Seat {
         }
         self.next_due = None;
         let mut shell = house.shell.clone();
+        shell.began = now;
         // Work that nobody waits for leaves room for the calls of people.
         shell.reach.google = shell.reach.google.background();
         let outcome = self.look(house, &shell, all).await;

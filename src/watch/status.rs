@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{breaker::OPEN, settings::Settings};
+use super::settings::Settings;
 use crate::{
     error::Result,
     store::{Breaker, Letter, Store, StoredWatch},
@@ -152,8 +152,8 @@ pub(super) fn planned(settings: &Settings) -> Vec<String> {
 
 fn breaker(breaker: Breaker) -> BreakerOut {
     BreakerOut {
+        state: if breaker.is_open() { "open" } else { "retrying" },
         member: breaker.member,
-        state: if breaker.failures >= OPEN { "open" } else { "retrying" },
         failures: breaker.failures,
         since: breaker.since.to_string(),
         until: breaker.until.to_string(),

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 
 use super::{
     Query, Viewer,
+    course::course,
     definition::facts,
     frame::{self, Place, page, scroll, secret},
     overview::{metrics, window, windows},
@@ -54,6 +55,7 @@ pub(super) async fn show(
     let from = now.checked_sub(SignedDuration::from_hours(24 * days)).unwrap_or_default();
     let hours = context.store.hours(Some(name), from).await?;
     let scores = context.store.scores(name, from).await?;
+    let measured = context.store.measurements(name, from).await?;
     let watch = match context.store.watch(name).await? {
         Some(watch) => Some(shown(&context.store, &watch, now).await?),
         None => None,
@@ -87,6 +89,7 @@ pub(super) async fn show(
             }
             h2 { "Quality and drift" }
             (quality(health.as_ref()))
+            div.row { (course(&measured, (from, now))) }
             @if viewer.decides() && definition.is_some() {
                 form.actions method="post" action={ (path) "/measure" } {
                     (secret(viewer))

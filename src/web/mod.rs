@@ -16,6 +16,7 @@ use crate::{
 pub(crate) mod apps;
 pub(crate) mod assets;
 mod conflicts;
+mod course;
 mod dataset;
 mod definition;
 mod frame;

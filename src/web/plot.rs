@@ -6,23 +6,26 @@ use maud::{Markup, html};
 use super::words::{minute, number};
 
 /// The size of a plot, and the edges around what is drawn.
-const WIDTH: f64 = 480.0;
-const HEIGHT: f64 = 170.0;
-const LEFT: f64 = 40.0;
-const RIGHT: f64 = 8.0;
+pub(super) const WIDTH: f64 = 480.0;
+pub(super) const HEIGHT: f64 = 170.0;
+pub(super) const LEFT: f64 = 40.0;
+pub(super) const RIGHT: f64 = 8.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 24.0;
 
-/// The most points of a line, and the most rows of the table beside it.
-const POINTS: usize = 180;
-const ROWS: usize = 40;
+/// Where the ends of the time stand.
+pub(super) const TOP_OF_TEXT: f64 = HEIGHT - 6.0;
 
-fn down(value: f64, top: f64) -> f64 {
+/// The most points of a line, and the most rows of the table beside it.
+pub(super) const POINTS: usize = 180;
+pub(super) const ROWS: usize = 40;
+
+pub(super) fn down(value: f64, top: f64) -> f64 {
     HEIGHT - BOTTOM - (value / top).clamp(0.0, 1.0) * (HEIGHT - TOP - BOTTOM)
 }
 
 /// Returns every so manieth item, the last one always among them.
-fn thin<T: Clone>(all: &[T], most: usize) -> Vec<T> {
+pub(super) fn thin<T: Clone>(all: &[T], most: usize) -> Vec<T> {
     let step = all.len().div_ceil(most.max(1)).max(1);
     let mut kept: Vec<T> = all.iter().rev().step_by(step).cloned().collect();
     kept.reverse();
@@ -30,7 +33,7 @@ fn thin<T: Clone>(all: &[T], most: usize) -> Vec<T> {
 }
 
 /// Returns a round number from which an axis goes down.
-fn round_up(value: f64) -> f64 {
+pub(super) fn round_up(value: f64) -> f64 {
     if value <= 0.0 || !value.is_finite() {
         return 1.0;
     }
@@ -42,12 +45,13 @@ fn round_up(value: f64) -> f64 {
         .unwrap_or(value)
 }
 
-fn axis(top: f64) -> Markup {
+/// Returns the lines of an axis between two values.
+pub(super) fn axis((low, top): (f64, f64)) -> Markup {
     html! {
         @for share in [0.0, 0.5, 1.0] {
-            @let y = down(share * top, top);
+            @let y = down(share, 1.0);
             line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y) y2=(y) {}
-            text x=(LEFT - 6.0) y=(y + 4.0) text-anchor="end" { (number(share * top)) }
+            text x=(LEFT - 6.0) y=(y + 4.0) text-anchor="end" { (number(low + share * (top - low))) }
         }
     }
 }
@@ -67,16 +71,19 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// Returns how far to the right a moment of a span is.
+    pub(super) fn along(span: (Timestamp, Timestamp), at: Timestamp) -> f64 {
+        let length = (span.1.as_microsecond() - span.0.as_microsecond()).max(1) as f64;
+        let part = (at.as_microsecond() - span.0.as_microsecond()) as f64 / length;
+        LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
+    }
+
     /// Returns the plot.
     pub(super) fn draw(&self) -> Markup {
         let points = thin(self.points, POINTS);
-        let length = (self.span.1.as_microsecond() - self.span.0.as_microsecond()).max(1) as f64;
-        let along = |at: Timestamp| {
-            let part = (at.as_microsecond() - self.span.0.as_microsecond()) as f64 / length;
-            LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
-        };
-        let places: Vec<(f64, f64)> =
-            points.iter().map(|(at, value)| (along(*at), down(*value, self.top))).collect();
+        let place =
+            |(at, value): &(Timestamp, f64)| (Self::along(self.span, *at), down(*value, self.top));
+        let places: Vec<(f64, f64)> = points.iter().map(place).collect();
         let path: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let (title, told) = (format!("{}-title", self.id), format!("{}-told", self.id));
         html! {
@@ -88,7 +95,7 @@ impl Line<'_> {
                     svg.plot viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-labelledby={ (title) " " (told) } {
                         title id=(title) { (self.title) }
                         desc id=(told) { (self.told()) }
-                        (axis(self.top))
+                        (axis((0.0, self.top)))
                         @if let Some((limit, _)) = self.limit {
                             line.limit x1=(LEFT) x2=(WIDTH - RIGHT) y1=(down(limit, self.top)) y2=(down(limit, self.top)) {}
                         }
@@ -96,8 +103,8 @@ impl Line<'_> {
                         @for (x, y) in places.iter().rev().take(if places.len() > 40 { 1 } else { 40 }) {
                             circle.dot cx=(format!("{x:.1}")) cy=(format!("{y:.1}")) r="3" {}
                         }
-                        text x=(LEFT) y=(HEIGHT - 6.0) { (minute(self.span.0)) }
-                        text x=(WIDTH - RIGHT) y=(HEIGHT - 6.0) text-anchor="end" { (minute(self.span.1)) }
+                        text x=(LEFT) y=(TOP_OF_TEXT) { (minute(self.span.0)) }
+                        text x=(WIDTH - RIGHT) y=(TOP_OF_TEXT) text-anchor="end" { (minute(self.span.1)) }
                     }
                     @if let Some((_, name)) = self.limit {
                         ul.legend { li { svg.plot viewBox="0 0 14 10" aria-hidden="true" { line.limit x1="0" x2="14" y1="5" y2="5" {} } (name) } }
@@ -130,7 +137,7 @@ pub(super) struct Bars<'a> {
 }
 
 /// The classes of the colours, in their order.
-const COLOURS: [&str; 5] = ["c1", "c2", "c3", "c4", "c5"];
+pub(super) const COLOURS: [&str; 5] = ["c1", "c2", "c3", "c4", "c5"];
 
 impl Bars<'_> {
     fn at(&self, kind: usize, span: usize) -> f64 {
@@ -159,7 +166,7 @@ impl Bars<'_> {
                     svg.plot viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-labelledby={ (title) " " (told) } {
                         title id=(title) { (self.title) }
                         desc id=(told) { (self.told(most)) }
-                        (axis(top))
+                        (axis((0.0, top)))
                         @for span in 0..count {
                             @for (kind, colour) in COLOURS.iter().enumerate().take(self.kinds.len()) {
                                 @let below: f64 = (0..kind).map(|kind| self.at(kind, span)).sum();
@@ -172,8 +179,8 @@ impl Bars<'_> {
                             }
                         }
                         @if let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) {
-                            text x=(LEFT) y=(HEIGHT - 6.0) { (minute(*first)) }
-                            text x=(WIDTH - RIGHT) y=(HEIGHT - 6.0) text-anchor="end" { (minute(*last)) }
+                            text x=(LEFT) y=(TOP_OF_TEXT) { (minute(*first)) }
+                            text x=(WIDTH - RIGHT) y=(TOP_OF_TEXT) text-anchor="end" { (minute(*last)) }
                         }
                     }
                     @if self.kinds.len() > 1 {
@@ -248,7 +255,7 @@ pub(super) fn shares(id: &str, caption: &str, shares: &[Share]) -> Markup {
     }
 }
 
-fn numbers(id: &str, header: &[&str], rows: Vec<Vec<String>>) -> Markup {
+pub(super) fn numbers(id: &str, header: &[&str], rows: Vec<Vec<String>>) -> Markup {
     html! {
         details id={ (id) "-numbers" } {
             summary.small { "Numbers" }

@@ -113,6 +113,13 @@ async fn a_target_that_is_down_for_an_hour_gets_everything_once_and_in_order() {
     assert_eq!(status["breakers"][0]["state"], "open");
     assert_eq!((&status["depth"], &status["deadLetters"]), (&json!(20), &json!(0)), "{status:#}");
     assert!(status["lagSeconds"].as_f64().unwrap() > 3_000.0, "{status:#}");
+    let found = health(&stage).await;
+    assert_eq!((&found["score"], &found["metrics"]["queueDepth"]), (&json!(40.0), &json!(20.0)));
+    assert!(found["metrics"]["queueLagSeconds"].as_f64().unwrap() > 3_000.0, "{found:#}");
+    let why = deduction(&found, "backlog")["why"].as_str().unwrap();
+    assert!(why.starts_with("20 changes wait for longer than 5 minutes (crm cannot"), "{why}");
+    let why = deduction(&found, "lastRunFailed")["why"].as_str().unwrap();
+    assert!(why.starts_with("crm cannot be reached since "), "{why}");
     // The other spoke did not wait.
     let b = std::fs::read_to_string(stage.house.folder.path().join("b.csv")).unwrap();
     assert_eq!(b, text(&rows));
@@ -128,6 +135,11 @@ async fn a_target_that_is_down_for_an_hour_gets_everything_once_and_in_order() {
     let status = stage.status().await;
     assert_eq!((&status["depth"], &status["deadLetters"]), (&json!(0), &json!(0)), "{status:#}");
     assert!(status.get("breakers").is_none(), "{status:#}");
+    // What is left are the runs of that hour, which wrote the other spoke alone.
+    let found = health(&stage).await;
+    let deductions = found["deductions"].as_array().unwrap();
+    assert!(deductions.iter().all(|one| one["what"] == "success"), "{found:#}");
+    assert_eq!(found["metrics"]["queueDepth"], 0.0);
     // Later edits of one row arrive in their order.
     api.world().asked.clear();
     for qty in 100..105 {
@@ -136,4 +148,15 @@ async fn a_target_that_is_down_for_an_hour_gets_everything_once_and_in_order() {
         stage.seconds(600).await;
     }
     assert_eq!(writes(&api), [("K00".to_owned(), (100..105).collect())].into());
+}
+
+/// Returns the health of the dataset, of which nothing is measured now.
+pub(super) async fn health(stage: &Stage) -> Value {
+    let ask = json!({"dataset": "stock", "detail": true, "measure": false});
+    stage.ok("healthReport", ask).await["datasets"][0].clone()
+}
+
+pub(super) fn deduction<'a>(health: &'a Value, what: &str) -> &'a Value {
+    let all = health["deductions"].as_array().unwrap();
+    all.iter().find(|one| one["what"] == what).unwrap_or_else(|| panic!("{what}: {health:#}"))
 }

@@ -16,7 +16,7 @@ use crate::support::api::{Reply, Stub, Trouble, plain};
 type Rows = BTreeMap<String, i64>;
 
 /// A file that flows into an API; both have the rows.
-async fn shop(api: &Stub, rows: &Rows) -> Stage {
+pub(super) async fn shop(api: &Stub, rows: &Rows) -> Stage {
     let connection: ConnectionConfig = toml::from_str(&API.replace("URL", &api.url)).unwrap();
     let mut stage = Stage::new(|config| {
         config.connections.insert("crm".into(), connection);
@@ -37,7 +37,7 @@ async fn shop(api: &Stub, rows: &Rows) -> Stage {
     stage
 }
 
-fn rows(count: usize, qty: i64) -> Rows {
+pub(super) fn rows(count: usize, qty: i64) -> Rows {
     (0..count).map(|n| (format!("K{n:02}"), qty)).collect()
 }
 

@@ -133,6 +133,10 @@ impl Site {
                 let sql = "INSERT INTO health_history (dataset, at, score) VALUES (?1, ?2, ?3)";
                 all.execute(sql, (dataset, at, score)).unwrap();
             }
+            let found = json!({"shares": {"consistency": 0.9 + dip / 1_000.0, "validity": 1.0}, "other": back % 5,
+                "unexplained": i64::from(back % 24 == 7)});
+            let sql = "INSERT INTO quality_history (dataset, at, data) VALUES ('goods', ?1, ?2)";
+            all.execute(sql, (at, found.to_string())).unwrap();
             let failed = i64::from(back % 24 == 7);
             let data = json!({"inStep": 50, "applied": 9 + back % 5, "failed": failed, "lags": {"60": 5, "70": 1},
                 "conflictsOpened": back % 3, "conflictsClosed": back % 2});
