@@ -22,8 +22,9 @@ fn id(shop: &Shop) -> &str {
 }
 
 async fn rows(house: &House, id: &str, sheet: &str) -> Vec<Vec<String>> {
-    let page =
-        house.ok("readSheet", json!({"spreadsheetId": id, "sheet": sheet, "as": "rows"})).await;
+    let page = house
+        .ok("readSheet", json!({"spreadsheetId": id, "sheet": sheet, "as": "rows", "limit": 1000}))
+        .await;
     let text = |cell: &Value| match cell {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
