@@ -53,7 +53,7 @@ fn answers_stay_below_a_thousand_tokens() {
         assert!(page["rows"].as_array().unwrap().len() > 5, "{page}");
         assert!(page["nextCursor"].is_string(), "the rest is behind a cursor: {page}");
     }
-    let verified = short(&mut session, "verifyDataset", json!({"dataset": "wide"}));
+    let verified = short(&mut session, "verifyDataset", json!({"name": "wide"}));
     assert!(verified.is_object(), "{verified}");
     short(&mut session, "healthReport", json!({}));
     short(&mut session, "watchDataset", json!({}));
@@ -67,7 +67,7 @@ fn answers_stay_below_a_thousand_tokens() {
     let other =
         fs::read_to_string(folder.path().join("rows.csv")).unwrap().replace("value", "other");
     fs::write(folder.path().join("rows.csv"), other).unwrap();
-    short(&mut session, "verifyDataset", json!({"dataset": "wide"}));
+    short(&mut session, "verifyDataset", json!({"name": "wide"}));
     let many: Vec<Value> = (0..60)
         .map(|sheet| {
             let header: Vec<String> = (0..20).map(|at| format!("column {at} of {sheet}")).collect();
