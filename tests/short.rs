@@ -58,7 +58,7 @@ fn answers_stay_below_a_thousand_tokens() {
     short(&mut session, "healthReport", json!({}));
     short(&mut session, "watchDataset", json!({}));
     short(&mut session, "resolveConflicts", json!({}));
-    let life = json!({"dataset": "wide", "key": "k7"});
+    let life = json!({"dataset": "wide", "key": ["k7"]});
     short(&mut session, "syncHistory", life);
     let changes = short(&mut session, "syncHistory", json!({"runId": done["runId"]}));
     assert!(changes["cursor"].is_string(), "the rest is behind a cursor: {changes}");
