@@ -109,13 +109,13 @@ async fn a_crowd_of_many_columns_and_long_words_is_short_too() {
     for name in ["one", "two"] {
         let (left, right) = (format!("{name} left.csv"), format!("{name} right.csv"));
         for file in [&left, &right] {
-            house.write(file, &wide("base"));
+            house.write(file, wide("base"));
         }
         let sync = json!({"name": name, "left": {"file": left}, "right": {"file": right}, "key": ["sku"],
             "direction": "both", "mode": "apply"});
         house.ok("syncDataset", sync.clone()).await;
-        house.write(&left, &wide("left"));
-        house.write(&right, &wide("right"));
+        house.write(&left, wide("left"));
+        house.write(&right, wide("right"));
         let report = house.ok("syncDataset", sync).await;
         assert_eq!(report["counts"]["conflicts"], 800, "{report:#}");
     }
