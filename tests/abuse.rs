@@ -2,19 +2,23 @@
 //!
 //! A tenth of the messages in CI, all 10,000 a transport with `tests/run --full`.
 
+mod hostile;
+
 use std::{
     collections::BTreeMap,
     env, fs,
     io::{Read, Write},
     net::TcpStream,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::hostile::{hostile, request_id};
 use crate::support::{
     http::{Client, Server, answer, initialize, messages},
     session::{Session, modern_meta},
@@ -27,153 +31,11 @@ fn count() -> usize {
 /// How much the server may grow while it is abused, in KiB: caches and allocator slack, not a leak a message.
 const SLACK: u64 = 24 * 1024;
 
-/// Returns the id of a line that is a well-formed request, which must be answered whatever it asks for.
-fn request_id(line: &[u8]) -> Option<u64> {
-    let message: Value = serde_json::from_slice(line).ok()?;
-    let params = message.get("params").is_none_or(Value::is_object);
-    let request = message["jsonrpc"] == "2.0" && message["method"].is_string() && params;
-    // What names another request to cancel may be meant for this one.
-    let plain = !message["method"].as_str()?.starts_with("notifications/");
-    message["id"].as_u64().filter(|id| request && plain && *id <= u64::from(u32::MAX))
-}
-
 /// Returns what a process holds in memory, in KiB.
 fn resident(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-/// Returns a value that a field may not expect.
-fn odd(random: &mut StdRng) -> Value {
-    match random.random_range(0..14) {
-        0 => Value::Null,
-        1 => json!(true),
-        2 => json!(-1),
-        3 => json!(1.5e300),
-        4 => json!(u64::MAX),
-        5 => json!(""),
-        6 => json!("x".repeat(random.random_range(1..20_000))),
-        7 => json!("\u{0}\u{202e}\u{feff}'\"\\${jndi}../../etc/passwd"),
-        8 => json!([]),
-        9 => json!([[[[1]]]]),
-        10 => json!({}),
-        11 => json!({"__proto__": {"a": 1}, "": null}),
-        12 => json!("é".repeat(300)),
-        _ => (0..300).fold(json!(1), |inner, _| json!({"a": inner})),
-    }
-}
-
-const METHODS: &[&str] = &[
-    "initialize",
-    "ping",
-    "tools/list",
-    "tools/call",
-    "resources/list",
-    "resources/read",
-    "resources/templates/list",
-    "resources/subscribe",
-    "resources/unsubscribe",
-    "prompts/list",
-    "prompts/get",
-    "completion/complete",
-    "logging/setLevel",
-    "server/discover",
-    "tasks/get",
-    "skills/list",
-    "skills/get",
-    "notifications/cancelled",
-    "notifications/initialized",
-    "notifications/progress",
-    "sampling/createMessage",
-    "no/such",
-    "",
-    "tools/call\u{0}",
-];
-
-const FIELDS: &[&str] = &[
-    "name",
-    "arguments",
-    "uri",
-    "cursor",
-    "ref",
-    "argument",
-    "level",
-    "requestId",
-    "progressToken",
-    "protocolVersion",
-    "capabilities",
-    "clientInfo",
-    "_meta",
-    "requestState",
-    "inputResponses",
-    "taskId",
-];
-
-const TOOLS: &[&str] = &[
-    "readSheet",
-    "syncDataset",
-    "updateCells",
-    "findFiles",
-    "rollbackSync",
-    "createFile",
-    "nothing",
-];
-
-/// Returns a message that means harm, in one line.
-fn hostile(random: &mut StdRng) -> Vec<u8> {
-    let method = METHODS[random.random_range(0..METHODS.len())];
-    let mut message =
-        json!({"jsonrpc": "2.0", "id": random.random::<u32>(), "method": method, "params": {}});
-    if method == "tools/call" {
-        let tool = TOOLS[random.random_range(0..TOOLS.len())];
-        // Nothing that succeeds: a file that was made would be no abuse.
-        message["params"] = json!({"name": tool, "arguments": {"dryRun": true, "spreadsheetId": odd(random), "key": odd(random)}});
-    }
-    for _ in 0..random.random_range(0..4) {
-        message["params"][FIELDS[random.random_range(0..FIELDS.len())]] = odd(random);
-    }
-    if random.random_bool(0.3) {
-        message["params"]["_meta"] = modern_meta();
-        if random.random_bool(0.5) {
-            message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = odd(random);
-        }
-    }
-    match random.random_range(0..12) {
-        0 => message["id"] = odd(random),
-        1 => message["params"] = odd(random),
-        2 => message["method"] = odd(random),
-        3 => message["jsonrpc"] = odd(random),
-        4 => message = odd(random),
-        5 => message = json!([message, message]),
-        6 => message = json!({"jsonrpc": "2.0", "id": odd(random), "result": odd(random)}),
-        _ => {}
-    }
-    let mut bytes = message.to_string().into_bytes();
-    match random.random_range(0..10) {
-        0 => bytes.truncate(random.random_range(0..=bytes.len())),
-        1 => {
-            for _ in 0..random.random_range(1..6) {
-                if !bytes.is_empty() {
-                    let at = random.random_range(0..bytes.len());
-                    bytes[at] = random.random();
-                }
-            }
-        }
-        2 => {
-            bytes = vec![0; random.random_range(1..500)];
-            random.fill_bytes(&mut bytes);
-        }
-        3 => bytes = format!("{}1{}", "[".repeat(3_000), "]".repeat(3_000)).into_bytes(),
-        4 => {
-            bytes =
-                format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}}", "9".repeat(400))
-                    .into_bytes()
-        }
-        _ => {}
-    }
-    bytes.retain(|byte| *byte != b'\n');
-    bytes
 }
 
 #[test]
@@ -189,7 +51,7 @@ fn stdio_survives() {
         let (mut open, mut asked) = (BTreeMap::new(), 0);
         for number in 0..count() {
             let mut line = hostile(&mut random);
-            if let Some(id) = request_id(&line).filter(|_| handshake) {
+            if let Some(id) = request_id(&line) {
                 open.insert(
                     id,
                     String::from_utf8_lossy(&line).chars().take(400).collect::<String>(),
@@ -228,10 +90,13 @@ fn stdio_survives() {
         }
         let grown = resident(session.pid()).saturating_sub(after_warm_up);
         println!(
-            "{} messages, {asked} of them well-formed requests: grew by {grown} KiB from {after_warm_up} KiB",
+            "stdio, handshake {handshake}: {} messages, all {asked} well-formed requests answered, grew by {grown} KiB from {after_warm_up} KiB",
             count()
         );
         assert!(grown < SLACK, "grew by {grown} KiB from {after_warm_up} KiB");
+        session.close();
+        let log = session.ended(Duration::from_secs(30)).stderr;
+        assert!(!log.contains("panicked"), "{log}");
     }
 }
 
@@ -265,7 +130,7 @@ async fn streamable_http_survives() {
     let client = server.client(None);
     let session = client.clone().initialized().await;
     let mut random = StdRng::seed_from_u64(8);
-    let mut after_warm_up = 0;
+    let (mut after_warm_up, mut answered) = (0, 0);
     for number in 0..count() {
         let body = hostile(&mut random);
         let mut request = match random.random_range(0..3) {
@@ -289,7 +154,16 @@ async fn streamable_http_survives() {
             "message {number}: {:?}",
             String::from_utf8_lossy(&body)
         );
-        drop(response);
+        match request_id(&body).filter(|_| status == StatusCode::OK) {
+            Some(id) => {
+                let text = response.text().await;
+                let text = text.unwrap_or_else(|error| panic!("message {number}: {error}"));
+                let said = format!("\"id\":{id}");
+                assert!(text.contains(&said), "message {number}: {text:.400}");
+                answered += 1;
+            }
+            None => drop(response),
+        }
         if number % 10 == 0 {
             cut(&address, &body, &mut random);
         }
@@ -303,7 +177,10 @@ async fn streamable_http_survives() {
     let listed = session.ask("tools/list", json!({})).await;
     assert!(listed["result"]["tools"].is_array(), "the session lives: {listed}");
     let grown = resident(server.listening.child.id()).saturating_sub(after_warm_up);
-    println!("{} messages: grew by {grown} KiB from {after_warm_up} KiB", count());
+    println!(
+        "Streamable HTTP: {} messages, each answered by a status, {answered} well-formed requests by a message, grew by {grown} KiB from {after_warm_up} KiB",
+        count()
+    );
     assert!(grown < SLACK, "grew by {grown} KiB from {after_warm_up} KiB");
     let log = server.listening.killed();
     assert!(!log.contains("panicked"), "{log}");
@@ -318,6 +195,8 @@ async fn the_older_pair_survives() {
     let endpoint = first.lines().find_map(|line| line.strip_prefix("data: ")).unwrap().to_owned();
     // Whatever comes is drained, so that only a missing answer can hold the session up.
     let (found, mut answers) = tokio::sync::mpsc::unbounded_channel::<String>();
+    let open: Arc<Mutex<BTreeMap<u64, String>>> = Arc::default();
+    let waiting = Arc::clone(&open);
     tokio::spawn(async move {
         let mut text = String::new();
         while let Ok(Some(chunk)) = stream.chunk().await {
@@ -325,6 +204,11 @@ async fn the_older_pair_survives() {
             while let Some((event, rest)) = text.split_once("\n\n") {
                 if event.contains("\"fine-") {
                     let _ = found.send(event.to_owned());
+                }
+                let data = event.lines().find_map(|line| line.strip_prefix("data:"));
+                let message = data.and_then(|data| serde_json::from_str::<Value>(data).ok());
+                if let Some(id) = message.and_then(|message| message["id"].as_u64()) {
+                    waiting.lock().unwrap().remove(&id);
                 }
                 text = rest.to_owned();
             }
@@ -338,8 +222,15 @@ async fn the_older_pair_survives() {
         .await;
     let mut random = StdRng::seed_from_u64(9);
     let mut after_warm_up = 0;
+    let mut asked = 0;
     for number in 0..count() {
-        let status = post(hostile(&mut random)).await;
+        let body = hostile(&mut random);
+        if let Some(id) = request_id(&body) {
+            let said = String::from_utf8_lossy(&body).chars().take(400).collect();
+            open.lock().unwrap().insert(id, said);
+            asked += 1;
+        }
+        let status = post(body).await;
         assert_eq!(status, StatusCode::ACCEPTED, "message {number}");
         if number % 20 == 0 {
             let id = format!("fine-{number}\"");
@@ -357,8 +248,22 @@ async fn the_older_pair_survives() {
             after_warm_up = resident(server.listening.child.id());
         }
     }
+    for _ in 0..100 {
+        if open.lock().unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let missing = open.lock().unwrap().clone();
+    assert!(missing.is_empty(), "of {asked} requests not answered: {missing:#?}");
     let grown = resident(server.listening.child.id()).saturating_sub(after_warm_up);
+    println!(
+        "the older pair: {} messages, all {asked} well-formed requests answered, grew by {grown} KiB from {after_warm_up} KiB",
+        count()
+    );
     assert!(grown < SLACK, "grew by {grown} KiB from {after_warm_up} KiB");
+    let log = server.listening.killed();
+    assert!(!log.contains("panicked"), "{log}");
 }
 
 /// Opens `many` sessions at once, uses each, and closes it.

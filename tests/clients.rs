@@ -209,6 +209,40 @@ fn the_inspector_lists_strictly_and_calls_over_http_in_both_eras() {
     }
 }
 
+/// The Inspector's own checks of the skills extension: the list, the digests of every file, and the folder as it is here.
+#[test]
+fn the_inspector_verifies_the_skill_in_both_eras_and_over_both_transports() {
+    let folder = folder();
+    let server = http::start_in(folder.path(), "backend = \"local\"\n");
+    let url = format!("{}/mcp", server.url);
+    let path = folder.path().display().to_string();
+    let over: [&[&str]; 2] =
+        [&["--server-url", &url, "--transport", "http"], &[BINARY, "serve", "--cwd", &path]];
+    for (target, era) in
+        over.iter().flat_map(|target| ["legacy", "modern"].map(|era| (target, era)))
+    {
+        let run = |more: &[&str]| {
+            let mut inspector = programs::inspector_cli(folder.path())?;
+            inspector.args(*target).args(["--protocol-era", era, "--format", "json", "-q"]);
+            inspector.args(more);
+            Some(bounded::succeed(inspector, LIMIT))
+        };
+        let Some(verified) = run(&["--method", "skills/list", "--verify", "--require-digests"])
+        else {
+            return;
+        };
+        assert!(verified.contains("skill://lockstep-sync/SKILL.md"), "{era}: {verified}");
+        for name in ["SKILL.md", "repair.md"] {
+            let uri = format!("skill://lockstep-sync/{name}");
+            let read = run(&["--method", "resources/read", "--uri", &uri]).unwrap();
+            let here =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("skills/lockstep-sync").join(name);
+            let text = serde_json::to_string(&fs::read_to_string(here).unwrap()).unwrap();
+            assert!(read.contains(&text), "{era} {name}: {read}");
+        }
+    }
+}
+
 #[test]
 fn mcp_json_starts_the_server() {
     let folder = folder();

@@ -119,7 +119,7 @@ impl Company {
     async fn hub(&self) -> Rows {
         let page = self
             .house
-            .ok("readSheet", json!({"spreadsheetId": self.sheet, "sheet": "goods"}))
+            .ok("readSheet", json!({"spreadsheetId": self.sheet, "sheet": "goods", "limit": 1000}))
             .await;
         page["rows"].as_array().unwrap().iter().map(|row| record(&row["cells"])).collect()
     }
@@ -127,7 +127,10 @@ impl Company {
     async fn set(&self, sku: &str, column: &str, value: Value) {
         let page = self
             .house
-            .ok("readSheet", json!({"spreadsheetId": self.sheet, "sheet": "goods", "as": "rows"}))
+            .ok(
+                "readSheet",
+                json!({"spreadsheetId": self.sheet, "sheet": "goods", "as": "rows", "limit": 1000}),
+            )
             .await;
         let rows = page["rows"].as_array().unwrap();
         let at = rows[0]["cells"].as_array().unwrap().iter().position(|name| name == column);

@@ -10,4 +10,5 @@ mod ranks;
 mod review;
 mod rules;
 mod shop;
+mod stands;
 mod strategies;

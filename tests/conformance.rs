@@ -68,6 +68,7 @@ fn everything_required(revision: &str, at_least: usize) {
     let failed: Vec<_> = required.iter().filter(|(_, passed)| !passed).collect();
     assert!(failed.is_empty(), "{revision}: {failed:?}\n{}", verdict.text);
     assert!(required.len() >= at_least, "{revision}: only {} scenarios ran", required.len());
+    println!("{revision}: {0} of {0} required scenarios passed", required.len());
 }
 
 #[test]
@@ -85,6 +86,12 @@ fn without_fixtures(revision: &str, scenarios: &[&str]) {
     let verdict = run(suite, Path::new(BINARY), revision);
     let failed: Vec<_> = scenarios.iter().filter(|name| !verdict.passed(name)).collect();
     assert!(failed.is_empty(), "{revision}: {failed:?}\n{}", verdict.text);
+    let need: Vec<_> = verdict.scenarios.iter().filter(|one| !one.1).map(|one| &one.0).collect();
+    println!(
+        "{revision}: without fixtures {} of {} scenarios passed; these need them: {need:?}",
+        verdict.scenarios.len() - need.len(),
+        verdict.scenarios.len()
+    );
 }
 
 #[test]

@@ -257,7 +257,7 @@ async fn the_dashboard_is_made_once_and_brought_up_to_date() {
     let first = house.ok("healthReport", json!({"dashboard": true})).await;
     let id = first["dashboard"].as_str().unwrap().to_owned();
     let read = async |sheet: &str| {
-        let arguments = json!({"spreadsheetId": id, "sheet": sheet});
+        let arguments = json!({"spreadsheetId": id, "sheet": sheet, "limit": 1000});
         house.ok("readSheet", arguments).await["rows"].clone()
     };
     let table = read("Health").await;

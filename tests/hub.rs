@@ -71,7 +71,10 @@ impl Hub {
     async fn hub(&self) -> Vec<String> {
         let page = self
             .house
-            .ok("readSheet", json!({"spreadsheetId": self.id, "sheet": "hub", "as": "rows"}))
+            .ok(
+                "readSheet",
+                json!({"spreadsheetId": self.id, "sheet": "hub", "as": "rows", "limit": 1000}),
+            )
             .await;
         let cell = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned);
         let line = |row: &Value| {

@@ -83,7 +83,7 @@ impl World {
     }
 
     async fn hub(&self) -> Rows {
-        let ask = json!({"spreadsheetId": self.id, "sheet": "hub", "as": "rows"});
+        let ask = json!({"spreadsheetId": self.id, "sheet": "hub", "as": "rows", "limit": 1000});
         let page = self.house.ok("readSheet", ask).await;
         let text = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned);
         let row = |row: &Value| {

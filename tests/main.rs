@@ -43,6 +43,7 @@ mod sheet_tables;
 mod sheet_tools;
 mod short;
 mod simulation;
+mod slow;
 mod stage;
 mod stdio;
 mod stdio_calls;

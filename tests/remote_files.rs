@@ -54,7 +54,7 @@ impl Desk {
 
     /// Returns the sheet's rows as lines of a CSV.
     async fn lines(&self) -> Vec<String> {
-        let ask = json!({"spreadsheetId": self.id, "sheet": "stock", "as": "rows"});
+        let ask = json!({"spreadsheetId": self.id, "sheet": "stock", "as": "rows", "limit": 1000});
         let page = self.house.ok("readSheet", ask).await;
         let cell = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned);
         let line = |row: &Value| {

@@ -16,7 +16,9 @@ async fn book(house: &House, values: Value) -> String {
 }
 
 async fn rows(house: &House, id: &str) -> Value {
-    house.ok("readSheet", json!({"spreadsheetId": id, "sheet": "data", "as": "rows"})).await["rows"]
+    house
+        .ok("readSheet", json!({"spreadsheetId": id, "sheet": "data", "as": "rows", "limit": 1000}))
+        .await["rows"]
         .clone()
 }
 

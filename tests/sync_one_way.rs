@@ -48,7 +48,10 @@ impl Fleet {
     async fn rows(&self) -> Vec<Value> {
         let page = self
             .house
-            .ok("readSheet", json!({"spreadsheetId": self.id, "sheet": "planes", "as": "rows"}))
+            .ok(
+                "readSheet",
+                json!({"spreadsheetId": self.id, "sheet": "planes", "as": "rows", "limit": 1000}),
+            )
             .await;
         page["rows"].as_array().unwrap().iter().map(|row| row["cells"].clone()).collect()
     }

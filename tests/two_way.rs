@@ -65,7 +65,10 @@ impl Pair {
     pub(crate) async fn sheet(&self) -> Vec<Value> {
         let page = self
             .house
-            .ok("readSheet", json!({"spreadsheetId": self.id, "sheet": "stock", "as": "rows"}))
+            .ok(
+                "readSheet",
+                json!({"spreadsheetId": self.id, "sheet": "stock", "as": "rows", "limit": 1000}),
+            )
             .await;
         page["rows"].as_array().unwrap().iter().map(|row| row["cells"].clone()).collect()
     }

@@ -54,7 +54,7 @@ class Http:
     def __init__(self, command, **more):
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, **more)
         said = self.process.stdout.readline()
-        self.url = urlsplit(next(word for word in said.split() if word.startswith("http://")))
+        self.url = urlsplit(next(word for word in said.split() if word.startswith("http://")).rstrip(","))
         self.connection = http.client.HTTPConnection(self.url.netloc)
         self.session, self.number = None, 0
 

@@ -19,6 +19,7 @@ use crate::{
         sheet_table::{date_columns, snapshot},
         sheet_window::Window,
     },
+    sync::report::shorten,
 };
 
 /// How many rows of a sheet are looked at.
@@ -96,6 +97,9 @@ pub(crate) struct Output {
     locale: String,
     time_zone: String,
     sheets: Vec<SheetOut>,
+    /// Titles of sheets left out: name one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     named_ranges: Vec<String>,
 }
@@ -155,15 +159,21 @@ not know.";
             };
             sheets.push(describe(context, &id, sheet, window, rows, args.header_row).await?);
         }
-        Ok(Output {
+        let mut output = Output {
             id: found.id,
             title: found.title,
             url: found.url,
             locale: found.locale,
             time_zone: found.time_zone,
             sheets,
+            others: Vec::new(),
             named_ranges: found.named_ranges.into_iter().map(|range| range.name).collect(),
-        })
+        };
+        shorten(&mut output, |output| {
+            let last = if output.sheets.len() > 1 { output.sheets.pop() } else { None };
+            last.map(|sheet| output.others.insert(0, sheet.title)).is_some()
+        });
+        Ok(output)
     }
 }
 

@@ -28,8 +28,10 @@ pub(crate) struct ReadSheet;
 
 const DEFAULT_LIMIT: u32 = 200;
 const MAX_LIMIT: u32 = 2_000;
-/// The most bytes of cells on a page: about 10,000 tokens.
+/// The most bytes of rows on a page: about 10,000 tokens.
 const BYTE_BUDGET: usize = 40_000;
+/// The most bytes of rows on a page whose length nobody said: below a thousand tokens with what stands around them.
+const SHORT_BUDGET: usize = 3_000;
 /// The most rows that one call looks at for matches.
 const SCAN_BUDGET: u32 = 50_000;
 /// How many rows are looked at first to tell whether more follow a page.
@@ -61,7 +63,7 @@ pub(crate) struct Args {
     /// Rows must meet all.
     #[serde(default)]
     filter: Vec<Condition>,
-    /// Default 200; fewer if cells are long.
+    /// Default what fits 1,000 tokens.
     #[schemars(range(min = 1, max = 2000))]
     limit: Option<u32>,
     /// The nextCursor before, or a row number to start at.
@@ -157,6 +159,7 @@ a sheet elsewhere: syncDataset.";
 
     async fn call(context: &Context, args: Args) -> Result<Output> {
         let limit = args.limit.unwrap_or(DEFAULT_LIMIT);
+        let budget = if args.limit.is_none() { SHORT_BUDGET } else { BYTE_BUDGET };
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(Error::invalid(format!(
                 "argument limit: {limit} is not between 1 and {MAX_LIMIT}"
@@ -170,7 +173,7 @@ a sheet elsewhere: syncDataset.";
         let (id, spreadsheet) = sheet::open(&context.google, &args.spreadsheet_id).await?;
         let (sheet, window) =
             Window::find(&spreadsheet, args.sheet.as_deref(), args.range.as_deref())?;
-        let mut reader = Reader { context, id: &id, sheet, window };
+        let mut reader = Reader { context, id: &id, sheet, window, budget };
         let mut layout = reader.layout(&args).await?;
         layout.select(args.columns.as_deref())?;
         let conditions = args
@@ -204,6 +207,8 @@ struct Reader<'a> {
     id: &'a str,
     sheet: &'a Sheet,
     window: Window,
+    /// The most bytes of rows on the page.
+    budget: usize,
 }
 
 impl Reader<'_> {
@@ -356,7 +361,7 @@ impl Reader<'_> {
                 };
                 let row_out = RowOut { row: row + 1, cells };
                 bytes += serde_json::to_string(&row_out).map(|text| text.len()).unwrap_or(0);
-                if bytes > BYTE_BUDGET && !output.rows.is_empty() {
+                if bytes > self.budget && !output.rows.is_empty() {
                     return Ok(Some(row));
                 }
                 output.rows.push(row_out);

@@ -86,3 +86,58 @@ async fn five_thousand(right: &str) {
         "5,000 conflicts with a {right}: found in {found:?}, listed in {tokens} tokens, settled in {settled:?}, applied in {applied:?}"
     );
 }
+
+/// Forty columns, texts of three hundred characters, two datasets: whatever is asked by default stays short.
+#[tokio::test]
+async fn a_crowd_of_many_columns_and_long_words_is_short_too() {
+    let shop = Shop::new("file").await;
+    let wide = |side: &str| {
+        let columns: Vec<String> =
+            (0..40).map(|at| format!("a long name of column {at}")).collect();
+        let mut csv = format!("sku,{}\n", columns.join(","));
+        for row in 0..800 {
+            let cell = |at: usize| match row % 40 == at {
+                true => format!("{side} {}", "word ".repeat(60)),
+                false => format!("{row}/{at}"),
+            };
+            let cells: Vec<String> = (0..40).map(cell).collect();
+            csv.push_str(&format!("key number {row},{}\n", cells.join(",")));
+        }
+        csv
+    };
+    let house = &shop.house;
+    for name in ["one", "two"] {
+        let (left, right) = (format!("{name} left.csv"), format!("{name} right.csv"));
+        for file in [&left, &right] {
+            house.write(file, wide("base"));
+        }
+        let sync = json!({"name": name, "left": {"file": left}, "right": {"file": right}, "key": ["sku"],
+            "direction": "both", "mode": "apply"});
+        house.ok("syncDataset", sync.clone()).await;
+        house.write(&left, wide("left"));
+        house.write(&right, wide("right"));
+        let report = house.ok("syncDataset", sync).await;
+        assert_eq!(report["counts"]["conflicts"], 800, "{report:#}");
+    }
+    let policy = json!({"strategy": "leftPriority"});
+    for (arguments, total) in [
+        (json!({}), 1_600),
+        (json!({"dataset": "one"}), 800),
+        (json!({"dataset": "two", "column": "a long name of column 7"}), 20),
+        (json!({"action": "preview", "dataset": "one", "policy": policy}), 800),
+        (json!({"action": "decide", "dataset": "one", "policy": policy}), 800),
+        (json!({"action": "decide", "dataset": "two", "winner": "right", "apply": "now"}), 800),
+    ] {
+        let answer = house.ok("resolveConflicts", arguments.clone()).await;
+        assert_eq!(answer["total"], total, "{arguments}: {answer:#}");
+        let characters = answer.to_string().len();
+        assert!(characters < 4_000, "{arguments}: {characters} characters");
+    }
+    // Whoever asks for the rows gets them whole, of as few conflicts as need be.
+    let rows = house
+        .ok("resolveConflicts", json!({"dataset": "one", "row": true, "state": "decided"}))
+        .await;
+    let shown = rows["conflicts"].as_array().unwrap();
+    assert_eq!((shown.len(), &rows["cursor"]), (1, &json!("1")), "{rows:#}");
+    assert_eq!(shown[0]["row"]["base"].as_object().unwrap().len(), 41, "{rows:#}");
+}

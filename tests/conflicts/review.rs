@@ -22,8 +22,9 @@ fn id(shop: &Shop) -> &str {
 }
 
 async fn rows(house: &House, id: &str, sheet: &str) -> Vec<Vec<String>> {
-    let page =
-        house.ok("readSheet", json!({"spreadsheetId": id, "sheet": sheet, "as": "rows"})).await;
+    let page = house
+        .ok("readSheet", json!({"spreadsheetId": id, "sheet": sheet, "as": "rows", "limit": 1000}))
+        .await;
     let text = |cell: &Value| match cell {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -168,4 +169,57 @@ async fn a_tab_whose_columns_moved_is_understood_and_one_without_them_is_told() 
     let report = shop.run().await;
     assert!(report["findings"].to_string().contains("does not have the columns"), "{report:#}");
     assert_eq!(report["counts"]["conflicts"], 1);
+}
+
+/// A value that looks like a formula is text in the tab: nothing that others wrote runs in the sheet of a person.
+#[tokio::test]
+async fn what_looks_like_a_formula_is_text() {
+    let left = edited(&[("A", 1, "=1+1")]);
+    let shop = Shop::new("sheet").await;
+    shop.apply(json!({"reviewSheet": {"sheet": "To decide"}})).await;
+    shop.write_left(&left);
+    shop.write_right(&edited(&[("A", 1, "Pomme")])).await;
+    shop.run().await;
+    assert_eq!(tab(&shop).await[1][4], "=1+1");
+    let there =
+        send(&shop, "GET", "/values/'To%20decide'!E2?valueRenderOption=FORMULA", &Value::Null)
+            .await;
+    assert_eq!(there["values"], json!([["=1+1"]]));
+    let there = send(
+        &shop,
+        "GET",
+        "/values/'To%20decide'!E2?valueRenderOption=UNFORMATTED_VALUE",
+        &Value::Null,
+    )
+    .await;
+    assert_eq!(there["values"], json!([["=1+1"]]), "it is not computed");
+}
+
+/// The tab shows a thousand; the others follow when these are settled.
+#[tokio::test]
+async fn a_crowd_comes_to_the_tab_a_thousand_at_a_time() {
+    let goods = |name: &str| {
+        let rows = (0..1_100).map(|row| format!("k{row:04},{name}{row},{row},t\n"));
+        std::iter::once("sku,name,qty,tags\n".to_owned()).chain(rows).collect::<String>()
+    };
+    let shop = Shop::new("sheet").await;
+    shop.apply(json!({"reviewSheet": {"sheet": "To decide"}})).await;
+    shop.write_left(&goods("n"));
+    shop.run().await;
+    shop.write_left(&goods("left"));
+    shop.write_right(&goods("right")).await;
+    assert_eq!(shop.run().await["counts"]["conflicts"], 1_100);
+    let keys = async |from: &str| {
+        let range = format!("/values/'To%20decide'!B{from}:B");
+        let there = send(&shop, "GET", &range, &Value::Null).await;
+        there["values"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(keys("2").await, 1_000);
+    // A person fills the whole decision column down.
+    let down: Vec<Value> = (0..1_000).map(|_| json!(["left"])).collect();
+    let body = json!({"valueInputOption": "USER_ENTERED", "data": [{"range": "'To decide'!G2", "values": down}]});
+    send(&shop, "POST", "/values:batchUpdate", &body).await;
+    assert_eq!(shop.run().await["counts"]["conflicts"], 100);
+    assert_eq!(keys("2").await, 100, "the others have come");
+    assert_eq!(shop.right().await.iter().filter(|line| line.contains(",left")).count(), 1_000);
 }

@@ -228,6 +228,69 @@ async fn a_strategy_for_a_column_alone() {
     assert_eq!(shop.right().await[2], "B,Beet,21,b");
 }
 
+/// Every strategy as one column's own, against the dataset's: the column's decides its cells, the dataset's the others.
+#[tokio::test]
+async fn every_strategy_as_a_columns_own() {
+    let rules = json!([{"type": "value_based", "when": "left.qty < right.qty", "action": "prefer_source", "prefer": "right"}]);
+    // The strategy, what goes with it in the policy, the name on both sides, and what comes of it; null waits.
+    for (strategy, with, left, right, wanted) in [
+        ("left_priority", json!({}), "Apfel", "Pomme", Some("Apfel")),
+        ("right_priority", json!({}), "Apfel", "Pomme", Some("Pomme")),
+        ("system_a_priority", json!({}), "Apfel", "Pomme", Some("Apfel")),
+        ("system_b_priority", json!({}), "Apfel", "Pomme", Some("Pomme")),
+        (
+            "priority_based",
+            json!({"priorities": {"left": 1, "right": 5}}),
+            "Apfel",
+            "Pomme",
+            Some("Pomme"),
+        ),
+        ("latest_wins", json!({"modifiedAt": "qty"}), "Apfel", "Pomme", Some("Pomme")),
+        ("automatic_merge", json!({}), "", "Pomme", Some("Pomme")),
+        ("rule_based", json!({"rules": rules}), "Apfel", "Pomme", Some("Pomme")),
+        ("manual_review", json!({}), "Apfel", "Pomme", None),
+    ] {
+        let edits = |name, qty, tags| edited(&[("A", 1, name), ("A", 2, qty), ("A", 3, tags)]);
+        let shop = Shop::new("file").await;
+        shop.write_left(&edits(left, "12", "l"));
+        shop.write_right(&edits(right, "15", "r")).await;
+        let mut policy = json!({"strategy": "left_priority", "granularity": "cell"});
+        policy.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+        let columns = json!([{"name": "sku"}, {"name": "name", "strategy": strategy}, {"name": "qty", "type": "number"}, {"name": "tags", "type": "list"}]);
+        let report = shop.apply(json!({"columns": columns, "policy": policy})).await;
+        let waits = u64::from(wanted.is_none());
+        assert_eq!(
+            report["counts"]["conflicts"].as_u64().unwrap_or(0),
+            waits,
+            "{strategy}: {report:#}"
+        );
+        let names = wanted.map_or([left, right], |wanted| [wanted; 2]);
+        assert_eq!(cells(&shop, 1).await, names, "{strategy}");
+        assert_eq!(
+            cells(&shop, 3).await,
+            ["l"; 2],
+            "{strategy}: the other columns are the dataset's"
+        );
+    }
+    // Each cell by its own time needs times: the right's name is seen an hour after the left's.
+    let shop = Shop::disputed(
+        "file",
+        &edited(&[("A", 1, "Apfel"), ("A", 3, "l")]),
+        &edited(&[("A", 1, "Pomme"), ("A", 3, "r")]),
+    )
+    .await;
+    shop.pass(3_600);
+    shop.write_right(&edited(&[("A", 1, "Pomme!"), ("A", 3, "r")])).await;
+    let columns = json!([{"name": "sku"}, {"name": "name", "strategy": "field_by_field"}, {"name": "qty", "type": "number"}, {"name": "tags", "type": "list"}]);
+    let report =
+        shop.apply(json!({"columns": columns, "policy": {"strategy": "left_priority"}})).await;
+    assert_eq!(report["counts"].get("conflicts"), None, "{report:#}");
+    assert_eq!(
+        (cells(&shop, 1).await, cells(&shop, 3).await),
+        (["Pomme!"; 2].map(String::from), ["l"; 2].map(String::from))
+    );
+}
+
 #[tokio::test]
 async fn a_rule_of_times_decides_by_what_runs_saw() {
     let shop =

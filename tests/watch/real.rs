@@ -84,7 +84,10 @@ async fn an_edit_anywhere_reaches_everything_else() {
             let text =
                 |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let page = house
-                .ok("readSheet", json!({"spreadsheetId": id, "sheet": "stock", "as": "rows"}))
+                .ok(
+                    "readSheet",
+                    json!({"spreadsheetId": id, "sheet": "stock", "as": "rows", "limit": 1000}),
+                )
                 .await;
             let rows = page["rows"].as_array().cloned().unwrap_or_default();
             let rows =

@@ -53,7 +53,7 @@ pub(crate) struct ConflictOut {
     pub(crate) note: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) decision: Option<String>,
-    /// Who decided, or what ended it.
+    /// Who decided, and when; or what ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<String>,
     /// The row's cells by side.
@@ -172,8 +172,16 @@ pub(crate) fn conflict_out(one: &Stored, rows: Option<&Rows>, show: Show<'_>) ->
         assignee: one.assignee.clone(),
         note: one.note.clone(),
         decision: one.choice.as_ref().map(choice_text),
-        by: one.closed_by.clone().or_else(|| one.decided_by.clone()),
+        by: by(one),
         row: rows.filter(|_| show.whole).map(whole_row).unwrap_or_default(),
+    }
+}
+
+/// Returns who decided and when, or what ended it without a decision.
+fn by(one: &Stored) -> Option<String> {
+    match (one.state, &one.decided_by, one.decided) {
+        (State::Decided | State::Applied, Some(who), Some(at)) => Some(format!("{who} at {at:.0}")),
+        _ => one.closed_by.clone().or_else(|| one.decided_by.clone()),
     }
 }
 
