@@ -7,7 +7,9 @@
 //! Times are also told as ratios against two programs in the same run: `psql`, which copies the table out and into
 //! another table (what moving the bytes alone costs), and the script that people write instead (`psql`, then Python's
 //! csv and urllib, which writes the whole sheet each time and compares nothing). Memory is the peak of the resident set
-//! above what was resident before the call, as a ratio to the bytes of the table's text.
+//! above what was resident before the call, as a ratio to two sizes of the data: the bytes of its cells as values that are
+//! held once (ten [`Value`](lockstep_engine::value::Value)s a row, and the texts that they own), and the bytes of its text
+//! as PostgreSQL writes a row. `PHASES=1` tells the peak of each phase.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,11 +23,18 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Command, Stdio},
+    sync::{Arc, Mutex},
     time::Instant,
 };
 
-use lockstep::{app::App, config::Config, progress::Progress, tools};
+use lockstep::{
+    app::App,
+    config::Config,
+    progress::{Progress, Step},
+    tools,
+};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
@@ -34,9 +43,9 @@ mod require;
 #[path = "../tests/support/server.rs"]
 mod server;
 
-async fn call(app: &App, name: &str, arguments: Value) -> Value {
+async fn call(app: &App, name: &str, arguments: Value, progress: Progress) -> Value {
     let tool = tools::all().into_iter().find(|tool| tool.name == name).unwrap();
-    let context = app.context().for_call(Progress::silent());
+    let context = app.context().for_call(progress);
     let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
     tool.call(&context, arguments).await.unwrap()
 }
@@ -64,6 +73,28 @@ fn memory(name: &str) -> u64 {
 fn forget_peak() -> u64 {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     memory("VmRSS")
+}
+
+/// The peaks of the phases of a call.
+#[derive(Default)]
+struct Phases {
+    name: String,
+    peak: u64,
+    of: Vec<(String, u64)>,
+}
+
+impl Phases {
+    /// Ends the phase in hand.
+    fn begin(&mut self, name: &str) {
+        let peak = memory("VmHWM");
+        self.peak = self.peak.max(peak);
+        match self.of.iter_mut().find(|(known, _)| *known == self.name) {
+            Some((_, most)) => *most = (*most).max(peak),
+            None => self.of.push((self.name.clone(), peak)),
+        }
+        self.name = name.to_owned();
+        forget_peak();
+    }
 }
 
 /// What people write themselves: everything out of the database, everything into the sheet.
@@ -121,6 +152,11 @@ async fn main() {
         .await;
     let bytes = database.texts("SELECT sum(octet_length(s::text))::text FROM stock s").await;
     let bytes: u64 = bytes[0][0].as_ref().unwrap().parse().unwrap();
+    let texts = "octet_length(c2) + octet_length(c3) + octet_length(c9)";
+    let texts = database.texts(&format!("SELECT sum({texts})::text FROM stock")).await;
+    let texts: u64 = texts[0][0].as_ref().unwrap().parse().unwrap();
+    let cell = std::mem::size_of::<lockstep_engine::value::Value>() as u64;
+    let held = u64::from(rows) * 10 * cell + texts;
     let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .arg("workspace")
@@ -138,15 +174,20 @@ async fn main() {
     config.connections.insert("shop".into(), toml::from_str(&connection).unwrap());
     let app = App::start(&config).await.unwrap();
     let sheets = json!([{"title": "stock"}, {"title": "script"}]);
-    let made =
-        call(&app, "createFile", json!({"type": "spreadsheet", "name": "stock", "sheets": sheets}))
-            .await;
+    let made = call(
+        &app,
+        "createFile",
+        json!({"type": "spreadsheet", "name": "stock", "sheets": sheets}),
+        Progress::silent(),
+    )
+    .await;
     let arguments = json!({
         "name": "bench", "left": {"connection": "shop", "table": "stock", "cursor": "updated_at"},
         "right": {"spreadsheetId": made["id"], "sheet": "stock"}, "key": ["id"], "direction": "both",
         "deletes": "delete", "mode": "apply", "sample": 0,
     });
-    println!("{rows} x 10, {:.1} MiB of text", bytes as f64 / f64::from(1 << 20));
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    println!("{rows} x 10, {:.1} MiB of text, {:.1} MiB of values", mib(bytes), mib(held));
     let psql = || {
         let mut command = Command::new("sh");
         let script =
@@ -177,15 +218,23 @@ async fn main() {
         }
         let before = rows_read(&database).await;
         let resident = forget_peak();
+        let phases = Arc::new(Mutex::new(Phases::default()));
+        let own = Arc::clone(&phases);
+        let sink = move |step: Step| own.lock().unwrap().begin(&step.message);
+        let progress = match std::env::var_os("PHASES") {
+            Some(_) => Progress::new(CancellationToken::new(), Some(Arc::new(sink))),
+            None => Progress::silent(),
+        };
         let started = Instant::now();
-        let report = call(&app, "syncDataset", arguments.clone()).await;
+        let report = call(&app, "syncDataset", arguments.clone(), progress).await;
         let took = started.elapsed().as_secs_f64();
-        let more = memory("VmHWM").saturating_sub(resident);
+        phases.lock().unwrap().begin("");
+        let more = phases.lock().unwrap().peak.saturating_sub(resident);
         let read = rows_read(&database).await - before;
         let (counts, left) = (&report["counts"], &report["sides"][0]);
         println!(
             "{what}: {took:.2} s ({:.1} x psql, {:.2} x the script), {} inserted, {} updated, {} read calls, {} write \
-             calls, read {} with {} rows, {read} rows read in PostgreSQL, peak {} MiB above {} ({:.1} x the text)",
+             calls, read {} with {} rows, {read} rows read in PostgreSQL, peak {} MiB above {} ({:.1} x the values, {:.1} x the text)",
             took / copied,
             took / script,
             counts["insert"],
@@ -196,8 +245,14 @@ async fn main() {
             left["rowsRead"],
             more >> 20,
             resident >> 20,
+            more as f64 / held as f64,
             more as f64 / bytes as f64,
         );
+        if std::env::var_os("PHASES").is_some() {
+            for (name, peak) in &phases.lock().unwrap().of {
+                println!("    {name}: {} MiB", peak.saturating_sub(resident) >> 20);
+            }
+        }
     }
     app.stop().await;
     drop(child.stdin.take());

@@ -42,6 +42,15 @@ pub(crate) fn bad_day(seed: u64) -> Faults {
     }
 }
 
+/// Returns how many faults struck, before and after the effect; panics if it was no bad day.
+async fn struck(town: &Town) -> (u64, u64) {
+    let counts = town.struck().await;
+    let (before, after) = counts.split_at(2);
+    let (before, after) = (before.iter().sum(), after.iter().sum());
+    assert!(before > 0 && after > 0, "the storm never came: {counts:?}");
+    (before, after)
+}
+
 /// Returns a count, or a tenth of it unless the whole is asked for (`tests/run --full`).
 pub(crate) fn scaled(count: u32) -> u32 {
     if std::env::var_os("LOCKSTEP_FULL").is_some() { count } else { count / 10 }
@@ -105,8 +114,9 @@ async fn appends_are_neither_lost_nor_doubled() {
         *seen.entry(format!("{:?}", row[0])).or_default() += 1;
     }
     let doubled = seen.values().filter(|times| **times > 1).count();
+    let (before, after) = struck(&town).await;
     println!(
-        "{count} appends, {} answers in doubt: {} lost, {doubled} doubled",
+        "{count} appends, {before} faults before and {after} after the effect, {} answers in doubt: {} lost, {doubled} doubled",
         failures.load(Ordering::SeqCst),
         count as usize - seen.len()
     );
@@ -255,8 +265,9 @@ async fn day(side: Side, rounds: u32, seed: u64) {
             false_done += u32::from(found != wanted);
         }
     }
+    let (before, after) = struck(&town).await;
     println!(
-        "{}: {done} syncs, {failed} failures told and tried again: {false_done} falsely done, {doubled} doubled",
+        "{}: {done} syncs, {before} faults before and {after} after the effect, {failed} failures told and tried again: {false_done} falsely done, {doubled} doubled",
         side.name()
     );
     assert_eq!((false_done, doubled), (0, 0), "{}", side.name());

@@ -69,6 +69,11 @@ impl Town {
         wire::set_faults(&self.url, rules).await;
     }
 
+    /// Returns how often each of the faults in force has struck a server.
+    pub(crate) async fn struck(&self) -> Vec<u64> {
+        wire::happened(&self.url).await
+    }
+
     /// Starts a Lockstep on the town's store and files.
     pub(crate) async fn server(&self) -> App {
         self.server_with(|_| {}).await

@@ -12,7 +12,7 @@ use super::{
     sheet_area::Bounds,
     sheet_check::{Todo, View},
     sheet_columns::{holder, layout},
-    sheet_dress::{self, Dress},
+    sheet_dress::{self, Dress, Written},
     sheet_ends::HEAD,
     sheet_layout::{Index, Layout},
     sheet_ops::{Append, Ops},
@@ -133,10 +133,12 @@ impl Ground {
         sheet: &Sheet,
         rows: &[Vec<CellWrite>],
     ) -> Result<Vec<Request>> {
-        let todos: Vec<Todo> = rows.iter().cloned().map(Todo::Append).collect();
+        let todos = || rows.iter().cloned().map(Todo::Append);
+        let mut written = Written::default();
+        todos().for_each(|todo| written.add(&todo));
         let mut dress = (*self.layout.dress).clone();
         let writes = self.writes();
-        dress.look(google, (id, &sheet.title), &self.view(&writes), &todos).await?;
+        dress.look(google, (id, &sheet.title), &self.view(&writes), &written).await?;
         self.layout.dress = dress.into();
         let formulas = self.layout.formula_columns();
         let filled = |row: &Vec<CellWrite>, column: u32| {
@@ -162,7 +164,7 @@ impl Ground {
             bounds: self.bounds.as_ref(),
             end: self.end(),
         };
-        space.check(&todos)?;
+        space.check(todos().map(Ok))?;
         Ok(self.ops(rows).requests(&view, sheet.id, self.end()))
     }
 

@@ -61,6 +61,31 @@ impl Held {
     }
 }
 
+/// The columns that are written.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    all: BTreeSet<u32>,
+    /// Those that get dates.
+    dated: BTreeSet<u32>,
+}
+
+impl Written {
+    /// Adds the columns that a change writes to.
+    pub(crate) fn add(&mut self, todo: &Todo) {
+        let cells: &mut dyn Iterator<Item = (u32, &CellWrite)> = match todo {
+            Todo::Set(_, cells) => &mut cells.iter().map(|(column, cell)| (*column, cell)),
+            Todo::Append(cells) => &mut (0_u32..).zip(cells),
+            Todo::Remove(_) | Todo::Gone => return,
+        };
+        for (column, cell) in cells.filter(|(_, cell)| **cell != CellWrite::empty()) {
+            self.all.insert(column);
+            if cell.format.is_some() {
+                self.dated.insert(column);
+            }
+        }
+    }
+}
+
 impl Dress {
     /// Finds the columns that hold formulas: most of their filled cells under the header are.
     pub(crate) fn learn(&mut self, view: &View<'_>) {
@@ -86,31 +111,16 @@ impl Dress {
         google: &Google,
         (id, title): (&str, &str),
         view: &View<'_>,
-        todos: &[Todo],
+        written: &Written,
     ) -> Result<()> {
-        let mut written: BTreeSet<u32> = BTreeSet::new();
-        let mut dated: BTreeSet<u32> = BTreeSet::new();
-        for todo in todos {
-            let cells: &mut dyn Iterator<Item = (u32, &CellWrite)> = match todo {
-                Todo::Set(_, cells) => &mut cells.iter().map(|(column, cell)| (*column, cell)),
-                Todo::Append(cells) => &mut (0_u32..).zip(cells),
-                Todo::Remove(_) | Todo::Gone => continue,
-            };
-            for (column, cell) in cells.filter(|(_, cell)| **cell != CellWrite::empty()) {
-                written.insert(column);
-                if cell.format.is_some() {
-                    dated.insert(column);
-                }
-            }
-        }
         let Some(last) = last_keyed(view, |_| true) else { return Ok(()) };
         let number = |column: u32| {
             let rows = (view.layout.first_row()..view.picture.height()).rev();
             let is = |cell: &Seen| matches!(cell.value(), lockstep_google::CellValue::Number(_));
             rows.into_iter().find(|row| is(view.picture.cell(*row, column)))
         };
-        let rules = written.iter().map(|column| (last, *column));
-        let formats = dated.iter().filter_map(|column| Some((number(*column)?, *column)));
+        let rules = written.all.iter().map(|column| (last, *column));
+        let formats = written.dated.iter().filter_map(|column| Some((number(*column)?, *column)));
         let cells: BTreeSet<(u32, u32)> = rules.chain(formats).collect();
         let cell = |(row, column): &(u32, u32)| {
             format!("{}!{}{}", quote_always(title), column_letters(*column), u64::from(*row) + 1)

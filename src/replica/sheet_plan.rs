@@ -17,7 +17,7 @@ use super::{
     sheet_check::{Todo, View},
     sheet_columns::{holder, layout},
     sheet_cut::cut,
-    sheet_dress::Dress,
+    sheet_dress::{Dress, Written},
     sheet_layout::{Index, Layout},
     sheet_moved::Placed,
     sheet_ops::Ops,
@@ -94,7 +94,9 @@ impl SheetPlan {
         let target = sheet::find(&spreadsheet, Some(title))?;
         let whole = picture?;
         let mut setup = Markers::of(&spreadsheet).sweep(now);
-        let (picture, layout) = layout(table, target, writes, whole.clone(), &mut setup)?;
+        // A table that has the sheet for itself is all of its picture.
+        let shared = table.bounds.is_some().then(|| whole.clone());
+        let (picture, layout) = layout(table, target, writes, whole, &mut setup)?;
         let index = layout.index(writes, &picture);
         let mut plan = Self {
             spreadsheet: id.clone(),
@@ -119,24 +121,25 @@ impl SheetPlan {
         dress.holder = holder(table, &spreadsheet, target, &plan.layout)?;
         dress.learn(&plan.view(writes));
         plan.layout.dress = Arc::new(dress.clone());
-        let mut todos = plan.check(writes)?;
-        dress.look(google, (id, title), &plan.view(writes), &todos).await?;
-        plan.layout.dress = Arc::new(dress);
-        if !todos.is_empty() {
-            // Dates are written as people format them in their column.
-            todos = plan.check(writes)?;
+        // What the changes come to is worked out anew wherever it is needed: all of it at once would be several times
+        // the data.
+        let mut written = Written::default();
+        for todo in plan.todos(writes) {
+            written.add(&todo?);
         }
-        plan.check_rules(writes, &todos).map_err(place)?;
+        dress.look(google, (id, title), &plan.view(writes), &written).await?;
+        plan.layout.dress = Arc::new(dress);
+        plan.check_rules(writes).map_err(place)?;
         let space = Space {
             sheet: plan.sheet,
             objects: &target.objects,
-            whole: &whole,
+            whole: shared.as_ref().unwrap_or(&plan.picture),
             view: plan.view(writes),
             bounds: table.bounds.as_ref(),
             end: plan.end_row(),
         };
-        space.check(&todos).map_err(place)?;
-        drop(whole);
+        space.check(plan.todos(writes)).map_err(place)?;
+        drop(shared);
         if plan.guard == Guard::Anchor && plan.layout.frame.is_some() {
             return Err(place(Error::invalid(
                 "guard \"anchor\" tags whole rows, and a table named by range may not have them for itself",
@@ -150,7 +153,7 @@ impl SheetPlan {
         let reserved: usize = plan.setup.iter().map(|request| request.wire_size() + 1).sum();
         let guard = if plan.tags.is_some() { plan.guard } else { Guard::ReadBack };
         let (sheet, end) = (plan.sheet, plan.end_row());
-        let batches = cut(plan.view(writes), &todos, (sheet, end), guard, reserved);
+        let batches = cut(plan.view(writes), (sheet, end), guard, reserved);
         plan.batches = batches.map_err(|error| {
             place(error).next("correct the value in the source; nothing was written")
         })?;
@@ -189,19 +192,21 @@ impl SheetPlan {
         }
     }
 
-    fn check(&self, writes: &Writes<'_>) -> Result<Vec<Todo>> {
+    /// Returns what each change comes to, dates as people format them in their column.
+    fn todos<'a>(&'a self, writes: &'a Writes<'_>) -> impl Iterator<Item = Result<Todo>> + 'a {
         let view = self.view(writes);
-        writes
-            .changes
-            .iter()
-            .map(|change| view.check(change).map_err(|why| why.error(&self.title)))
-            .collect()
+        let todo = move |change: &&Change| view.check(change);
+        writes.changes.iter().map(move |change| todo(change).map_err(|why| why.error(&self.title)))
     }
 
     /// Checks values against the data validation of their columns.
-    fn check_rules(&self, writes: &Writes<'_>, todos: &[Todo]) -> Result<()> {
-        for (change, todo) in writes.changes.iter().zip(todos) {
-            let cells: Vec<(u32, &CellWrite)> = match todo {
+    fn check_rules(&self, writes: &Writes<'_>) -> Result<()> {
+        if self.layout.dress.rules.is_empty() {
+            return Ok(());
+        }
+        for (change, todo) in writes.changes.iter().zip(self.todos(writes)) {
+            let todo = todo?;
+            let cells: Vec<(u32, &CellWrite)> = match &todo {
                 Todo::Set(_, cells) => cells.iter().map(|(column, cell)| (*column, cell)).collect(),
                 Todo::Append(cells) => (0_u32..).zip(cells).collect(),
                 Todo::Remove(_) | Todo::Gone => continue,

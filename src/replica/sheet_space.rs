@@ -41,7 +41,7 @@ impl Space<'_> {
     ///
     /// # Errors
     /// The first thing that stands in the way, and what to do about it; nothing was written.
-    pub(crate) fn check(&self, todos: &[Todo]) -> Result<()> {
+    pub(crate) fn check(&self, todos: impl Iterator<Item = Result<Todo>>) -> Result<()> {
         let own = |column: u32| !self.view.layout.label(column).is_empty();
         if let Some(error) = merged_header(self.objects, self.view.layout.header_row, own) {
             return Err(error);
@@ -49,19 +49,19 @@ impl Space<'_> {
         let mut moves = Moves { new: 0, gone: BTreeSet::new() };
         let mut new_columns: BTreeSet<u32> = BTreeSet::new();
         for todo in todos {
-            match todo {
+            match todo? {
                 Todo::Set(row, cells) => {
                     for (column, _) in cells {
-                        self.check_cell(*row, *column)?;
+                        self.check_cell(row, column)?;
                     }
                 }
                 Todo::Append(cells) => {
                     moves.new += 1;
-                    let filled = (0_u32..).zip(cells).filter(|(_, c)| **c != CellWrite::empty());
+                    let filled = (0_u32..).zip(cells).filter(|(_, c)| *c != CellWrite::empty());
                     new_columns.extend(filled.map(|(column, _)| column));
                 }
                 Todo::Remove(row) => {
-                    moves.gone.insert(*row);
+                    moves.gone.insert(row);
                 }
                 Todo::Gone => {}
             }

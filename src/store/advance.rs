@@ -54,7 +54,7 @@ pub(super) async fn advance(conn: &mut Conn, to: &Advance<'_>) -> Result<Option<
         }
     }
     for change in to.moves {
-        delta.insert(change.key.as_values().into(), change.after.clone());
+        delta.insert(change.key.row().clone(), change.after.clone());
     }
     let (version, next) = (current.unwrap_or(0), current.unwrap_or(0) + 1);
     let entries: i64 = sqlx::query_scalar(

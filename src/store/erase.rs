@@ -50,7 +50,7 @@ async fn in_deltas(conn: &mut Conn, dataset: &str, key: &Key) -> Result<BTreeSet
     let mut erased = BTreeSet::new();
     for (version, digest, data) in versions {
         let mut delta = unpack_delta(&Packed { digest, data })?;
-        if delta.remove(key.as_values()).is_none() {
+        if delta.remove(key.row()).is_none() {
             continue;
         }
         let packed = pack_delta(&delta)?;

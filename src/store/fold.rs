@@ -11,7 +11,7 @@ use super::segment::{Packed, pack, put, take, take_key, take_row, unpack};
 use crate::error::Result;
 
 /// The values of a normalised key; its order is that of keys.
-pub(super) type KeyValues = Box<[Value]>;
+pub(super) type KeyValues = Row;
 
 /// What a base has beside its segments; `None` hides the segments' row.
 pub(super) type Delta = BTreeMap<KeyValues, Option<Row>>;

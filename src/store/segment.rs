@@ -79,7 +79,7 @@ pub(super) fn take_row(bytes: &mut &[u8]) -> Result<Option<Row>> {
 }
 
 /// Takes the next field as the values of a key.
-pub(super) fn take_key(bytes: &mut &[u8]) -> Result<Box<[Value]>> {
+pub(super) fn take_key(bytes: &mut &[u8]) -> Result<Row> {
     take_row(bytes)?.ok_or_else(|| damaged("an entry has no key"))
 }
 

@@ -183,6 +183,9 @@ impl Kept<'_> {
 
 /// Blanks the values of columns that a member does not have.
 pub(super) fn blank_unmapped(row: &mut Row, mapped: &[Option<String>]) {
+    if mapped.iter().all(Option::is_some) {
+        return;
+    }
     for (value, header) in row.iter_mut().zip(mapped) {
         if header.is_none() {
             *value = lockstep_engine::value::Value::Null;

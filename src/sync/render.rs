@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn plan() -> Plan {
-        let row = |text: &str| Some(vec![Value::from("k"), Value::text(text)].into_boxed_slice());
+        let row = |text: &str| Some(Row::from([Value::from("k"), Value::text(text)]));
         let change = |kind, before, after, cells| Change {
             key: Key::of("k"),
             kind,

@@ -98,6 +98,9 @@ impl Wide {
     }
 
     fn pad(&self, row: &Row) -> Row {
+        if row.len() == self.columns.len() {
+            return row.clone();
+        }
         let mut row = row.to_vec();
         row.resize(self.columns.len(), Value::Null);
         row.into()

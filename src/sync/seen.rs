@@ -19,6 +19,10 @@
 //!    those that it was kept with. Any difference: the member is read whole.
 //! 5. Only members without findings are kept: no double keys, no blank ones, no cells that show errors.
 //! 6. `forget`, retention, a restore, a rollback and another definition drop it; the stamp names the place that was read.
+//! 7. A sheet has no stamp: it is read whole by every run, in one call where its types are known. Nothing cheaper proves
+//!    that it is as it was. Drive's `version` and `modifiedTime` are not said to be there when the write that they tell of
+//!    is answered, so an edit of the last moments would be missed; and what formulas show (`TODAY`, `IMPORTRANGE`) changes
+//!    without an edit of the file. Its content is what proves it: of equal rows comes an empty plan, and nothing is written.
 //!
 //! A plan is the same whichever way its members were read, because what it is made from is ([`Content`]).
 //!

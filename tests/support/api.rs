@@ -146,6 +146,12 @@ pub(crate) struct World {
     pub(crate) rules: VecDeque<Rule>,
     /// A fifth of all requests fails, by this state of a random sequence.
     pub(crate) bad_day: Option<u64>,
+    /// How many requests failed on the bad day.
+    #[allow(
+        dead_code,
+        reason = "this file is part of two test binaries, and one of them does without"
+    )]
+    pub(crate) struck: u64,
     /// Anything a shape wants to know.
     #[allow(
         dead_code,
@@ -311,7 +317,7 @@ fn trouble(world: &mut World, asked: &Asked) -> Option<Trouble> {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
-    Some(match *state % 100 {
+    let trouble = match *state % 100 {
         0..5 => Trouble::Break,
         5..10 => Trouble::BreakAfter,
         10..13 => Trouble::Instead(Reply::raw(503, "text/html", "<title>busy</title>")),
@@ -319,7 +325,9 @@ fn trouble(world: &mut World, asked: &Asked) -> Option<Trouble> {
         16..18 => Trouble::InsteadAfter(Reply::raw(200, "application/json", "{\"id\": \"10")),
         18..20 => Trouble::Instead(Reply::json(429, &json!({})).with("retry-after", "0.01")),
         _ => return None,
-    })
+    };
+    world.struck += 1;
+    Some(trouble)
 }
 
 /// A plain API: `/items?offset=&limit=` lists `{data, total}`, `/items/ID` is one item with an `ETag`.

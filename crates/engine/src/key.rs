@@ -5,11 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::text::{fold_case, normalise};
-use crate::value::Value;
+use crate::value::{Row, Value};
 
-/// The normalised values of a row's key columns.
+/// The normalised values of a row's key columns; a clone shares them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Key(Box<[Value]>);
+pub struct Key(Row);
 
 impl Key {
     /// Normalises values into a key: texts are trimmed on both sides, in NFC, and without case where asked.
@@ -28,6 +28,11 @@ impl Key {
 
     /// Returns the values, in the order of the key columns.
     pub fn as_values(&self) -> &[Value] {
+        &self.0
+    }
+
+    /// Returns the values as a row, to be shared.
+    pub fn row(&self) -> &Row {
         &self.0
     }
 

@@ -210,10 +210,10 @@ mod tests {
     use crate::key::Key;
     use crate::reconcile::{Change, ChangeKind};
     use crate::schema::{Column, ColumnType};
-    use crate::value::Value;
+    use crate::value::{Row, Value};
 
     fn body() -> Body {
-        let row = |n: i64| Some(vec![Value::from("k"), Value::from(n)].into_boxed_slice());
+        let row = |n: i64| Some(Row::from([Value::from("k"), Value::from(n)]));
         let change = Change {
             key: Key::of("k"),
             kind: ChangeKind::Update,

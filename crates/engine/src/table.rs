@@ -21,7 +21,7 @@ impl Table {
     pub fn from_rows(schema: &Schema, rows: impl IntoIterator<Item = Row>) -> Table {
         let mut table = Table::default();
         for (index, row) in rows.into_iter().enumerate() {
-            let mut row = row.into_vec();
+            let mut row = row.to_vec();
             row.resize(schema.columns.len(), crate::value::Value::Null);
             let key = schema.key_of(&row);
             if key.is_blank() {

@@ -7,7 +7,7 @@ use std::io;
 
 use google_sheets4::common;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use hyper::{Method, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -60,7 +60,7 @@ impl Google {
         witness: Witness,
         url: &Url,
         json: Option<Bytes>,
-    ) -> common::Result<Bytes> {
+    ) -> common::Result<Vec<u8>> {
         let hub = &self.shared.sheets;
         let token = hub.auth.get_token(&SCOPES).await;
         let token = token.map_err(common::Error::MissingToken)?;
@@ -96,11 +96,19 @@ impl Google {
                 }
             });
         }
-        match body.collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) => {
-                Err(common::Error::Io(io::Error::new(io::ErrorKind::UnexpectedEof, error)))
-            }
+        whole(body)
+            .await
+            .map_err(|error| common::Error::Io(io::Error::new(io::ErrorKind::UnexpectedEof, error)))
+    }
+}
+
+/// Returns all bytes of a body; pieces go as they are taken in, so that an answer is there once and not twice.
+async fn whole<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Result<Vec<u8>, B::Error> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(piece) = frame?.into_data() {
+            bytes.extend_from_slice(&piece);
         }
     }
+    Ok(bytes)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 
 use crate::direct::Url;
 use crate::id::check_id;
@@ -101,7 +101,37 @@ struct Answer {
 #[serde(default)]
 struct Values {
     range: String,
+    #[serde(deserialize_with = "rows")]
     values: Vec<Vec<CellValue>>,
+}
+
+/// Reads rows that take no more room than their cells: a vector that grew would keep up to as much again.
+fn rows<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Vec<Vec<CellValue>>, D::Error> {
+    struct Rows;
+
+    impl<'de> Visitor<'de> for Rows {
+        type Value = Vec<Vec<CellValue>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("rows of cells")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(
+            self,
+            mut all: A,
+        ) -> std::result::Result<Self::Value, A::Error> {
+            let mut rows = Vec::new();
+            while let Some(mut row) = all.next_element::<Vec<CellValue>>()? {
+                row.shrink_to_fit();
+                rows.push(row);
+            }
+            Ok(rows)
+        }
+    }
+
+    deserializer.deserialize_seq(Rows)
 }
 
 /// Splits ranges so that each part fits into a URL.
