@@ -155,7 +155,7 @@ async fn main() {
     let texts = "octet_length(c2) + octet_length(c3) + octet_length(c9)";
     let texts = database.texts(&format!("SELECT sum({texts})::text FROM stock")).await;
     let texts: u64 = texts[0][0].as_ref().unwrap().parse().unwrap();
-    let cell = std::mem::size_of::<lockstep_engine::value::Value>() as u64;
+    let cell = size_of::<lockstep_engine::value::Value>() as u64;
     let held = u64::from(rows) * 10 * cell + texts;
     let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())

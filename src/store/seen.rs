@@ -79,7 +79,7 @@ impl Store {
         let read = |(member, about, digest, data): Found| {
             let delta = unpack_delta(&Packed { digest, data })?;
             // What was normalised once is not changed by normalising it again without folding.
-            let key = |values: Row| Key::normalised(values, false);
+            let key = |values: Row| Key::normalised(values.iter().cloned(), false);
             let apart = delta.into_iter().map(|(values, row)| (key(values), row)).collect();
             Ok((member, Seen { about: parse(&about)?, apart }))
         };

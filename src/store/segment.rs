@@ -107,7 +107,7 @@ pub(super) fn unpack_moves(packed: &Packed, moves: &mut Vec<BaseChange>) -> Resu
     let bytes = unpack(packed)?;
     let mut rest = bytes.as_slice();
     while !rest.is_empty() {
-        let key = Key::normalised(take_key(&mut rest)?, false);
+        let key = Key::normalised(take_key(&mut rest)?.iter().cloned(), false);
         let (before, after) = (take_row(&mut rest)?, take_row(&mut rest)?);
         moves.push(BaseChange { key, before, after });
     }

@@ -82,15 +82,6 @@ impl FromIterator<Value> for Row {
     }
 }
 
-impl IntoIterator for Row {
-    type Item = Value;
-    type IntoIter = std::vec::IntoIter<Value>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.to_vec().into_iter()
-    }
-}
-
 impl<'a> IntoIterator for &'a Row {
     type Item = &'a Value;
     type IntoIter = std::slice::Iter<'a, Value>;
