@@ -2,6 +2,7 @@
 //! delays nothing.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -12,9 +13,12 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
+    task::JoinHandle,
 };
 
 use crate::harness::House;
+
+mod again;
 
 /// What a webhook does with a message.
 #[derive(Clone, Copy, PartialEq)]
@@ -32,17 +36,25 @@ enum Manner {
 /// A webhook that keeps what it was sent.
 struct Hook {
     url: String,
+    address: SocketAddr,
     manner: Arc<Mutex<Manner>>,
     seen: Arc<Mutex<Vec<(String, Value)>>>,
+    serving: JoinHandle<()>,
 }
 
 impl Hook {
     async fn new(manner: Manner) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0".parse().unwrap(), manner).await
+    }
+
+    /// Starts one at an address.
+    async fn at(address: SocketAddr, manner: Manner) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (manner, seen) = (Arc::new(Mutex::new(manner)), Arc::new(Mutex::new(Vec::new())));
         let (how, kept) = (manner.clone(), seen.clone());
-        tokio::spawn(async move {
+        let serving = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (how, kept) = (how.clone(), kept.clone());
                 tokio::spawn(async move {
@@ -80,7 +92,17 @@ impl Hook {
                 });
             }
         });
-        Self { url, manner, seen }
+        Self { url, address, manner, seen, serving }
+    }
+
+    /// Closes its door, where it is to be down; returns where it was.
+    async fn stop(&mut self, down: bool) -> Option<SocketAddr> {
+        if !down {
+            return None;
+        }
+        self.serving.abort();
+        let _ = (&mut self.serving).await;
+        Some(self.address)
     }
 
     fn be(&self, manner: Manner) {
