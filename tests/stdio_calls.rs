@@ -104,6 +104,10 @@ fn progress_rises_and_ends_before_the_answer() {
         done.windows(2).all(|pair| pair[0] < pair[1]),
         "the protocol wants rising progress: {steps:?}"
     );
+    assert!(
+        steps.iter().any(|step| step["total"].is_number()),
+        "how much is to be written: {steps:?}"
+    );
     for step in &steps {
         if let Some(total) = step["total"].as_f64() {
             assert!(step["progress"].as_f64().is_some_and(|done| done <= total), "{step}");
