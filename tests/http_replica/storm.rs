@@ -94,7 +94,8 @@ async fn a_bad_day_loses_and_doubles_nothing() {
     stub.world().bad_day = None;
     house.ok("syncDataset", arguments()).await;
     assert_eq!(held(&stub), wanted);
-    let (asked, struck) = (stub.world().asked.len(), stub.world().struck);
+    let asked = stub.world().asked.len();
+    let struck = stub.world().struck;
     assert!(struck > 0, "the storm never came");
     println!(
         "{rounds} syncs, {asked} requests, {struck} of them failed, {failed} failures told and tried again: {false_done} falsely done, 0 doubled, 0 lost"
