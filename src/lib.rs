@@ -3,8 +3,8 @@
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
 //! `main > cli > app > server > web > tools > watch > alerts > health > sync > replica > {google, store} > engine`.
-//! [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`], [`telemetry`] and `halt` (for tests) are leaves that everything may
-//! use.
+//! [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`], [`telemetry`], `uri` and `halt` (for tests) are leaves that
+//! everything may use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
 //! - [`cli`]: the commands. [`app`]: puts the parts together. [`config`]: settings.
@@ -36,5 +36,6 @@ pub mod store;
 pub mod sync;
 pub mod telemetry;
 pub mod tools;
+mod uri;
 pub mod watch;
 mod web;

@@ -38,7 +38,7 @@ const ROOMS: &[&[&str]] = &[
     &["replica"],
     &["store"],
     &["consent", "progress"],
-    &["error", "changes", "clock", "halt", "principal", "telemetry"],
+    &["error", "changes", "clock", "halt", "principal", "telemetry", "uri"],
 ];
 
 /// `config` is seen by `app` and `cli` alone.

@@ -37,7 +37,7 @@ fn share(health: &Value, name: &str) -> f64 {
     health["parts"][name].as_f64().unwrap_or_else(|| panic!("{name}: {health:#}"))
 }
 
-fn deduction<'a>(health: &'a Value, what: &str) -> &'a Value {
+pub(crate) fn deduction<'a>(health: &'a Value, what: &str) -> &'a Value {
     let all = health["deductions"].as_array().unwrap();
     all.iter().find(|one| one["what"] == what).unwrap_or_else(|| panic!("{what}: {health:#}"))
 }

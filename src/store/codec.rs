@@ -77,8 +77,13 @@ pub(super) fn row(bytes: &[u8]) -> Result<Row> {
 
 /// Reads a key back from the canonical bytes of its values.
 pub(super) fn key(bytes: &[u8]) -> Result<Key> {
+    Ok(key_of(&row(bytes)?))
+}
+
+/// Returns the key of values that were stored as those of a key.
+pub(super) fn key_of(values: &Row) -> Key {
     // What was normalised once is not changed by normalising it again without folding.
-    Ok(Key::normalised(row(bytes)?.iter().cloned(), false))
+    Key::normalised(values.iter().cloned(), false)
 }
 
 /// Returns the digest by which a key is looked up: BLAKE3 of the canonical bytes of its values.

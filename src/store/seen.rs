@@ -11,7 +11,7 @@ use lockstep_engine::value::Row;
 use serde_json::Value as Json;
 
 use super::base::work;
-use super::codec::{json, micros, parse};
+use super::codec::{json, key_of, micros, parse};
 use super::fold::{Delta, pack_delta, unpack_delta};
 use super::lease::{self, Lease};
 use super::segment::Packed;
@@ -78,9 +78,7 @@ impl Store {
                 .await?;
         let read = |(member, about, digest, data): Found| {
             let delta = unpack_delta(&Packed { digest, data })?;
-            // What was normalised once is not changed by normalising it again without folding.
-            let key = |values: Row| Key::normalised(values.iter().cloned(), false);
-            let apart = delta.into_iter().map(|(values, row)| (key(values), row)).collect();
+            let apart = delta.into_iter().map(|(values, row)| (key_of(&values), row)).collect();
             Ok((member, Seen { about: parse(&about)?, apart }))
         };
         work(move || found.into_iter().map(read).collect()).await

@@ -5,7 +5,6 @@
 //! after). The format is stable: stores outlive processes.
 
 use lockstep_engine::canonical::write_row;
-use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::BaseChange;
 use lockstep_engine::value::{Row, Value};
 
@@ -107,7 +106,7 @@ pub(super) fn unpack_moves(packed: &Packed, moves: &mut Vec<BaseChange>) -> Resu
     let bytes = unpack(packed)?;
     let mut rest = bytes.as_slice();
     while !rest.is_empty() {
-        let key = Key::normalised(take_key(&mut rest)?.iter().cloned(), false);
+        let key = codec::key_of(&take_key(&mut rest)?);
         let (before, after) = (take_row(&mut rest)?, take_row(&mut rest)?);
         moves.push(BaseChange { key, before, after });
     }

@@ -29,12 +29,8 @@ pub(crate) const URI: &str = "lockstep://watches/";
 
 /// Returns the URI of a dataset's watch.
 pub(crate) fn uri(dataset: &str) -> String {
-    format!("{URI}{}", percent_encoding::utf8_percent_encode(dataset, SPARED))
+    format!("{URI}{}", crate::uri::encode(dataset))
 }
-
-/// What needs no encoding keeps a URI readable.
-const SPARED: &percent_encoding::AsciiSet =
-    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 pub use hook::{HookRule, Hooks, Proof};
 pub use pokes::Pokes;

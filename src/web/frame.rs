@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::Viewer;
+use crate::uri;
 
 /// Where a page belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub(super) fn secret(viewer: &Viewer) -> Markup {
 }
 
 /// Returns an address with a query; blank values are left out.
-pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
+pub(crate) fn address(path: &str, query: &[(&str, &str)]) -> String {
     let said = query.iter().filter(|(_, value)| !value.is_empty());
     let said: Vec<String> = said.map(|(name, value)| format!("{name}={}", encode(value))).collect();
     match said.is_empty() {
@@ -91,18 +92,16 @@ pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
 
 /// Returns a text as a part of an address.
 pub(super) fn encode(text: &str) -> String {
-    const SPARED: &percent_encoding::AsciiSet =
-        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
     // A browser takes a path of dots as a way up.
     match text {
         "." => "%2E".into(),
         ".." => "%2E%2E".into(),
-        _ => percent_encoding::utf8_percent_encode(text, SPARED).to_string(),
+        _ => uri::encode(text),
     }
 }
 
 /// Returns the address of a dataset.
-pub(super) fn dataset(name: &str) -> String {
+pub(crate) fn dataset(name: &str) -> String {
     format!("/datasets/{}", encode(name))
 }
 

@@ -19,7 +19,7 @@ mod conflicts;
 mod course;
 mod dataset;
 mod definition;
-mod frame;
+pub(crate) mod frame;
 mod letters;
 mod overview;
 mod plot;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Hook, Manner, after, halt, house, look, webhook};
 use crate::{
     harness::House,
-    support::api::{Reply, Stub, Trouble, plain},
+    support::api::{PLAIN, Reply, Stub, Trouble, plain},
 };
 
 async fn undelivered(house: &House) -> f64 {
@@ -36,29 +36,11 @@ async fn a_webhook_that_slept_lied_or_was_down_gets_its_messages_later() {
     }
 }
 
-const API: &str = r#"
-kind = "http"
-baseUrl = "URL"
-
-[resources.items]
-id = "/id"
-
-[resources.items.list]
-path = "/items"
-items = "/data"
-total = "/total"
-pagination = { kind = "offset", parameter = "offset" }
-
-[resources.items.fields]
-sku = "/sku"
-name = "/name"
-"#;
-
 #[tokio::test]
 async fn a_credential_that_has_expired_is_told_and_so_is_its_renewal() {
     let stub = Stub::start(plain).await;
     stub.world().add(json!({"sku": "S1", "name": "one"}));
-    let connection: ConnectionConfig = toml::from_str(&API.replace("URL", &stub.url)).unwrap();
+    let connection: ConnectionConfig = toml::from_str(&PLAIN.replace("URL", &stub.url)).unwrap();
     let hook = Hook::new(Manner::Takes).await;
     let alerts = webhook(&hook);
     let house = House::with(|config: &mut Config| {

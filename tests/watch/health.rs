@@ -4,12 +4,11 @@ use jiff::Timestamp;
 use lockstep::config::AlertsConfig;
 use serde_json::{Value, json};
 
-use super::{
-    Shop, Stage,
-    outage::{deduction, health},
-    refusals, stock,
+use super::{Shop, Stage, outage::health, refusals, stock};
+use crate::{
+    health::deduction,
+    support::api::{Reply, Stub, Trouble, plain},
 };
-use crate::support::api::{Reply, Stub, Trouble, plain};
 
 /// Calls what a deduction names.
 async fn follow(stage: &Stage, found: &Value, what: &str) -> Value {

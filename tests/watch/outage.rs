@@ -6,7 +6,10 @@ use lockstep::replica::connections::ConnectionConfig;
 use serde_json::{Value, json};
 
 use super::Stage;
-use crate::support::api::{Reply, Stub, Trouble, plain};
+use crate::{
+    health::deduction,
+    support::api::{Reply, Stub, Trouble, plain},
+};
 
 pub(super) const API: &str = r#"
 kind = "http"
@@ -154,9 +157,4 @@ async fn a_target_that_is_down_for_an_hour_gets_everything_once_and_in_order() {
 pub(super) async fn health(stage: &Stage) -> Value {
     let ask = json!({"dataset": "stock", "detail": true, "measure": false});
     stage.ok("healthReport", ask).await["datasets"][0].clone()
-}
-
-pub(super) fn deduction<'a>(health: &'a Value, what: &str) -> &'a Value {
-    let all = health["deductions"].as_array().unwrap();
-    all.iter().find(|one| one["what"] == what).unwrap_or_else(|| panic!("{what}: {health:#}"))
 }

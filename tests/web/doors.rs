@@ -37,6 +37,15 @@ async fn open(site: &Site) -> u64 {
     listed["total"].as_u64().unwrap()
 }
 
+/// The paths of what only an operator may do.
+const ACTIONS: [&str; 5] = [
+    "/conflicts/decide",
+    "/conflicts/reopen",
+    "/letters/retry",
+    "/letters/drop",
+    "/datasets/goods/measure",
+];
+
 #[tokio::test]
 async fn a_stranger_sees_the_door_alone() {
     let (site, _, _) = guarded().await;
@@ -56,14 +65,7 @@ async fn a_stranger_sees_the_door_alone() {
         assert!(page.header("location").starts_with("/sign-in?next=%2F"), "{path}");
         assert!(page.text.is_empty(), "{path}: {}", page.text);
     }
-    for path in [
-        "/conflicts/decide",
-        "/conflicts/reopen",
-        "/letters/retry",
-        "/letters/drop",
-        "/datasets/goods/measure",
-        "/sign-out",
-    ] {
+    for path in ACTIONS.into_iter().chain(["/sign-out"]) {
         let page = visitor.post(path, &[("id", "x"), ("winner", "left")]).await;
         assert_eq!(
             (page.status, page.header("location")),
@@ -129,13 +131,7 @@ async fn a_reader_looks_and_an_operator_decides() {
     let listed = site.call("resolveConflicts", json!({"dataset": "goods", "key": "A"})).await;
     let id = listed["conflicts"][0]["id"].as_str().unwrap().to_owned();
     let fields = [("csrf", csrf.as_str()), ("id", &id), ("winner", "left")];
-    for path in [
-        "/conflicts/decide",
-        "/conflicts/reopen",
-        "/letters/retry",
-        "/letters/drop",
-        "/datasets/goods/measure",
-    ] {
+    for path in ACTIONS {
         let page = visitor.post(path, &fields).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{path}");
         assert!(

@@ -213,7 +213,7 @@ pub(crate) fn decide<'a>(
         hub.row(),
         parts.iter().map(|part| (part.who, part.row)).collect::<BTreeMap<_, _>>(),
     ));
-    let mut by_person = false;
+    let mut answer = decision.map(Answer::Cells);
     let survives = match (survives, decision) {
         (Ok(survives), _) => survives,
         (Err(_), Some(decision))
@@ -224,7 +224,7 @@ pub(crate) fn decide<'a>(
                     .is_some_and(|who| among(&gone_by, who) || among(&changed_by, who)) =>
         {
             rule = "decision".into();
-            by_person = true;
+            answer = decision.choice.row().map(Answer::Row);
             decision.choice.row().is_some_and(|who| among(&changed_by, who))
         }
         (Err(reason), decision) => {
@@ -248,11 +248,6 @@ pub(crate) fn decide<'a>(
         if hub_gone {
             gathered.losers.push(deletion(key, HUB, hub_origins, &rule));
         }
-        let answer = if by_person {
-            decision.and_then(|decision| decision.choice.row()).map(Answer::Row)
-        } else {
-            decision.map(Answer::Cells)
-        };
         return merge_rows(terms, key, &parts, hub_origins, answer, gathered);
     }
     if let Some(row) = gathered.live.filter(|_| hub_changed) {

@@ -74,9 +74,8 @@ pub(crate) fn merge_rows<'a>(
             }
         };
         let took = |open: &HubCell| match answer? {
-            Answer::Cells(decision) => {
-                (decision.digest == digest).then_some(()).and_then(|()| decision.choice.of(open))
-            }
+            Answer::Cells(decision) if decision.digest == digest => decision.choice.of(open),
+            Answer::Cells(_) => None,
             Answer::Row(who) => {
                 let named = rows.iter().find(|part| part.who == who).and_then(|part| part.row);
                 named.or(gathered.live).map(|row| cell(Some(row), open.column).clone())

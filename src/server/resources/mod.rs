@@ -18,6 +18,7 @@ use super::failed;
 use crate::{
     error::{Error, Kind, Result},
     tools::{self, Context},
+    uri::{decode, encode},
 };
 
 mod conflicts;
@@ -208,15 +209,4 @@ fn text(uri: &str, mime_type: &str, text: String) -> ResourceContents {
         text,
         meta: None,
     }
-}
-
-/// Returns a name as it stands in a URI; what needs no encoding keeps the URI readable.
-fn encode(name: &str) -> String {
-    const SPARED: &percent_encoding::AsciiSet =
-        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-    percent_encoding::utf8_percent_encode(name, SPARED).to_string()
-}
-
-fn decode(name: &str) -> String {
-    percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned()
 }

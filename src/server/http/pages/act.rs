@@ -8,7 +8,6 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Redirect, Response},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{
@@ -21,6 +20,7 @@ use crate::{
     error::{Error, Kind, Result},
     progress::Progress,
     server::{asking::Way, job::Job, role},
+    web::frame,
 };
 
 /// Decides a conflict, by a side or by a value.
@@ -74,7 +74,7 @@ pub(super) async fn measure(
     headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let back = format!("/datasets/{}", encode(&dataset));
+    let back = frame::dataset(&dataset);
     let arguments = json!({"dataset": dataset, "measure": true});
     act(&http, &headers, &fields, "healthReport", arguments, back).await
 }
@@ -89,7 +89,8 @@ async fn letters(http: &Http, headers: &HeaderMap, fields: &Fields, action: &str
             json!({"action": action, "dataset": dataset, "letters": [letter]})
         }
     };
-    let back = address("/letters", &[("dataset", field(fields, "filter")), ("done", action)]);
+    let back =
+        frame::address("/letters", &[("dataset", field(fields, "filter")), ("done", action)]);
     act(http, headers, fields, "watchDataset", arguments, back).await
 }
 
@@ -99,17 +100,7 @@ fn conflicts(fields: &Fields, done: &str) -> String {
     let from = if from == "0" { "" } else { &from };
     let (dataset, column) = (field(fields, "dataset"), field(fields, "column"));
     let query = [("dataset", dataset), ("column", column), ("from", from), ("done", done)];
-    address("/conflicts", &query)
-}
-
-fn encode(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
-
-fn address(path: &str, query: &[(&str, &str)]) -> String {
-    let said = query.iter().filter(|(_, value)| !value.is_empty());
-    let said: Vec<String> = said.map(|(name, value)| format!("{name}={}", encode(value))).collect();
-    format!("{path}?{}", said.join("&"))
+    frame::address("/conflicts", &query)
 }
 
 /// Calls a tool for whoever sent a form, and goes back to a page.

@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Redirect, Response},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     super::{Http, Refusal},
@@ -17,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind},
-    web::sign_in,
+    web::{frame, sign_in},
 };
 
 /// The fields of a form.
@@ -31,8 +30,7 @@ pub(super) fn field<'a>(fields: &'a Fields, name: &str) -> &'a str {
 /// Returns the way to the page at which a token is given, and from there back.
 pub(super) fn to_sign_in(from: &Uri) -> Response {
     let back = from.path_and_query().map_or("/", |path| path.as_str());
-    let back = utf8_percent_encode(back, NON_ALPHANUMERIC);
-    Redirect::to(&format!("/sign-in?next={back}")).into_response()
+    Redirect::to(&frame::address("/sign-in", &[("next", back)])).into_response()
 }
 
 /// Returns where to go after signing in: a path of this server, whatever was asked for.
@@ -108,7 +106,7 @@ pub(super) async fn sign_out(
     match admitted(&http, &headers, &fields).await {
         Err(response) => *response,
         Ok(visit) => {
-            http.visits.close(&visit.id);
+            http.visits.close(&visit.door.id);
             let mut response = Redirect::to("/sign-in").into_response();
             if let Some(cookie) = http.visits.set(None) {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -129,7 +127,7 @@ pub(super) async fn admitted(
         Who::Stranger(_) => return Err(Box::new(Redirect::to("/sign-in").into_response())),
         Who::Unsure(why) => return Err(Box::new(unsure(&why))),
     };
-    match made_here(http, headers, &visit.id, fields) {
+    match made_here(http, headers, &visit.door.id, fields) {
         Ok(()) => Ok(visit),
         Err(why) => {
             tracing::warn!(subject = visit.principal.subject, why, "a form was refused");

@@ -12,12 +12,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use percent_encoding::percent_decode_str;
 
 use super::Http;
 use crate::{
     error::{Error, Kind},
     progress::Progress,
+    uri,
     web::{self, Query, Viewer},
 };
 
@@ -76,11 +76,8 @@ async fn show(State(http): State<Http>, request: Request) -> Response {
         Who::Unsure(why) => return unsure(&why),
     };
     let path = request.uri().path().to_owned();
-    let parts: Vec<String> = path
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
-        .collect();
+    let parts: Vec<String> =
+        path.split('/').filter(|part| !part.is_empty()).map(uri::decode).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let viewer = viewer(&http, &visit);
     let context = http.server.scoped(&visit.principal).for_call(Progress::silent());
@@ -89,7 +86,7 @@ async fn show(State(http): State<Http>, request: Request) -> Response {
         Err(error) => Err(error),
     };
     match shown {
-        Ok(text) => visit.dress(&http, page(StatusCode::OK, text)),
+        Ok(text) => visit.door.dress(&http, page(StatusCode::OK, text)),
         Err(error) => failed(&http, &visit, &error),
     }
 }
@@ -100,8 +97,7 @@ fn query(text: Option<&str>) -> Result<Query, Error> {
     if text.len() > MAX_QUERY {
         return Err(Error::new(Kind::TooLarge, "the address is too long"));
     }
-    let decode =
-        |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let decode = |part: &str| uri::decode(&part.replace('+', " "));
     let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
     let pairs: BTreeMap<String, String> =
         pairs.map(|(name, value)| (decode(name), decode(value))).collect();
@@ -112,7 +108,7 @@ fn viewer(http: &Http, visit: &Visit) -> Viewer {
     Viewer {
         name: visit.principal.subject.clone(),
         role: visit.principal.role,
-        csrf: http.visits.csrf(&visit.id),
+        csrf: http.visits.csrf(&visit.door.id),
         signed_in: visit.signed_in,
         sheets: http.server.context.embedded,
     }
@@ -130,7 +126,7 @@ fn failed(http: &Http, visit: &Visit, error: &Error) -> Response {
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let text = web::trouble(Some(&viewer(http, visit)), error);
-    visit.dress(http, page(status, text))
+    visit.door.dress(http, page(status, text))
 }
 
 /// Returns the page of an issuer that cannot be asked: nobody is signed out for that.

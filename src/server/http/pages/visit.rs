@@ -49,9 +49,7 @@ pub(in crate::server::http) struct Visits {
 /// A look at the pages by somebody who may look.
 #[derive(Debug)]
 pub(super) struct Visit {
-    pub(super) id: String,
-    /// Whether the browser does not have the id yet.
-    fresh: bool,
+    pub(super) door: Door,
     pub(super) principal: Principal,
     pub(super) signed_in: bool,
 }
@@ -66,10 +64,11 @@ pub(super) enum Who {
     Unsure(String),
 }
 
-/// What a stranger has.
+/// What every browser has, a stranger's too.
 #[derive(Debug)]
 pub(super) struct Door {
     pub(super) id: String,
+    /// Whether the browser does not have the id yet.
     fresh: bool,
 }
 
@@ -160,48 +159,38 @@ fn fresh_id() -> String {
     format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
 }
 
-impl Visit {
-    /// Gives the browser its id with an answer, if it has none.
-    pub(super) fn dress(&self, http: &Http, response: Response) -> Response {
-        given(http, self.fresh.then_some(self.id.as_str()), response)
-    }
-}
-
 impl Door {
     /// Gives the browser its id with an answer, if it has none.
-    pub(super) fn dress(&self, http: &Http, response: Response) -> Response {
-        given(http, self.fresh.then_some(self.id.as_str()), response)
+    pub(super) fn dress(&self, http: &Http, mut response: Response) -> Response {
+        if self.fresh
+            && let Some(cookie) = http.visits.set(Some(&self.id))
+        {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        response
     }
-}
-
-fn given(http: &Http, id: Option<&str>, mut response: Response) -> Response {
-    if let Some(cookie) = id.and_then(|id| http.visits.set(Some(id))) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    response
 }
 
 /// Returns who makes a request.
 pub(super) async fn who(http: &Http, headers: &HeaderMap) -> Who {
     let had = http.visits.id(headers);
-    let fresh = had.is_none();
-    let id = had.unwrap_or_else(fresh_id);
+    let door = Door { fresh: had.is_none(), id: had.unwrap_or_else(fresh_id) };
     let Some(auth) = &http.auth else {
-        return Who::Known(Visit { id, fresh, principal: Principal::local(), signed_in: false });
+        return Who::Known(Visit { door, principal: Principal::local(), signed_in: false });
     };
     // A page that keeps itself up to date does not keep its session alive.
     let look = !headers.contains_key("x-lockstep-live");
     let own = headers.get(header::AUTHORIZATION);
-    let kept = http.visits.token(&id, look);
+    let kept = http.visits.token(&door.id, look);
     let signed_in = own.is_none() && kept.is_some();
-    let Some(token) = own.cloned().or(kept) else { return Who::Stranger(Door { id, fresh }) };
+    let Some(token) = own.cloned().or(kept) else { return Who::Stranger(door) };
     match auth.check(Some(&token)).await {
-        Ok(principal) => Who::Known(Visit { id, fresh, principal, signed_in }),
+        Ok(principal) => Who::Known(Visit { door, principal, signed_in }),
         Err(Refusal::Unknown(why)) => Who::Unsure(why),
         Err(refusal) => {
             tracing::info!(?refusal, "the token of a browser's session is not good any more");
-            http.visits.close(&id);
-            Who::Stranger(Door { id, fresh })
+            http.visits.close(&door.id);
+            Who::Stranger(door)
         }
     }
 }
