@@ -11,6 +11,7 @@ use std::time::Duration;
 use google_sheets4::common;
 use http_body_util::BodyExt;
 
+use crate::auth::Failed;
 use crate::delegate::Seen;
 use crate::retry::Call;
 use crate::{Error, Kind, Retry};
@@ -36,13 +37,16 @@ pub(crate) async fn classify(call: &Call, seen: Seen, error: common::Error) -> E
             let message = format!("the connection broke: {}", root_cause(&error));
             Error::new(Kind::Network, unknown, call.operation, message).with_source(error)
         }
-        common::Error::MissingToken(source) => Error::new(
-            Kind::Unauthenticated,
-            Retry::Permanent,
-            call.operation,
-            format!("no access token could be had: {source}"),
-        )
-        .with_source(source),
+        common::Error::MissingToken(source) => match source.downcast::<Failed>() {
+            Ok(failed) => failed.into_error(call.operation),
+            Err(source) => Error::new(
+                Kind::Unauthenticated,
+                Retry::Permanent,
+                call.operation,
+                format!("no access token could be had: {source}"),
+            )
+            .with_source(source),
+        },
         common::Error::JsonDecodeError(text, error) => garbled(call, &text, error),
         common::Error::Io(error) => Error::new(
             Kind::Garbled,

@@ -11,6 +11,8 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 use tokio::sync::watch;
 
+use crate::allow::{Access, Door};
+use crate::auth::tokens::Tokens;
 use crate::calls::{Calls, Priority, Scope};
 use crate::config::{Auth, Backoff, Config, Timeouts};
 use crate::connect::{self, Connector};
@@ -20,8 +22,8 @@ use crate::{Error, Kind, Result, Retry};
 
 /// The scopes of every call, always the same ones: the generated crates would ask for full
 /// `drive` or `drive.readonly`, and another set of scopes means another token and another consent
-/// (google-wire 1.1).
-pub(crate) const SCOPES: [&str; 2] =
+/// (google-wire 1.1). What is really asked for is a matter of the credentials.
+pub const SCOPES: [&str; 2] =
     ["https://www.googleapis.com/auth/spreadsheets", "https://www.googleapis.com/auth/drive.file"];
 
 /// Google Sheets and Drive, for one user. Cheap to clone; clones share connections, quota gates
@@ -45,6 +47,9 @@ pub(crate) struct Shared {
     pub(crate) backoff: Backoff,
     /// How long a window of the service is.
     pub(crate) window: Duration,
+    /// What access tokens are got with, if the client gets them itself.
+    pub(crate) tokens: Option<Tokens>,
+    pub(crate) door: Door,
 }
 
 impl Google {
@@ -54,18 +59,23 @@ impl Google {
     /// would travel unencrypted to another machine, on a token or user agent that is no valid
     /// header, and if an https endpoint is given on a machine without CA certificates.
     pub fn new(config: Config) -> Result<Self> {
-        let Config { sheets_url, drive_url, auth, timeouts, backoff, quota, user_agent } = config;
+        let Config { sheets_url, drive_url, auth, timeouts, backoff, quota, user_agent, .. } =
+            config;
+        let (access, secrets) = (config.access, config.secrets);
+        let patience = timeouts.clone();
+        let build = Build { sheets_url, drive_url, timeouts, backoff, quota, user_agent, access };
         match auth {
-            Auth::None => {
-                let build = Build { sheets_url, drive_url, timeouts, backoff, quota, user_agent };
-                build.with(google_sheets4::common::NoToken, false)
-            }
+            Auth::None => build.with(google_sheets4::common::NoToken, false, None),
             Auth::Token(token) => {
                 // The generated code unwraps the request: a bad header value would panic there.
                 header("the access token", token.reveal())?;
                 let token = token.reveal().to_owned();
-                let build = Build { sheets_url, drive_url, timeouts, backoff, quota, user_agent };
-                build.with(token, true)
+                secrets(&token);
+                build.with(token, true, None)
+            }
+            Auth::Credentials(credentials, scopes) => {
+                let tokens = Tokens::new(credentials, scopes, &patience, secrets)?;
+                build.with(tokens.clone(), true, Some(tokens))
             }
         }
     }
@@ -128,6 +138,7 @@ pub(crate) struct Build {
     pub(crate) backoff: Backoff,
     pub(crate) quota: crate::Quota,
     pub(crate) user_agent: String,
+    pub(crate) access: Access,
 }
 
 impl Build {
@@ -135,6 +146,7 @@ impl Build {
         self,
         credentials: impl GetToken + Clone + 'static,
         secret: bool,
+        tokens: Option<Tokens>,
     ) -> Result<Google> {
         let user_agent = header("the user agent", &self.user_agent)?;
         let sheets = Endpoint::parse(&self.sheets_url)?;
@@ -172,6 +184,8 @@ impl Build {
                 window: self.quota.window,
                 timeouts: self.timeouts,
                 backoff: self.backoff,
+                tokens,
+                door: Door::new(self.access),
             }),
             scope: Scope::new(Priority::Interactive, None),
         })
@@ -179,15 +193,15 @@ impl Build {
 }
 
 #[derive(Debug)]
-struct Endpoint {
+pub(crate) struct Endpoint {
     /// With a slash at the end: the generated code joins strings.
     root: String,
-    tls: bool,
-    loopback: bool,
+    pub(crate) tls: bool,
+    pub(crate) loopback: bool,
 }
 
 impl Endpoint {
-    fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let refused = |why: &str| setup(format!("{text:?} is not an endpoint: {why}"));
         let uri: Uri = text.trim().parse().map_err(|_| refused("it is not a URL"))?;
         let tls = match uri.scheme_str() {

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
+use crate::allow::Access;
+use crate::auth::Credentials;
 use crate::quota::ledger::SharedQuota;
 
 /// Tells a client where the two services are, who it is, and how patient it is.
@@ -23,6 +27,10 @@ pub struct Config {
     pub quota: Quota,
     /// The `User-Agent` header; visible ASCII.
     pub user_agent: String,
+    /// What may be touched.
+    pub access: Access,
+    /// Is told every secret that the client comes to hold, so that it can be kept out of logs.
+    pub secrets: fn(&str),
 }
 
 impl Config {
@@ -36,6 +44,8 @@ impl Config {
             backoff: Backoff::default(),
             quota: Quota::default(),
             user_agent: concat!("lockstep/", env!("CARGO_PKG_VERSION")).into(),
+            access: Access::default(),
+            secrets: |_| {},
         }
     }
 
@@ -53,19 +63,23 @@ pub enum Auth {
     None,
     /// A ready OAuth 2 access token.
     Token(Secret),
+    /// Credentials that access tokens are got with, and the scopes that are asked for; see
+    /// [`LEAST_SCOPES`](crate::LEAST_SCOPES).
+    Credentials(Credentials, Vec<String>),
 }
 
-/// A secret string that never shows itself in logs or errors.
+/// A secret string that never shows itself in logs or errors, and is wiped from memory when it goes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps a secret.
     pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
+        Self(Zeroizing::new(secret.into()))
     }
 
-    pub(crate) fn reveal(&self) -> &str {
+    /// Returns the secret itself.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -84,6 +98,8 @@ impl fmt::Debug for Secret {
 pub struct Timeouts {
     /// To open a connection.
     pub connect: Duration,
+    /// To get an access token.
+    pub token: Duration,
     /// From sending a read to its last byte.
     pub read: Duration,
     /// From sending a write to its last byte.
@@ -94,6 +110,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
+            token: Duration::from_secs(30),
             read: Duration::from_secs(120),
             write: Duration::from_secs(185),
         }

@@ -1,6 +1,6 @@
 //! Google Sheets and Drive for Lockstep: plain async functions, own plain types.
 //!
-//! This crate is the only place that knows `google-sheets4` and `google-drive3`. Every call goes
+//! This crate is the only place that knows `google-sheets4`, `google-drive3` and `yup-oauth2`. Every call goes
 //! one way: a public function (`sheets/`, `drive/`) describes it as a `Call`, `run` takes it
 //! through the quota gate, the time-out and the retries, and `classify` turns whatever went wrong
 //! into an [`Error`] that says whether trying again is safe.
@@ -20,6 +20,8 @@ macro_rules! scoped {
     };
 }
 
+mod allow;
+mod auth;
 mod calls;
 mod cell;
 mod classify;
@@ -31,6 +33,7 @@ mod direct;
 mod drive;
 mod error;
 mod id;
+mod probe;
 mod quota;
 mod request;
 mod retry;
@@ -40,10 +43,15 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use allow::Access;
+pub use auth::login::{Login, SignedIn};
+pub use auth::tokens::TokenState;
+pub use auth::{CredentialKind, Credentials, OAuthClient};
 pub use calls::{Calls, Wait, WaitReason};
 pub use cell::{CellValue, CellWrite, Input, MAX_CELL_CHARACTERS, NumberFormat, NumberKind};
-pub use client::Google;
+pub use client::{Google, SCOPES as LEAST_SCOPES};
 pub use config::{Auth, Backoff, Config, Limits, Quota, Secret, Timeouts};
+pub use drive::about::About;
 pub use drive::channel::Channel;
 pub use drive::file::{File, FileKind};
 pub use drive::find::{FilePage, FileQuery};
@@ -62,7 +70,7 @@ pub use sheets::objects::{Objects, Protection, Table};
 pub use sheets::once::Marker;
 pub use sheets::spreadsheet::{NamedRange, Sheet, Spreadsheet};
 pub use sheets::validation::{Condition, Validation};
-pub use sheets::values::{Render, ValueRange};
+pub use sheets::values::{Render, TakeRows, ValueRange};
 pub use wait::Allowance;
 
 /// The result of every call of this crate.

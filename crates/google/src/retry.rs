@@ -47,6 +47,8 @@ pub(crate) enum Effect {
 struct Tries {
     made: u32,
     since: Instant,
+    /// Whether a token that the service refused was given up for a fresh one.
+    renewed: bool,
 }
 
 impl Call {
@@ -111,8 +113,16 @@ impl Google {
     where
         F: Future<Output = common::Result<T>>,
     {
+        if call.writes() && self.shared.door.read_only() {
+            return Err(Error::new(
+                Kind::Forbidden,
+                Retry::Permanent,
+                call.operation,
+                "the operator allows reading only ([access] readOnly)",
+            ));
+        }
         let limit = self.time_limit(&call);
-        let mut tries = Tries { made: 0, since: Instant::now() };
+        let mut tries = Tries { made: 0, since: Instant::now(), renewed: false };
         loop {
             self.gate(&call).pass(&self.scope, tries.made > 0).await;
             if tries.made == 0 {
@@ -129,6 +139,14 @@ impl Google {
                 Ok(Err(error)) => classify(&call, witness.seen(), error).await,
                 Err(_) => timed_out(&call, witness.seen(), limit),
             };
+            // The service refuses a token before it looks at the call: it had no effect.
+            if error.status == Some(401) && !tries.renewed {
+                tries.renewed = true;
+                if let Some(tokens) = &self.shared.tokens {
+                    tokens.refused().await;
+                    continue;
+                }
+            }
             self.before_retry(&call, error, &tries).await?;
         }
     }

@@ -2,7 +2,6 @@
 
 use google_drive3::api;
 
-use crate::id::check_id;
 use crate::retry::{Call, Effect};
 use crate::{Google, Result};
 
@@ -31,7 +30,7 @@ impl Google {
         token: &str,
         ends: i64,
     ) -> Result<Channel> {
-        check_id(WATCH.operation, file)?;
+        self.may(WATCH.operation, file).await?;
         let wanted = &api::Channel {
             id: Some(id.to_owned()),
             address: Some(address.to_owned()),

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::direct::Url;
 use crate::drive::file::FIELDS;
-use crate::id::check_id;
 use crate::retry::{Call, Effect};
 use crate::{Error, File, FileKind, Google, Result};
 
@@ -31,7 +30,10 @@ impl Google {
             #[serde(skip_serializing_if = "Option::is_none")]
             parents: Option<[&'a str; 1]>,
         }
-        check(name, parent)?;
+        check(name)?;
+        if let Some(parent) = parent {
+            self.may(CREATE.operation, parent).await?;
+        }
         let folder = Folder {
             name,
             mime_type: FileKind::Folder.mime_type(),
@@ -46,7 +48,7 @@ impl Google {
             .param("fields", FIELDS);
         let created: api::File =
             self.run(CREATE, |witness| self.exchange(witness, &url, Some(json.clone()))).await?;
-        Ok(created.into())
+        Ok(self.own(created))
     }
 
     /// Creates a file with content, in `parent` or in the root folder of the account.
@@ -59,7 +61,10 @@ impl Google {
         content: Vec<u8>,
         parent: Option<&str>,
     ) -> Result<File> {
-        check(name, parent)?;
+        check(name)?;
+        if let Some(parent) = parent {
+            self.may(CREATE.operation, parent).await?;
+        }
         let no_type =
             || Error::invalid(CREATE.operation, format!("{mime_type:?} is not a MIME type"));
         // The parser lets other characters pass in quotes; as a header they would panic.
@@ -90,13 +95,20 @@ impl Google {
                     .await
             })
             .await?;
-        Ok(created.1.into())
+        Ok(self.own(created.1))
+    }
+
+    /// Remembers that this client made a file.
+    fn own(&self, created: api::File) -> File {
+        let file = File::from(created);
+        self.shared.door.made(&file.id);
+        file
     }
 }
 
-fn check(name: &str, parent: Option<&str>) -> Result<()> {
+fn check(name: &str) -> Result<()> {
     if name.trim().is_empty() {
         return Err(Error::invalid(CREATE.operation, "the name is empty"));
     }
-    parent.map_or(Ok(()), |parent| check_id(CREATE.operation, parent))
+    Ok(())
 }

@@ -2,7 +2,6 @@
 
 use google_drive3::api;
 
-use crate::id::check_id;
 use crate::retry::{Call, Effect};
 use crate::{Google, Result};
 
@@ -72,7 +71,12 @@ impl FileKind {
 impl Google {
     /// Returns what Drive knows about a file.
     pub async fn file(&self, id: &str) -> Result<File> {
-        check_id(GET.operation, id)?;
+        self.may(GET.operation, id).await?;
+        self.look(id).await
+    }
+
+    /// Returns what Drive knows about a file, whether it may be touched or not.
+    pub(crate) async fn look(&self, id: &str) -> Result<File> {
         let found = self
             .run(GET, |mut witness| async move {
                 scoped!(self.shared.drive.files().get(id))
@@ -88,7 +92,7 @@ impl Google {
 
     /// Moves a file into a folder, out of those it is in. Costs a read and a write.
     pub async fn move_to(&self, id: &str, folder: &str) -> Result<File> {
-        check_id(UPDATE.operation, folder)?;
+        self.may(UPDATE.operation, folder).await?;
         let file = self.file(id).await?;
         if file.parents.as_slice() == [folder] {
             return Ok(file);
@@ -107,7 +111,7 @@ impl Google {
     /// Deletes a file for good. After an [`Ambiguous`](crate::Retry::Ambiguous) error it may be
     /// deleted again: [`NotFound`](crate::Kind::NotFound) then means that it is gone.
     pub async fn delete(&self, id: &str) -> Result<()> {
-        check_id(DELETE.operation, id)?;
+        self.may(DELETE.operation, id).await?;
         self.run(DELETE, |mut witness| async move {
             scoped!(self.shared.drive.files().delete(id))
                 .supports_all_drives(true)
@@ -126,7 +130,7 @@ impl Google {
         add_parent: Option<&str>,
         remove_parents: &str,
     ) -> Result<File> {
-        check_id(UPDATE.operation, id)?;
+        self.may(UPDATE.operation, id).await?;
         let change = &change;
         let updated = self
             .run(UPDATE, |mut witness| async move {

@@ -106,7 +106,11 @@ impl Google {
             .await?;
         let files = found.1.files.unwrap_or_default();
         Ok(FilePage {
-            files: files.into_iter().map(File::from).collect(),
+            files: files
+                .into_iter()
+                .map(File::from)
+                .filter(|file| self.shared.door.shows(file))
+                .collect(),
             next: found.1.next_page_token.filter(|token| !token.is_empty()),
         })
     }

@@ -96,6 +96,7 @@ impl Google {
             .map_err(|error| Error::invalid(operation, error.to_string()).with_source(error))?;
         let path = format!("{}v4/spreadsheets/{id}:batchUpdate", self.shared.sheets_base);
         Ok(Batch {
+            id: id.to_owned(),
             url: Url::new(path).param("fields", if reads { READ_BACK } else { "replies" }),
             json: json.into(),
             requests: requests.len(),
@@ -103,6 +104,7 @@ impl Google {
     }
 
     pub(super) async fn send_batch(&self, batch: &Batch) -> Result<BatchReply> {
+        self.may(BATCH_UPDATE.operation, &batch.id).await?;
         let answer: Answer = self
             .run(BATCH_UPDATE, |witness| {
                 self.exchange(witness, &batch.url, Some(batch.json.clone()))
@@ -121,6 +123,7 @@ impl Google {
 
 /// A batch ready to be sent.
 pub(super) struct Batch {
+    id: String,
     url: Url,
     json: Bytes,
     requests: usize,

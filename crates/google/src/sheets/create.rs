@@ -49,7 +49,9 @@ impl Google {
                     .await
             })
             .await?;
-        Ok(created.1.into())
+        let created = Spreadsheet::from(created.1);
+        self.shared.door.made(&created.id);
+        Ok(created)
     }
 }
 

@@ -4,7 +4,6 @@ use serde::Deserialize;
 
 use crate::cell::NumberKind;
 use crate::direct::Url;
-use crate::id::check_id;
 use crate::retry::{Call, Effect};
 use crate::sheets::validation::Validation;
 use crate::sheets::values::split_ranges;
@@ -80,7 +79,7 @@ impl Google {
         ranges: &[String],
         parts: GridParts,
     ) -> Result<Vec<GridBlock>> {
-        check_id(GET.operation, id)?;
+        self.may(GET.operation, id).await?;
         let mut blocks = Vec::new();
         for ranges in split_ranges(GET.operation, ranges)? {
             let path = format!("{}v4/spreadsheets/{id}", self.shared.sheets_base);

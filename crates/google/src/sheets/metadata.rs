@@ -2,7 +2,6 @@
 
 use google_sheets4::api;
 
-use crate::id::check_id;
 use crate::retry::{Call, Effect};
 use crate::sheets::spreadsheet::count;
 use crate::{Error, Google, MetadataPlace, MetadataQuery, Result};
@@ -36,7 +35,7 @@ impl Google {
     /// By search and not by get: its 404 for missing metadata cannot be told from the one for a
     /// missing spreadsheet.
     pub async fn search_metadata(&self, id: &str, query: &MetadataQuery) -> Result<Vec<Metadata>> {
-        check_id(SEARCH.operation, id)?;
+        self.may(SEARCH.operation, id).await?;
         if *query == MetadataQuery::default() {
             return Err(Error::invalid(SEARCH.operation, "the metadata query is empty"));
         }

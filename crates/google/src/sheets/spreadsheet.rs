@@ -2,7 +2,6 @@
 
 use google_sheets4::api;
 
-use crate::id::check_id;
 use crate::retry::{Call, Effect};
 use crate::sheets::objects::Objects;
 use crate::{Google, GridRange, Metadata, Result};
@@ -77,7 +76,12 @@ pub struct NamedRange {
 impl Google {
     /// Returns a spreadsheet's properties, its sheets with what lies on them, and named ranges, in one read.
     pub async fn spreadsheet(&self, id: &str) -> Result<Spreadsheet> {
-        check_id(GET.operation, id)?;
+        self.may(GET.operation, id).await?;
+        self.described(id).await
+    }
+
+    /// Returns the same, whether it may be touched or not.
+    pub(crate) async fn described(&self, id: &str) -> Result<Spreadsheet> {
         let found = self
             .run(GET, |mut witness| async move {
                 scoped!(self.shared.sheets.spreadsheets().get(id))

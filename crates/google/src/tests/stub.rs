@@ -106,6 +106,7 @@ impl Stub {
         Config {
             timeouts: Timeouts {
                 connect: Duration::from_secs(2),
+                token: Duration::from_millis(300),
                 read: Duration::from_millis(300),
                 write: Duration::from_millis(300),
             },
@@ -129,6 +130,7 @@ impl Stub {
             backoff: config.backoff,
             quota: config.quota,
             user_agent: config.user_agent,
+            access: config.access,
         }
     }
 }

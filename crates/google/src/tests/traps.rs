@@ -169,7 +169,7 @@ async fn every_call_asks_for_the_same_two_scopes() {
     })
     .await;
     let recorder = Recorder::default();
-    let google = stub.build().with(recorder.clone(), true).unwrap();
+    let google = stub.build().with(recorder.clone(), true, None).unwrap();
     let range = ["A1".to_owned()];
     google.spreadsheet("id").await.unwrap();
     google.values("id", &range, Render::Formatted).await.unwrap();
