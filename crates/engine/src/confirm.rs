@@ -1,6 +1,6 @@
 //! What base learns from a run of which not every write was confirmed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::cell;
 use crate::key::Key;
@@ -51,10 +51,14 @@ impl<'a> Made<'a> {
 /// back, without losing anything and without counting anything twice.
 pub fn confirmed<'a>(
     moves: Vec<BaseChange>,
-    writes: impl IntoIterator<Item = Made<'a>>,
+    writes: impl IntoIterator<Item = Made<'a>, IntoIter: Clone>,
 ) -> Vec<BaseChange> {
+    let writes = writes.into_iter();
+    let missing: BTreeSet<&Key> =
+        writes.clone().filter(|made| !made.confirmed).map(|made| made.key).collect();
+    // As a rule nothing is missing; the writes of those keys alone are held.
     let mut of_key: BTreeMap<&Key, Vec<Made<'a>>> = BTreeMap::new();
-    for made in writes {
+    for made in writes.filter(|made| missing.contains(made.key)) {
         of_key.entry(made.key).or_default().push(made);
     }
     moves

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::columns::like;
 use crate::conflict::{DriftNote, Loser, Withheld};
 use crate::gather::{Spoken, decide};
 use crate::key::Key;
@@ -241,23 +242,29 @@ pub(crate) struct Spread {
 }
 
 fn apply(result: &mut HubReconciled, key: &Key, hub: &Table, spokes: &[Spoke<'_>], spread: Spread) {
-    let change = |table: &Table, write: Write| Change {
+    let change = |table: &Table, write: Write, known: &[Change]| Change {
         key: key.clone(),
         kind: write.kind,
         before: table.get(key).cloned(),
         after: write.after,
-        cells: write.cells,
+        cells: like(write.cells, known.last().map(|last| &last.cells)),
         row: table.index_of(key),
     };
-    result.hub.extend(spread.hub.map(|write| change(hub, write)));
+    let hub_write = spread.hub.map(|write| change(hub, write, &result.hub));
+    result.hub.extend(hub_write);
     for ((out, spoke), (write, base, drift)) in
         result.spokes.iter_mut().zip(spokes).zip(spread.spokes)
     {
-        out.changes.extend(write.map(|write| change(spoke.side.rows, write)));
+        let write = write.map(|write| change(spoke.side.rows, write, &out.changes));
+        let written = write.as_ref().and_then(|write| write.after.clone());
+        out.changes.extend(write);
         let before = || spoke.base.and_then(|base| base.get(key)).cloned();
         let after: Option<Option<Row>> = match base {
             BaseMove::Keep => None,
-            BaseMove::Set(row) => Some(Some(row)),
+            BaseMove::Set(mut row) => {
+                written.iter().for_each(|written| row.share(written));
+                Some(Some(row))
+            }
             BaseMove::Forget => Some(None),
         };
         out.base.extend(after.map(|after| BaseChange {

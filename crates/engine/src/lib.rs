@@ -15,6 +15,7 @@ pub mod canonical;
 pub mod cell;
 mod cells;
 pub mod class;
+pub mod columns;
 mod combine;
 pub mod confirm;
 pub mod conflict;

@@ -1,6 +1,7 @@
 //! What a run will do, complete and immutable.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -144,7 +145,7 @@ pub struct Body {
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     id: String,
-    body: Body,
+    body: Arc<Body>,
 }
 
 /// Tells that a stored plan does not say what its name promises.
@@ -162,7 +163,7 @@ pub struct Tampered {
 impl Plan {
     /// Names a plan by its content.
     pub fn new(body: Body) -> Plan {
-        Plan { id: name(&body), body }
+        Plan { id: name(&body), body: Arc::new(body) }
     }
 
     /// Returns the name: 64 hexadecimal digits of BLAKE3 over the canonical JSON of the content.
@@ -175,18 +176,26 @@ impl Plan {
         &self.body
     }
 
+    /// Returns the content, to be shared with another thread.
+    pub fn shared(&self) -> Arc<Body> {
+        Arc::clone(&self.body)
+    }
+
     /// Returns the content of a plan that may have been stored in between.
     ///
     /// # Errors
     /// When the content is not the one the plan was named for.
     pub fn into_verified(self) -> Result<Body, Tampered> {
         let found = name(&self.body);
-        if found == self.id { Ok(self.body) } else { Err(Tampered { named: self.id, found }) }
+        match found == self.id {
+            true => Ok(self.into_body()),
+            false => Err(Tampered { named: self.id, found }),
+        }
     }
 
     /// Returns the content alone.
     pub fn into_body(self) -> Body {
-        self.body
+        Arc::unwrap_or_clone(self.body)
     }
 
     /// Returns whether no member would be written.
@@ -219,7 +228,7 @@ mod tests {
             kind: ChangeKind::Update,
             before: row(1),
             after: row(2),
-            cells: vec![1],
+            cells: vec![1].into(),
             row: Some(7),
         };
         Body {
@@ -248,7 +257,7 @@ mod tests {
         other.basis.bases.insert("right".into(), 1);
         assert_ne!(Plan::new(other).id(), plan.id());
         let mut other = body();
-        other.result.members[1].changes[0].cells = vec![];
+        other.result.members[1].changes[0].cells = vec![].into();
         assert_ne!(Plan::new(other).id(), plan.id());
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::class::{Class, Outcome};
+use crate::columns::{Columns, like};
 use crate::conflict::{Conflict, DriftNote, Loser, Withheld};
 pub use crate::counts::Counts;
 use crate::dataset::{PerSide, SideName};
@@ -70,7 +71,7 @@ pub struct Change {
     /// The row as it shall be; `None` for a deletion.
     pub after: Option<Row>,
     /// The columns to write, ascending; empty for a deletion.
-    pub cells: Vec<usize>,
+    pub cells: Columns,
     /// Where the row stood in the side's snapshot; it says nothing of the change, and is not in the JSON form.
     #[serde(skip)]
     pub row: Option<usize>,
@@ -281,6 +282,7 @@ impl<'a> Reconciler<'a> {
         *result.counts.classes.entry(merged.class).or_default() += 1;
         *result.counts.outcomes.entry(merged.outcome).or_default() += 1;
         let PerSide { left, right } = merged.writes;
+        let mut base = merged.base;
         let sides = [
             (left, joined.left, joined.left_index, &mut result.left, &mut result.counts.left),
             (right, joined.right, joined.right_index, &mut result.right, &mut result.counts.right),
@@ -293,17 +295,15 @@ impl<'a> Reconciler<'a> {
                     Presence::Absent | Presence::Unknown => None,
                 };
                 let key = joined.key.clone();
-                changes.push(Change {
-                    key,
-                    kind: write.kind,
-                    before,
-                    after: write.after,
-                    cells: write.cells,
-                    row,
-                });
+                let cells = like(write.cells, changes.last().map(|last| &last.cells));
+                let after = write.after;
+                if let (Some(written), BaseMove::Set(row)) = (&after, &mut base) {
+                    row.share(written);
+                }
+                changes.push(Change { key, kind: write.kind, before, after, cells, row });
             }
         }
-        let after = match merged.base {
+        let after = match base {
             BaseMove::Keep => None,
             BaseMove::Set(row) => Some(Some(row)),
             BaseMove::Forget => Some(None),
@@ -324,9 +324,14 @@ impl<'a> Reconciler<'a> {
     /// Returns what follows from all keys, ordered by key.
     pub fn finish(self) -> Reconciled {
         let mut result = self.result;
-        result.left.sort_by(|a, b| a.key.cmp(&b.key));
-        result.right.sort_by(|a, b| a.key.cmp(&b.key));
-        result.base.sort_by(|a, b| a.key.cmp(&b.key));
+        // They were gathered from many threads, in lists that grew.
+        result.left.shrink_to_fit();
+        result.right.shrink_to_fit();
+        result.base.shrink_to_fit();
+        // A key has one write to a side and one move of base.
+        result.left.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        result.right.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        result.base.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         result.conflicts.sort_by(|a, b| a.key.cmp(&b.key));
         result.losers.sort_by(|a, b| a.key.cmp(&b.key));
         result.drift.sort_by(|a, b| a.key.cmp(&b.key));

@@ -226,7 +226,7 @@ mod tests {
             kind,
             before: None,
             after: None,
-            cells: vec![],
+            cells: vec![].into(),
             row: None,
         };
         Reconciled { right: (0..count).map(change).collect(), ..Reconciled::default() }

@@ -216,7 +216,7 @@ fn without(
     if of_a_row(&change) {
         return moved_on.is_empty().then_some(change);
     }
-    change.cells.retain(|column| !stays.contains(column));
+    change.cells = change.cells.iter().copied().filter(|at| !stays.contains(at)).collect();
     let (before, after) = (change.before.as_ref(), change.after.as_mut()?);
     for column in stays {
         if let Some(slot) = after.get_mut(*column) {

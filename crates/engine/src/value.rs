@@ -40,8 +40,17 @@ pub enum Value {
 /// One row's values, aligned with the columns of its schema.
 ///
 /// A clone shares the values: a row stands in a plan, in the journal and in the moves of the bases, and is there once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Row(Arc<[Value]>);
+
+impl Row {
+    /// Takes the values of an equal row in the place of its own, so that they are there once.
+    pub(crate) fn share(&mut self, other: &Row) {
+        if self == other {
+            self.clone_from(other);
+        }
+    }
+}
 
 impl Deref for Row {
     type Target = [Value];
@@ -88,18 +97,6 @@ impl<'a> IntoIterator for &'a Row {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter()
-    }
-}
-
-impl Serialize for Row {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (**self).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Row {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Row, D::Error> {
-        Vec::deserialize(deserializer).map(Row::from)
     }
 }
 

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::dataset::{PerSide, SideName};
 use crate::findings::Finding;
-use crate::join::{Joined, Keep, join_keeping};
+use crate::join::{Joined, JoinedRow, Keep, join_keeping};
 use crate::key::Key;
 use crate::reconcile::{self, Presence, Reading, Reconciler};
 use crate::snapshot::View;
@@ -13,6 +13,9 @@ use crate::value::{Row, Value};
 
 /// Keys that one thread decides in one go.
 const CHUNK: usize = 1 << 10;
+
+/// Chunks that are decided before they are gathered: all of them at once would be there twice.
+const AT_ONCE: usize = 16;
 
 /// Gives every key of two snapshots and of base to a reconciler; returns what is wrong with the keys of each side.
 ///
@@ -58,20 +61,19 @@ fn feed_chunks(
         }
     }
     let fork = reconciler.fork();
-    let parts: Vec<Reconciler<'_>> = joined
-        .rows
-        .par_chunks(chunk)
-        .map(|rows| {
-            let mut part = fork.clone();
-            for row in rows {
-                let at = |place: usize| row.rows.get(place).copied().flatten();
-                push(&mut part, &row.key, views, [at(0), at(1), at(2)], [false, false]);
-            }
-            part
-        })
-        .collect();
-    for part in parts {
-        reconciler.absorb(part);
+    let part = |rows: &[JoinedRow]| {
+        let mut part = fork.clone();
+        for row in rows {
+            let at = |place: usize| row.rows.get(place).copied().flatten();
+            push(&mut part, &row.key, views, [at(0), at(1), at(2)], [false, false]);
+        }
+        part
+    };
+    for rows in joined.rows.chunks(chunk * AT_ONCE) {
+        let parts: Vec<Reconciler<'_>> = rows.par_chunks(chunk).map(part).collect();
+        for part in parts {
+            reconciler.absorb(part);
+        }
     }
     for duplicate in &joined.duplicates {
         let rows = |place: usize| duplicate.rows.get(place).map_or(&[][..], Vec::as_slice);

@@ -7,6 +7,11 @@ pub(crate) mod check;
 pub(crate) mod convert;
 pub mod definition;
 pub(crate) mod expression;
+#[cfg(fuzzing)]
+mod fuzz;
+
+#[cfg(fuzzing)]
+pub use fuzz::fuzz;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

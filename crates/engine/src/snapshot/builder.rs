@@ -88,8 +88,15 @@ impl SnapshotBuilder {
         self.next_origin = origin.saturating_add(1);
     }
 
-    /// Returns the snapshot.
-    pub fn finish(self) -> Snapshot {
+    /// Returns the snapshot; room that it grew into and does not need is given back.
+    pub fn finish(mut self) -> Snapshot {
+        let Snapshot { arena, ends, origins, .. } = &mut self.snapshot;
+        // A snapshot whose size was known is not copied for a little room at its end.
+        if arena.capacity() - arena.len() > arena.len() / 8 {
+            arena.shrink_to_fit();
+            ends.shrink_to_fit();
+            origins.shrink_to_fit();
+        }
         self.snapshot
     }
 }

@@ -22,7 +22,7 @@ fn full(cells: Cells) -> Option<Row> {
 
 fn change(kind: ChangeKind, before: Cells, after: Cells, cells: &[usize]) -> Change {
     let (before, after) = (full(before), full(after));
-    Change { key: Key::of("k"), kind, before, after, cells: cells.to_vec(), row: None }
+    Change { key: Key::of("k"), kind, before, after, cells: cells.to_vec().into(), row: None }
 }
 
 fn update(before: [i64; 3], after: [i64; 3]) -> Change {
@@ -127,7 +127,7 @@ fn undo(wrote: [Option<Change>; 2], now: [Cells; 2], base: [Cells; 3]) -> Reconc
 }
 
 fn cells(changes: &[Change]) -> Vec<(ChangeKind, Vec<usize>)> {
-    changes.iter().map(|change| (change.kind, change.cells.clone())).collect()
+    changes.iter().map(|change| (change.kind, change.cells.to_vec())).collect()
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Ledger {
     pub(crate) fn carried(&mut self, side: SideName, change: &Change, other: Option<&Row>) {
         self.has(side, change.after.as_ref());
         let key = &change.key;
-        for &column in &change.cells {
+        for &column in change.cells.iter() {
             let same = other.is_some_and(|other| {
                 Some(&other[column]) == change.after.as_ref().map(|row| &row[column])
             });
