@@ -58,7 +58,7 @@ pub(super) async fn advance(conn: &mut Conn, to: &Advance<'_>) -> Result<Option<
     }
     let (version, next) = (current.unwrap_or(0), current.unwrap_or(0) + 1);
     let entries: i64 = sqlx::query_scalar(
-        "SELECT COALESCE(SUM(s.entries), 0) FROM base_parts p
+        "SELECT CAST(COALESCE(SUM(s.entries), 0) AS BIGINT) FROM base_parts p
          JOIN base_segments s ON s.id = p.segment WHERE p.dataset = $1 AND p.version = $2",
     )
     .bind(to.dataset)
@@ -101,7 +101,7 @@ async fn insert_version(
     version: i64,
     delta: &Delta,
 ) -> Result<()> {
-    let delta = fold::pack_delta(delta)?;
+    let delta = conn.seal.packed(("delta_digest", "delta"), fold::pack_delta(delta)?)?;
     sqlx::query(
         "INSERT INTO base_versions (dataset, version, run, created, columns, delta_digest, delta)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -128,14 +128,15 @@ async fn insert_parts(
         let segment = match part {
             Part::Kept(id) => id,
             Part::New(built) => {
+                let packed = conn.seal.packed(("digest", "data"), built.packed)?;
                 sqlx::query_scalar(
                     "INSERT INTO base_segments (entries, last_key, digest, data)
                      VALUES ($1, $2, $3, $4) RETURNING id",
                 )
                 .bind(stored(built.entries)?)
-                .bind(codec::bytes(&built.last))
-                .bind(built.packed.digest)
-                .bind(built.packed.data)
+                .bind(conn.seal.bytes("last_key", codec::bytes(&built.last))?)
+                .bind(packed.digest)
+                .bind(packed.data)
                 .fetch_one(&mut *conn)
                 .await?
             }

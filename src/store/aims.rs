@@ -1,7 +1,9 @@
 //! What the batches of a run that are under way are aimed at; opaque here.
 
+use serde::Serialize;
+
 use super::base::work;
-use super::segment::{Packed, pack, unpack};
+use super::segment::{Packed, pack_json, unpack};
 use super::{Conn, Store};
 use crate::error::Result;
 
@@ -10,9 +12,15 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub(crate) async fn keep_aim(&self, run: &str, seq: u32, body: Vec<u8>) -> Result<()> {
-        let Packed { digest, data } = work(move || pack(&body)).await?;
+    pub(crate) async fn keep_aim(
+        &self,
+        run: &str,
+        seq: u32,
+        aim: &(impl Serialize + Sync),
+    ) -> Result<()> {
+        let packed = pack_json(aim)?;
         let mut tx = self.write().await?;
+        let Packed { digest, data } = tx.seal.packed(("digest", "data"), packed)?;
         sqlx::query(
             "INSERT INTO aims (run, seq, digest, data) VALUES ($1, $2, $3, $4)
              ON CONFLICT (run, seq) DO UPDATE SET digest = excluded.digest, data = excluded.data",

@@ -54,7 +54,7 @@ impl Store {
         )
         .bind(spreadsheet)
         .bind(name)
-        .bind(rows)
+        .bind(tx.seal.text("rows", rows)?)
         .bind(now)
         .execute(&mut *tx)
         .await?;

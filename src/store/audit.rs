@@ -15,7 +15,7 @@ use super::journal::BatchState;
 use super::line::{self, Frame};
 use super::runs::RunRow;
 use super::verify::{self, Chained};
-use super::{Conn, Db, ROWS_PER_INSERT, Store};
+use super::{Conn, ROWS_PER_INSERT, Seal, Store};
 use crate::error::Result;
 
 /// What a line of the audit tells.
@@ -49,6 +49,8 @@ pub(super) struct Remark {
     pub(super) after: Json,
     /// The conflict's name.
     pub(super) about: String,
+    /// Whether all but the columns are kept as digests.
+    pub(super) hidden: bool,
 }
 
 /// One line of the audit.
@@ -91,6 +93,19 @@ pub(super) struct LineRow {
     pub(super) key_index: Option<Vec<u8>>,
     pub(super) salt: Option<Vec<u8>>,
     pub(super) payload: Option<String>,
+}
+
+impl LineRow {
+    /// Makes the digest that the line is found by one that tells nothing; what its content was proven with goes to the
+    /// salt, which is sealed.
+    fn sealed_by(mut self, seal: &Seal) -> Self {
+        if let (true, Some(index), Some(salt)) = (seal.is_on(), &mut self.key_index, &mut self.salt)
+        {
+            salt.extend_from_slice(index);
+            *index = seal.blind(std::mem::take(index));
+        }
+        self
+    }
 }
 
 impl Store {
@@ -185,7 +200,7 @@ pub(super) async fn append(
         for Written { side, action, .. } in written {
             seq += 1;
             let frame = Frame { run, dataset, at, columns: &columns, sensitive: &sensitive };
-            let line = frame.line(seq, side, &action.read()?, &hash)?;
+            let line = frame.line(seq, side, &action.read()?, &hash)?.sealed_by(&conn.seal);
             hash.clone_from(&line.hash);
             lines.push(line);
         }
@@ -206,7 +221,7 @@ pub(super) async fn remark(
         let mut lines = Vec::with_capacity(some.len());
         for (dataset, remark) in some {
             seq += 1;
-            let line = line::word(seq, caller, dataset, at, remark, &hash)?;
+            let line = line::word(seq, caller, dataset, at, remark, &hash)?.sealed_by(&conn.seal);
             hash.clone_from(&line.hash);
             lines.push(line);
         }
@@ -228,11 +243,17 @@ async fn put_head(conn: &mut Conn, (seq, hash): Head) -> Result<()> {
 }
 
 async fn insert(conn: &mut Conn, lines: Vec<LineRow>) -> Result<()> {
-    let mut query = sqlx::QueryBuilder::<Db>::new(
+    let mut sealed = Vec::with_capacity(lines.len());
+    for mut line in lines {
+        line.salt = conn.seal.some_bytes("salt", line.salt)?;
+        line.payload = conn.seal.some_text("payload", line.payload)?;
+        sealed.push(line);
+    }
+    let mut query = super::Statement::new(
         "INSERT INTO audit (seq, at, caller, run, dataset, side, kind, columns, key_digest,
              before_digest, after_digest, payload_digest, hash, key_index, salt, payload) ",
     );
-    query.push_values(lines, |mut row, line| {
+    query.push_values(sealed, |mut row, line| {
         let chained = line.chained;
         row.push_bind(chained.seq)
             .push_bind(chained.at)

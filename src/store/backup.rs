@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::Connection as _;
 use tempfile::NamedTempFile;
 
-use super::open::{Content, check_version, identify, options};
-use super::{Conn, Store, codec::damaged, fault};
+use super::open::{Content, Mode, check_version, connect, identify};
+use super::{Engine, Raw, Store, codec::damaged, fault};
 use crate::error::{Error, Kind, Result};
 
 /// How far fences jump at a restore: more than were given since any backup that is still of use.
@@ -22,8 +22,14 @@ impl Store {
     /// A file of that name, or one that cannot be written.
     pub(crate) async fn backup(&self, to: &Path) -> Result<()> {
         let context = |error: Error| error.context(format!("backup to {}", to.display()));
-        let mut conn = self.reads.acquire().await.map_err(|error| context(error.into()))?;
-        let copy = copy(&mut conn, to).await.map_err(context)?;
+        if self.engine == Engine::Postgres {
+            return Err(context(
+                Error::invalid("the store is a PostgreSQL database")
+                    .next("back it up with PostgreSQL's own means: pg_dump -Fc -f FILE URL"),
+            ));
+        }
+        let mut conn = self.reads.acquire().await.map_err(context)?;
+        let copy = copy(conn.raw(), to).await.map_err(context)?;
         copy.persist_noclobber(to).map_err(|error| context(unwritable(error.error)))?;
         sync_folder(to).map_err(context)
     }
@@ -50,18 +56,15 @@ async fn replace(from: &Path, to: &Path, force: bool) -> Result<()> {
     if !from.is_file() {
         return Err(Error::not_found("there is no backup file of that name"));
     }
-    let mut conn = options(from).read_only(true).connect().await?;
+    let mut conn = connect(from, Mode::Read).await?;
     let copied = match check(&mut conn).await {
         Ok(()) => copy(&mut conn, to).await,
         Err(error) => Err(error),
     };
     conn.close().await?;
     let copied = copied?;
-    let mut conn = options(copied.path()).connect().await?;
-    sqlx::query("UPDATE leases SET holder = NULL, until = 0, fence = fence + $1")
-        .bind(FENCE_JUMP)
-        .execute(&mut conn)
-        .await?;
+    let mut conn = connect(copied.path(), Mode::Write).await?;
+    disown(&mut conn).await?;
     forget_seen(&mut conn).await?;
     conn.close().await?;
     copied.as_file().sync_all().map_err(unwritable)?;
@@ -72,8 +75,17 @@ async fn replace(from: &Path, to: &Path, force: bool) -> Result<()> {
     sync_folder(to)
 }
 
+/// Takes every lease from its holder, whose writes are refused from then on.
+pub(super) async fn disown(conn: &mut Raw) -> Result<()> {
+    sqlx::query("UPDATE leases SET holder = NULL, until = 0, fence = fence + $1")
+        .bind(FENCE_JUMP)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Drops what runs saw: the replicas were written since by runs that the copy does not know.
-async fn forget_seen(conn: &mut Conn) -> Result<()> {
+async fn forget_seen(conn: &mut Raw) -> Result<()> {
     let there: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'seen'",
     )
@@ -87,7 +99,7 @@ async fn forget_seen(conn: &mut Conn) -> Result<()> {
 }
 
 /// Makes sure that a file is a whole store that this version can read.
-async fn check(conn: &mut Conn) -> Result<()> {
+async fn check(conn: &mut Raw) -> Result<()> {
     if identify(conn).await? == Content::Nothing {
         return Err(fault::no_store("it is empty"));
     }
@@ -102,7 +114,7 @@ async fn check(conn: &mut Conn) -> Result<()> {
 }
 
 /// Writes a copy beside `to`, under a name of its own, readable by its owner alone, and on disk.
-async fn copy(conn: &mut Conn, to: &Path) -> Result<NamedTempFile> {
+async fn copy(conn: &mut Raw, to: &Path) -> Result<NamedTempFile> {
     let folder = folder(to);
     let target = tempfile::Builder::new()
         .prefix(".lockstep-")
@@ -147,7 +159,7 @@ async fn retire(path: &Path) -> Result<()> {
 
 /// Folds the write-ahead log into the file and leaves it, which takes that no other connection is open.
 async fn leave_log(path: &Path) -> Result<()> {
-    let mut conn = options(path).connect().await?;
+    let mut conn = connect(path, Mode::Write).await?;
     let left = sqlx::query("PRAGMA journal_mode = DELETE").execute(&mut conn).await;
     conn.close().await?;
     Ok(left.map(|_| ())?)

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use lockstep_engine::key::Key;
+use lockstep_engine::reconcile::BaseChange;
 
-use super::codec::{damaged, from_word, json, key, key_digest, parse, row, word};
+use super::codec::{damaged, from_word, json, key, parse, plain, row, word};
 use super::journal::{Action, Batch, BatchState, Intended, LeftOut, Moves};
 use super::lease::{self, Lease};
 use super::runs::open_run;
@@ -27,7 +28,7 @@ impl Store {
         note: Option<&str>,
         left_out: &[(Key, LeftOut)],
     ) -> Result<()> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of(&lease.dataset).await?;
         lease::check(&mut tx, lease).await?;
         let number = open_run(&mut tx, &lease.dataset, run).await?.number;
         let found: Option<String> =
@@ -52,7 +53,7 @@ impl Store {
         }
         sqlx::query("UPDATE batches SET state = $1, note = $2 WHERE run = $3 AND seq = $4")
             .bind(word(&state)?)
-            .bind(note)
+            .bind(tx.seal.some_text("note", note.map(plain))?)
             .bind(number)
             .bind(i64::from(seq))
             .execute(&mut *tx)
@@ -90,13 +91,13 @@ impl Store {
     /// # Errors
     /// [`Kind::Changed`] when the lease is no longer current or the run is closed.
     pub(crate) async fn void_intended(&self, lease: &Lease, run: &str, note: &str) -> Result<u64> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of(&lease.dataset).await?;
         lease::check(&mut tx, lease).await?;
         let number = open_run(&mut tx, &lease.dataset, run).await?.number;
         let done =
             sqlx::query("UPDATE batches SET state = $1, note = $2 WHERE run = $3 AND state = $4")
                 .bind(word(&BatchState::Void)?)
-                .bind(note)
+                .bind(tx.seal.text("note", plain(note))?)
                 .bind(number)
                 .bind(word(&BatchState::Intended)?)
                 .execute(&mut *tx)
@@ -139,24 +140,28 @@ impl Store {
     /// # Errors
     /// When the stored bytes are damaged.
     pub(crate) async fn intended_base(&self, run: &str) -> Result<Vec<Intended>> {
-        let pieces: Vec<(String, bool, Vec<u8>, Vec<u8>)> = sqlx::query_as(
-            "SELECT i.spoke, i.moved <> 0, i.digest, i.data FROM intended_base i
+        let pieces: Vec<(String, i64, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT i.spoke, i.moved, i.digest, i.data FROM intended_base i
              JOIN runs r ON r.number = i.run
              WHERE r.id = $1 ORDER BY i.moved DESC, i.position",
         )
         .bind(run)
         .fetch_all(&self.reads)
         .await?;
-        let mut bases: Vec<Intended> = Vec::new();
+        let mut bases: Vec<(String, bool, Vec<BaseChange>)> = Vec::new();
         for (spoke, moved, digest, data) in pieces {
-            let mut changes = match bases.pop_if(|last| last.moves.spoke == spoke) {
-                Some(last) => last.moves.changes,
+            let mut changes = match bases.pop_if(|(last, ..)| *last == spoke) {
+                Some((_, _, changes)) => changes,
                 None => Vec::new(),
             };
             unpack_moves(&Packed { digest, data }, &mut changes)?;
-            bases.push(Intended { moves: Moves { spoke, changes }, moved });
+            bases.push((spoke, moved != 0, changes));
         }
-        Ok(bases)
+        let intended = |(spoke, moved, changes): (String, bool, Vec<BaseChange>)| Intended {
+            moves: Moves { spoke, changes: changes.into() },
+            moved,
+        };
+        Ok(bases.into_iter().map(intended).collect())
     }
 }
 
@@ -165,10 +170,10 @@ async fn leave_out(conn: &mut Conn, run: i64, seq: u32, left_out: &[(Key, LeftOu
         sqlx::query(
             "UPDATE actions SET left_out = $1 WHERE run = $2 AND seq = $3 AND key_digest = $4",
         )
-        .bind(json(why)?)
+        .bind(conn.seal.text("left_out", json(why)?)?)
         .bind(run)
         .bind(i64::from(seq))
-        .bind(key_digest(key))
+        .bind(conn.seal.index(key))
         .execute(&mut *conn)
         .await?;
     }
@@ -218,7 +223,7 @@ impl ActionRow {
             before: self.before_image.as_deref().map(row).transpose()?,
             after: self.after_image.as_deref().map(row).transpose()?,
             cells: parse(&self.cells)?,
-            left_out: self.left_out.as_deref().map(parse).transpose()?,
+            left_out: self.left_out.as_deref().map(parse).transpose()?.map(Box::new),
         };
         if action.key.is_blank() { Err(damaged("an action has no key")) } else { Ok(action) }
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Store;
-use super::codec::{count, micros, stored, time};
+use super::codec::{count, micros, plain, stored, time};
 use crate::error::Result;
 
 /// From how many failures in a row on a member counts as down, and not as slow to answer.
@@ -74,7 +74,7 @@ impl Store {
             .bind(stored(breaker.failures)?)
             .bind(micros(breaker.since))
             .bind(micros(breaker.until))
-            .bind(&breaker.why)
+            .bind(tx.seal.text("why", plain(&breaker.why))?)
             .execute(&mut *tx)
             .await?;
         }

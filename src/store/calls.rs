@@ -66,9 +66,10 @@ impl Store {
         sqlx::query("INSERT INTO hook_calls (dataset, received, keys) VALUES ($1, $2, $3)")
             .bind(dataset)
             .bind(micros(now))
-            .bind(json(&keys)?)
+            .bind(tx.seal.text("keys", json(&keys)?)?)
             .execute(&mut *tx)
             .await?;
+        self.notify(&mut tx, dataset).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -111,7 +112,7 @@ impl Store {
         }
         let mut tx = self.write().await?;
         for chunk in numbers.chunks(ROWS_PER_INSERT) {
-            let mut query = sqlx::QueryBuilder::new("DELETE FROM hook_calls WHERE number IN (");
+            let mut query = super::Statement::new("DELETE FROM hook_calls WHERE number IN (");
             let mut list = query.separated(", ");
             for number in chunk {
                 list.push_bind(stored(*number)?);

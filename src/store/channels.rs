@@ -44,7 +44,7 @@ impl Store {
         .bind(&channel.dataset)
         .bind(&channel.spreadsheet)
         .bind(&channel.resource)
-        .bind(&channel.token)
+        .bind(tx.seal.text("token", channel.token.as_str())?)
         .bind(micros(channel.expires))
         .execute(&mut *tx)
         .await?;

@@ -63,15 +63,19 @@ impl Store {
         limit: u64,
         now: Timestamp,
     ) -> Result<Vec<Event>> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of(&lease.dataset).await?;
         lease::check(&mut tx, lease).await?;
-        let mut query = sqlx::QueryBuilder::new("SELECT ");
+        let mut query = super::Statement::new("SELECT ");
         query.push(COLUMNS).push(", fence AS mark FROM events WHERE dataset = ");
         query.push_bind(lease.dataset.clone()).push(" AND due <= ").push_bind(micros(now));
         for member in without {
             query.push(" AND member <> ").push_bind(member.clone());
         }
         query.push(" ORDER BY number LIMIT ").push_bind(stored(limit)?);
+        if self.is_shared() {
+            // What another transaction has in its hands is claimed later.
+            query.push(" FOR UPDATE SKIP LOCKED");
+        }
         let found: Vec<EventRow> = query.build_query_as().fetch_all(&mut *tx).await?;
         let fence = stored(lease.fence)?;
         let (mut events, mut numbers) = (Vec::with_capacity(found.len()), Vec::new());
@@ -87,7 +91,7 @@ impl Store {
             events.push(event);
         }
         for chunk in numbers.chunks(ROWS_PER_INSERT) {
-            let mut query = sqlx::QueryBuilder::new("UPDATE events SET fence = ");
+            let mut query = super::Statement::new("UPDATE events SET fence = ");
             query.push_bind(fence).push(" WHERE number IN (");
             list(&mut query, chunk);
             query.build().execute(&mut *tx).await?;
@@ -111,7 +115,7 @@ impl Store {
         if verdicts.is_empty() {
             return Ok(());
         }
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of(&lease.dataset).await?;
         lease::check(&mut tx, lease).await?;
         let mut gone = Vec::new();
         for (mut event, verdict) in verdicts {
@@ -140,7 +144,7 @@ impl Store {
             )
             .bind(micros(due))
             .bind(stored(event.attempts)?)
-            .bind(json(&event.story)?)
+            .bind(tx.seal.text("story", json(&event.story)?)?)
             .bind(number)
             .execute(&mut *tx)
             .await?;
@@ -180,7 +184,7 @@ impl Store {
 
 async fn put_story(conn: &mut Conn, event: &Event) -> Result<()> {
     sqlx::query("UPDATE events SET story = $1 WHERE number = $2")
-        .bind(json(&event.story)?)
+        .bind(conn.seal.text("story", json(&event.story)?)?)
         .bind(stored(event.number)?)
         .execute(conn)
         .await?;

@@ -16,6 +16,14 @@ pub(super) fn damaged(what: &str) -> Error {
     )
 }
 
+/// Returns the error of bytes that cannot be read: they are damaged, or sealed since this process opened the store.
+pub(super) fn unreadable(bytes: &[u8], what: &str) -> Error {
+    match crate::secrets::Ring::sealed(bytes) {
+        true => super::seal::encrypted(),
+        false => damaged(what),
+    }
+}
+
 /// Returns a time as it is stored: whole microseconds.
 pub(super) fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()
@@ -45,8 +53,16 @@ pub(super) fn json(value: &impl Serialize) -> Result<String> {
 
 /// Reads JSON text.
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text)
-        .map_err(|error| damaged("a JSON text does not parse").with_source(error))
+    serde_json::from_str(text).map_err(|error| match text.starts_with(super::seal::MARK) {
+        // This process was told of no encryption, and opened the store before there was any.
+        true => super::seal::encrypted(),
+        false => damaged("a JSON text does not parse").with_source(error),
+    })
+}
+
+/// Returns a message as every store can keep it: PostgreSQL's texts cannot hold U+0000, which is shown by its picture.
+pub(super) fn plain(message: impl AsRef<str>) -> String {
+    message.as_ref().replace('\0', "\u{2400}")
 }
 
 /// Returns the word of an enumeration's value: its name in JSON.
@@ -72,7 +88,8 @@ pub(super) fn bytes(values: &[Value]) -> Vec<u8> {
 
 /// Reads canonical bytes back.
 pub(super) fn row(bytes: &[u8]) -> Result<Row> {
-    read_row(bytes).map_err(|error| damaged("a row's bytes are no row").with_source(error))
+    read_row(bytes)
+        .map_err(|error| unreadable(bytes, "a row's bytes are no row").with_source(error))
 }
 
 /// Reads a key back from the canonical bytes of its values.

@@ -229,7 +229,7 @@ async fn save(conn: &mut Conn, dataset: &str, facts: &Facts) -> Result<()> {
          ON CONFLICT (dataset) DO UPDATE SET facts = excluded.facts",
     )
     .bind(dataset)
-    .bind(json(facts)?)
+    .bind(conn.seal.text("facts", json(facts)?)?)
     .execute(conn)
     .await?;
     Ok(())
@@ -263,9 +263,8 @@ impl Store {
         let parts = [(HOUR, from, day), (DAY, day, last), (HOUR, last, to)];
         let mut all: BTreeMap<String, Rollup> = BTreeMap::new();
         for (grain, from, to) in parts.into_iter().filter(|(_, from, to)| from < to) {
-            let mut query = sqlx::QueryBuilder::<super::Db>::new(
-                "SELECT dataset, data FROM run_rollups WHERE grain = ",
-            );
+            let mut query =
+                super::Statement::new("SELECT dataset, data FROM run_rollups WHERE grain = ");
             query.push_bind(grain).push(" AND bucket >= ").push_bind(from);
             query.push(" AND bucket < ").push_bind(to);
             if let Some(dataset) = dataset {

@@ -53,7 +53,7 @@ async fn in_deltas(conn: &mut Conn, dataset: &str, key: &Key) -> Result<BTreeSet
         if delta.remove(key.row()).is_none() {
             continue;
         }
-        let packed = pack_delta(&delta)?;
+        let packed = conn.seal.packed(("delta_digest", "delta"), pack_delta(&delta)?)?;
         sqlx::query(
             "UPDATE base_versions SET delta_digest = $1, delta = $2
              WHERE dataset = $3 AND version = $4",
@@ -87,14 +87,15 @@ async fn rewrite(conn: &mut Conn, id: i64, key: &Key) -> Result<bool> {
             sqlx::query("DELETE FROM base_segments WHERE id = $1").bind(id).execute(conn).await?;
         }
         Some(Some(built)) => {
+            let packed = conn.seal.packed(("digest", "data"), built.packed)?;
             sqlx::query(
                 "UPDATE base_segments SET entries = $1, last_key = $2, digest = $3, data = $4
                  WHERE id = $5",
             )
             .bind(stored(built.entries)?)
-            .bind(codec::bytes(&built.last))
-            .bind(built.packed.digest)
-            .bind(built.packed.data)
+            .bind(conn.seal.bytes("last_key", codec::bytes(&built.last))?)
+            .bind(packed.digest)
+            .bind(packed.data)
             .bind(id)
             .execute(conn)
             .await?;

@@ -11,7 +11,7 @@ use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::ChangeKind;
 use serde::{Deserialize, Serialize};
 
-use super::codec::{bytes, count, from_word, json, key, key_digest, micros, parse, time, word};
+use super::codec::{bytes, count, from_word, json, key, micros, parse, time, word};
 use super::lease::{self, Lease};
 use super::{Conn, ROWS_PER_INSERT, Store};
 use crate::error::Result;
@@ -150,7 +150,7 @@ impl Store {
         scope: Scope<'_>,
         now: Timestamp,
     ) -> Result<Noted> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of(&lease.dataset).await?;
         lease::check(&mut tx, lease).await?;
         let dataset = &lease.dataset;
         let mut queued = known(&mut tx, "events", dataset).await?;
@@ -158,7 +158,7 @@ impl Store {
         let mut noted = Noted::default();
         let mut new = Vec::new();
         for one in work {
-            let slot = (one.member.clone(), key_digest(&one.key));
+            let slot = (one.member.clone(), tx.seal.index(&one.key));
             let queued = queued.remove(&slot);
             let dead = dead.remove(&slot);
             match (queued, dead) {
@@ -179,7 +179,7 @@ impl Store {
         insert(&mut tx, dataset, &new, now).await?;
         noted.new = new.len() as u64;
         let keys: Option<BTreeSet<Vec<u8>>> =
-            scope.keys.map(|keys| keys.iter().map(key_digest).collect());
+            scope.keys.map(|keys| keys.iter().map(|key| tx.seal.index(key)).collect());
         let seen = |(member, digest): &(String, Vec<u8>)| {
             scope.members.contains(member) && keys.as_ref().is_none_or(|keys| keys.contains(digest))
         };
@@ -201,7 +201,7 @@ impl Store {
 type Known = HashMap<(String, Vec<u8>), (i64, Vec<u8>)>;
 
 async fn known(conn: &mut Conn, table: &str, dataset: &str) -> Result<Known> {
-    let mut query = sqlx::QueryBuilder::new("SELECT member, key_digest, number, work FROM ");
+    let mut query = super::Statement::new("SELECT member, key_digest, number, work FROM ");
     query.push(table).push(" WHERE dataset = ").push_bind(dataset.to_owned());
     let found: Vec<(String, Vec<u8>, i64, Vec<u8>)> =
         query.build_query_as().fetch_all(conn).await?;
@@ -213,7 +213,7 @@ async fn known(conn: &mut Conn, table: &str, dataset: &str) -> Result<Known> {
 
 /// Makes one event of the one that waits and another change of its row: it keeps its place, and begins afresh.
 async fn coalesce(conn: &mut Conn, number: i64, work: &Work, now: Timestamp) -> Result<()> {
-    let mut query = sqlx::QueryBuilder::new("SELECT ");
+    let mut query = super::Statement::new("SELECT ");
     query.push(COLUMNS).push(", NULL AS mark FROM events WHERE number = ").push_bind(number);
     let row: EventRow = query.build_query_as().fetch_one(&mut *conn).await?;
     let mut event = row.read()?;
@@ -226,9 +226,9 @@ async fn coalesce(conn: &mut Conn, number: i64, work: &Work, now: Timestamp) -> 
     )
     .bind(word(&work.kind)?)
     .bind(json(&work.columns)?)
-    .bind(&work.digest)
+    .bind(conn.seal.bytes("work", work.digest.clone())?)
     .bind(micros(now))
-    .bind(json(&event.story)?)
+    .bind(conn.seal.text("story", json(&event.story)?)?)
     .bind(number)
     .execute(conn)
     .await?;
@@ -240,20 +240,25 @@ async fn insert(conn: &mut Conn, dataset: &str, work: &[&Work], now: Timestamp) 
     for chunk in work.chunks(ROWS_PER_INSERT) {
         let mut rows = Vec::with_capacity(chunk.len());
         for one in chunk {
-            rows.push((*one, word(&one.kind)?, json(&one.columns)?));
+            let sealed = (
+                conn.seal.bytes("key_values", bytes(one.key.as_values()))?,
+                conn.seal.bytes("work", one.digest.clone())?,
+            );
+            let key = conn.seal.index(&one.key);
+            rows.push((*one, word(&one.kind)?, json(&one.columns)?, key, sealed));
         }
-        let mut query = sqlx::QueryBuilder::new(
+        let mut query = super::Statement::new(
             "INSERT INTO events (dataset, member, key_digest, key_values, kind, columns, work, coalesced,
                  detected, due, attempts, fence, story) ",
         );
-        query.push_values(rows, |mut row, (one, kind, columns)| {
+        query.push_values(rows, |mut row, (one, kind, columns, key, (values, work))| {
             row.push_bind(dataset.to_owned())
                 .push_bind(one.member.clone())
-                .push_bind(key_digest(&one.key))
-                .push_bind(bytes(one.key.as_values()))
+                .push_bind(key)
+                .push_bind(values)
                 .push_bind(kind)
                 .push_bind(columns)
-                .push_bind(one.digest.clone())
+                .push_bind(work)
                 .push("1")
                 .push_bind(detected)
                 .push_bind(detected)
@@ -269,7 +274,7 @@ async fn insert(conn: &mut Conn, dataset: &str, work: &[&Work], now: Timestamp) 
 /// Removes rows of the queue or of the dead letters.
 pub(super) async fn remove(conn: &mut Conn, table: &str, numbers: &[i64]) -> Result<()> {
     for chunk in numbers.chunks(ROWS_PER_INSERT) {
-        let mut query = sqlx::QueryBuilder::new("DELETE FROM ");
+        let mut query = super::Statement::new("DELETE FROM ");
         query.push(table).push(" WHERE number IN (");
         list(&mut query, chunk);
         query.build().execute(&mut *conn).await?;
@@ -278,7 +283,7 @@ pub(super) async fn remove(conn: &mut Conn, table: &str, numbers: &[i64]) -> Res
 }
 
 /// Ends a list of numbers in a statement.
-pub(super) fn list(query: &mut sqlx::QueryBuilder<super::Db>, numbers: &[i64]) {
+pub(super) fn list(query: &mut super::Statement, numbers: &[i64]) {
     let mut list = query.separated(", ");
     for number in numbers {
         list.push_bind(*number);

@@ -1,4 +1,4 @@
-//! What SQLite reports, in words for the reader.
+//! What the database reports, in words for the reader.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,21 @@ pub(super) fn no_store(why: &str) -> Error {
 /// Classifies by SQLite's primary result code (<https://sqlite.org/rescode.html>).
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
+        let error = match error {
+            // What could not be opened says so itself.
+            sqlx::Error::AnyDriverError(inner) => match inner.downcast::<Self>() {
+                Ok(known) => return *known,
+                Err(inner) => sqlx::Error::AnyDriverError(inner),
+            },
+            error => error,
+        };
         let said = match &error {
             sqlx::Error::Database(inner) => inner.message().to_owned(),
             other => other.to_string(),
         };
+        if let Some(known) = from_server(&error, &said) {
+            return known.with_source(error);
+        }
         let classified = match (primary_code(&error), &error) {
             (Some(5 | 6), _) => Error::new(
                 Kind::Unavailable,
@@ -50,7 +61,7 @@ impl From<sqlx::Error> for Error {
             .next("split the dataset, or leave the large column out"),
             (_, sqlx::Error::PoolTimedOut) => Error::new(
                 Kind::Unavailable,
-                "the store is busy: the writes of this process queue for too long",
+                "the store is busy: the writes of this process queue for too long, or its server is away",
             )
             .next("try again when the runs under way have ended"),
             (_, sqlx::Error::PoolClosed) => {
@@ -76,6 +87,44 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
 }
 
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let code: Cow<'_, str> = error.as_database_error()?.code()?;
+    let error = error.as_database_error()?;
+    error.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
+    let code: Cow<'_, str> = error.code()?;
     code.parse::<i32>().ok().map(|code| code & 0xff)
+}
+
+/// Classifies by PostgreSQL's code (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+fn from_server(error: &sqlx::Error, said: &str) -> Option<Error> {
+    let away = |said: &str| {
+        Error::new(Kind::Unavailable, format!("the store's database cannot be reached: {said}"))
+            .next("check [store] url and that the server runs, then repeat the call")
+    };
+    if let sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed = error {
+        return Some(away(said));
+    }
+    let error = error.as_database_error()?;
+    error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?;
+    let code = error.code()?;
+    Some(match (code.get(..2)?, &*code) {
+        (_, "55P03") => Error::new(
+            Kind::Unavailable,
+            "the store is locked: another process was writing it all the time",
+        )
+        .next("try again; if it stays so, look for a Lockstep process that hangs"),
+        (_, "22021") => Error::invalid("a name or text holds the character U+0000")
+            .next("a store in PostgreSQL cannot keep it: take it out of the data"),
+        ("08" | "57", _) => away(said),
+        ("53", _) => Error::new(
+            Kind::Unavailable,
+            format!(
+                "the store's database is out of something: {said}; nothing of this step was kept"
+            ),
+        )
+        .next("give the server room, then repeat the call"),
+        ("28" | "3D" | "42", "42501" | "28000" | "28P01" | "3D000") => {
+            Error::new(Kind::PermissionDenied, format!("the store's database refuses: {said}"))
+                .next("check [store] url, and the rights of its user")
+        }
+        _ => return None,
+    })
 }

@@ -5,7 +5,7 @@ use lockstep_engine::key::Key;
 use lockstep_engine::plan::Body;
 
 use super::base::{names, work};
-use super::codec::{self, damaged, json, key_digest};
+use super::codec::{self, damaged, json};
 use super::erase::erase;
 use super::seen::drop_seen;
 use super::segment::{Packed, unpack};
@@ -81,7 +81,7 @@ async fn actions(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
         "DELETE FROM actions
          WHERE key_digest = $1 AND run IN (SELECT number FROM runs WHERE dataset = $2)",
     )
-    .bind(key_digest(key))
+    .bind(conn.seal.index(key))
     .bind(dataset)
     .execute(conn)
     .await?;
@@ -126,7 +126,7 @@ fn names_key(packed: &Packed, key: &str) -> Result<bool> {
 async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
     let done = sqlx::query("DELETE FROM tombstones WHERE dataset = $1 AND key_digest = $2")
         .bind(dataset)
-        .bind(key_digest(key))
+        .bind(conn.seal.index(key))
         .execute(conn)
         .await?;
     Ok(done.rows_affected())
@@ -138,7 +138,7 @@ async fn queue(conn: &mut Conn, dataset: &str, key: &Key) -> Result<()> {
         "DELETE FROM events WHERE dataset = $1 AND key_digest = $2",
         "DELETE FROM dead_letters WHERE dataset = $1 AND key_digest = $2",
     ] {
-        sqlx::query(statement).bind(dataset).bind(key_digest(key)).execute(&mut *conn).await?;
+        sqlx::query(statement).bind(dataset).bind(conn.seal.index(key)).execute(&mut *conn).await?;
     }
     sqlx::query("DELETE FROM hook_calls WHERE dataset = $1").bind(dataset).execute(conn).await?;
     Ok(())
@@ -146,7 +146,7 @@ async fn queue(conn: &mut Conn, dataset: &str, key: &Key) -> Result<()> {
 
 /// Erases what waits about a key, its rows, and when its values were seen.
 async fn conflicts(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
-    let digest = key_digest(key);
+    let digest = conn.seal.index(key);
     for erase in [
         "DELETE FROM conflict_rows WHERE dataset = $1 AND key_digest = $2",
         "DELETE FROM cell_times WHERE dataset = $1 AND key_digest = $2",
@@ -166,7 +166,7 @@ async fn payloads(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
         "UPDATE audit SET key_index = NULL, salt = NULL, payload = NULL
          WHERE key_index = $1 AND dataset = $2",
     )
-    .bind(key_digest(key))
+    .bind(conn.seal.index(key))
     .bind(dataset)
     .execute(conn)
     .await?;
@@ -175,25 +175,37 @@ async fn payloads(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
 
 /// Blanks messages that quote a part of the key.
 async fn notes(conn: &mut Conn, dataset: &str, key: &Key) -> Result<()> {
-    for part in key.as_values() {
-        let part = part.to_string().to_lowercase();
-        sqlx::query(
-            "UPDATE runs SET error = '(erased)'
-             WHERE dataset = $1 AND REPLACE(LOWER(error), $2, '') <> LOWER(error)",
-        )
-        .bind(dataset)
-        .bind(&part)
-        .execute(&mut *conn)
-        .await?;
-        sqlx::query(
-            "UPDATE batches SET note = '(erased)'
-             WHERE run IN (SELECT number FROM runs WHERE dataset = $1)
-                 AND REPLACE(LOWER(note), $2, '') <> LOWER(note)",
-        )
-        .bind(dataset)
-        .bind(&part)
-        .execute(&mut *conn)
-        .await?;
+    let parts: Vec<String> =
+        key.as_values().iter().map(|part| part.to_string().to_lowercase()).collect();
+    // What is sealed cannot be searched in the tables.
+    let quotes = |text: &str| {
+        let text = text.to_lowercase();
+        parts.iter().any(|part| !part.is_empty() && text.contains(part.as_str()))
+    };
+    let errors: Vec<(i64, String)> =
+        sqlx::query_as("SELECT number, error FROM runs WHERE dataset = $1 AND error IS NOT NULL")
+            .bind(dataset)
+            .fetch_all(&mut *conn)
+            .await?;
+    for (number, _) in errors.iter().filter(|(_, error)| quotes(error)) {
+        sqlx::query("UPDATE runs SET error = '(erased)' WHERE number = $1")
+            .bind(*number)
+            .execute(&mut *conn)
+            .await?;
+    }
+    let notes: Vec<(i64, i64, String)> = sqlx::query_as(
+        "SELECT run, seq, note FROM batches
+         WHERE note IS NOT NULL AND run IN (SELECT number FROM runs WHERE dataset = $1)",
+    )
+    .bind(dataset)
+    .fetch_all(&mut *conn)
+    .await?;
+    for (run, seq, _) in notes.iter().filter(|(.., note)| quotes(note)) {
+        sqlx::query("UPDATE batches SET note = '(erased)' WHERE run = $1 AND seq = $2")
+            .bind(*run)
+            .bind(*seq)
+            .execute(&mut *conn)
+            .await?;
     }
     Ok(())
 }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use lockstep_engine::key::Key;
 
 use super::batches::ActionRow;
-use super::codec::{after_prefix, count, from_word, key_digest, parse, stored, time};
+use super::codec::{after_prefix, count, from_word, parse, stored, time};
 use super::journal::{Action, BatchState};
 use super::runs::{Run, RunRow, select};
-use super::{Db, ROWS_PER_INSERT, Store};
+use super::{ROWS_PER_INSERT, Store};
 use crate::error::{Error, Result};
 
 /// One write of one run.
@@ -143,7 +143,7 @@ impl Store {
         after: u64,
         limit: u32,
     ) -> Result<(Vec<ChangeRecord>, Option<u64>)> {
-        let mut query = sqlx::QueryBuilder::<Db>::new(CHANGES);
+        let mut query = super::Statement::new(CHANGES);
         query.push("r.id = ").push_bind(run.to_owned());
         query.push(" AND a.number > ").push_bind(stored(after)?);
         query.push(" ORDER BY a.number LIMIT ").push_bind(i64::from(limit) + 1);
@@ -164,8 +164,8 @@ impl Store {
         key: &Key,
         limit: u32,
     ) -> Result<Vec<ChangeRecord>> {
-        let mut query = sqlx::QueryBuilder::<Db>::new(CHANGES);
-        query.push("a.key_digest = ").push_bind(key_digest(key));
+        let mut query = super::Statement::new(CHANGES);
+        query.push("a.key_digest = ").push_bind(self.reads.seal.index(key));
         query.push(" AND r.dataset = ").push_bind(dataset.to_owned());
         query.push(" ORDER BY a.run DESC, a.number DESC LIMIT ").push_bind(i64::from(limit));
         let found: Vec<ChangeRow> = query.build_query_as().fetch_all(&self.reads).await?;
@@ -183,12 +183,12 @@ impl Store {
     ) -> Result<Vec<ChangeRecord>> {
         let mut last = std::collections::BTreeMap::new();
         for keys in keys.chunks(ROWS_PER_INSERT) {
-            let mut query = sqlx::QueryBuilder::<Db>::new(CHANGES);
+            let mut query = super::Statement::new(CHANGES);
             query.push("r.dataset = ").push_bind(dataset.to_owned());
             query.push(" AND b.state = 'applied' AND a.key_digest IN (");
             let mut digests = query.separated(", ");
             for key in keys {
-                digests.push_bind(key_digest(key));
+                digests.push_bind(self.reads.seal.index(key));
             }
             query.push(") ORDER BY a.run, a.number");
             let found: Vec<ChangeRow> = query.build_query_as().fetch_all(&self.reads).await?;
@@ -211,7 +211,7 @@ impl Store {
         })
     }
 
-    pub(super) async fn read_runs(&self, mut query: sqlx::QueryBuilder<Db>) -> Result<Vec<Run>> {
+    pub(super) async fn read_runs(&self, mut query: super::Statement) -> Result<Vec<Run>> {
         let found: Vec<RunRow> = query.build_query_as().fetch_all(&self.reads).await?;
         found.into_iter().map(RunRow::read).collect()
     }

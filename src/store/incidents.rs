@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::codec::{json, micros, parse, time};
+use super::codec::{json, micros, parse, plain, time};
 use super::{Conn, Store};
 use crate::error::Result;
 
@@ -68,7 +68,7 @@ impl Store {
         .bind(dataset)
         .bind(kind)
         .bind(micros(now))
-        .bind(detail)
+        .bind(tx.seal.text("detail", plain(detail))?)
         .fetch_one(&mut *tx)
         .await?;
         send(&mut tx, incident, now, channels, body).await?;
@@ -146,7 +146,7 @@ impl Store {
     /// A store that cannot be read.
     pub(crate) async fn stuck_deliveries(&self, tries: u32) -> Result<Option<(String, String)>> {
         Ok(sqlx::query_as(
-            "SELECT channel, COALESCE(error, '') FROM deliveries
+            "SELECT channel, COALESCE(error, '') AS error FROM deliveries
              WHERE delivered IS NULL AND attempts >= $1 ORDER BY id DESC LIMIT 1",
         )
         .bind(i64::from(tries))
@@ -185,7 +185,7 @@ impl Store {
              WHERE id = $4",
         )
         .bind(micros(next))
-        .bind(error)
+        .bind(tx.seal.some_text("error", error.map(plain))?)
         .bind(error.is_none().then(|| micros(now)))
         .bind(delivery)
         .execute(&mut *tx)
@@ -208,7 +208,7 @@ async fn send(
         )
         .bind(incident)
         .bind(*channel)
-        .bind(json(body)?)
+        .bind(conn.seal.text("body", json(body)?)?)
         .bind(micros(now))
         .execute(&mut *conn)
         .await?;

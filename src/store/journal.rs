@@ -1,6 +1,9 @@
 //! Intent, made durable before the first effect.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use lockstep_engine::columns::Columns;
 use lockstep_engine::key::Key;
 use lockstep_engine::reconcile::{BaseChange, ChangeKind};
 use lockstep_engine::value::Row;
@@ -8,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::base::work;
-use super::codec::{bytes, json, key_digest, micros, stored, word};
+use super::codec::{bytes, json, micros, plain, stored, word};
 use super::conflicts::{Taken, settle::take_up};
 use super::lease::{self, Lease};
 use super::seen::drop_seen;
 use super::segment::{Packed, pack_moves};
-use super::{Conn, Db, ROWS_PER_INSERT, Store};
+use super::{Conn, ROWS_PER_INSERT, Store};
 use crate::error::{Error, Kind, Result};
 
 /// What a run is.
@@ -91,9 +94,9 @@ pub(crate) struct Action {
     /// The row as it shall be; `None` after a deletion.
     pub(crate) after: Option<Row>,
     /// The columns that are written, ascending.
-    pub(crate) cells: Vec<usize>,
+    pub(crate) cells: Columns,
     /// Why it was left out of its batch, which was applied without it.
-    pub(crate) left_out: Option<LeftOut>,
+    pub(crate) left_out: Option<Box<LeftOut>>,
 }
 
 /// Why a write was left out of its batch.
@@ -144,7 +147,7 @@ pub(crate) struct Moves {
     /// The spoke whose base it is; blank for the one base of a pair.
     pub(crate) spoke: String,
     /// The moves.
-    pub(crate) changes: Vec<BaseChange>,
+    pub(crate) changes: Arc<[BaseChange]>,
 }
 
 /// Moves of a base that an open run intends.
@@ -175,6 +178,7 @@ impl Store {
                 lease.dataset, run.dataset
             )));
         }
+        self.check_names(&run.columns)?;
         let images = batches.iter().flat_map(|batch| &batch.actions);
         let images = images.flat_map(|action| [action.before.as_deref(), action.after.as_deref()]);
         check_width(run.columns.len(), images.flatten().map(<[_]>::len).chain(widths(bases)))?;
@@ -193,6 +197,7 @@ impl Store {
             pieces.into_iter().map(move |piece| (spoke.clone(), piece))
         });
         for (position, (spoke, piece)) in (0i64..).zip(pieces) {
+            let piece = tx.seal.packed(("digest", "data"), piece)?;
             sqlx::query(
                 "INSERT INTO intended_base (run, position, spoke, digest, data)
                  VALUES ($1, $2, $3, $4, $5)",
@@ -212,7 +217,7 @@ impl Store {
 
 /// Returns how many values each row of the moves has.
 pub(super) fn widths(bases: &[Moves]) -> impl Iterator<Item = usize> {
-    let changes = bases.iter().flat_map(|moves| &moves.changes);
+    let changes = bases.iter().flat_map(|moves| &*moves.changes);
     let rows = changes.flat_map(|change| [change.before.as_deref(), change.after.as_deref()]);
     rows.flatten().map(<[_]>::len)
 }
@@ -264,8 +269,8 @@ async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<
         .bind(i64::from(batch.seq))
         .bind(&batch.side)
         .bind(word(&batch.state)?)
-        .bind(&batch.note)
-        .bind(json(&batch.place)?)
+        .bind(conn.seal.some_text("note", batch.note.as_deref().map(plain))?)
+        .bind(conn.seal.text("place", json(&batch.place)?)?)
         .execute(&mut *conn)
         .await?;
     }
@@ -281,22 +286,29 @@ async fn insert_batches(conn: &mut Conn, run: i64, batches: &[Batch]) -> Result<
     for actions in actions.chunks(ROWS_PER_INSERT) {
         let mut chunk = Vec::with_capacity(actions.len());
         for (number, seq, action) in actions {
-            chunk.push((*number, *seq, *action, word(&action.kind)?, json(&action.cells)?));
+            let seal = &conn.seal;
+            let images = (
+                seal.bytes("key_values", bytes(action.key.as_values()))?,
+                seal.some_bytes("before_image", action.before.as_deref().map(bytes))?,
+                seal.some_bytes("after_image", action.after.as_deref().map(bytes))?,
+            );
+            let said = (word(&action.kind)?, json(&action.cells)?);
+            chunk.push((*number, *seq, said, seal.index(&action.key), images));
         }
-        let mut query = sqlx::QueryBuilder::<Db>::new(
+        let mut query = super::Statement::new(
             "INSERT INTO actions (run, number, seq, kind, cells, key_digest, key_values,
                  before_image, after_image) ",
         );
-        query.push_values(chunk, |mut row, (number, seq, action, kind, cells)| {
+        query.push_values(chunk, |mut row, (number, seq, (kind, cells), key, images)| {
             row.push_bind(run)
                 .push_bind(number)
                 .push_bind(seq)
                 .push_bind(kind)
                 .push_bind(cells)
-                .push_bind(key_digest(&action.key))
-                .push_bind(bytes(action.key.as_values()))
-                .push_bind(action.before.as_deref().map(bytes))
-                .push_bind(action.after.as_deref().map(bytes));
+                .push_bind(key)
+                .push_bind(images.0)
+                .push_bind(images.1)
+                .push_bind(images.2);
         });
         query.build().execute(&mut *conn).await?;
     }

@@ -8,6 +8,9 @@ use super::codec::{count, micros, stored, time};
 use super::{Conn, Store};
 use crate::error::{Error, Kind, Result};
 
+/// What the name of the right to watch a dataset begins with; no dataset has these characters in its name.
+pub(crate) const WATCH: &str = "\u{1f}watch\u{1f}";
+
 /// The right to run a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
@@ -51,7 +54,7 @@ impl Store {
             return Err(Error::invalid("a lease needs the name of its holder"));
         }
         let until = end(now, ttl)?;
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of(dataset).await?;
         let found = find(&mut tx, dataset).await?;
         if let Some((Some(other), _, other_until)) = &found
             && *other_until > micros(now)
@@ -90,7 +93,7 @@ impl Store {
         ttl: SignedDuration,
     ) -> Result<Lease> {
         let until = end(now, ttl)?;
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of(&lease.dataset).await?;
         check(&mut tx, lease).await?;
         sqlx::query("UPDATE leases SET until = $1 WHERE dataset = $2")
             .bind(micros(until))
@@ -106,7 +109,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub(crate) async fn release(&self, lease: &Lease) -> Result<()> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of(&lease.dataset).await?;
         sqlx::query(
             "UPDATE leases SET holder = NULL, until = 0
              WHERE dataset = $1 AND holder = $2 AND fence = $3",
@@ -116,6 +119,10 @@ impl Store {
         .bind(stored(lease.fence)?)
         .execute(&mut *tx)
         .await?;
+        if lease.dataset.starts_with(WATCH) {
+            // Those who would watch instead need not wait until they ask again.
+            self.notify(&mut tx, lease.dataset.trim_start_matches(WATCH)).await?;
+        }
         Ok(tx.commit().await?)
     }
 }

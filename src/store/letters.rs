@@ -1,8 +1,10 @@
 //! Dead letters: events that were given up, with their story.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use super::codec::{bytes, damaged, json, key_digest, micros, stored, time, word};
+use super::codec::{bytes, damaged, json, micros, stored, time, word};
 use super::events::{COLUMNS, Event, EventRow, Step, remove};
 use super::{Conn, Store};
 use crate::error::Result;
@@ -41,16 +43,16 @@ pub(super) async fn bury(
     )
     .bind(dataset)
     .bind(&event.work.member)
-    .bind(key_digest(&event.work.key))
-    .bind(bytes(event.work.key.as_values()))
+    .bind(conn.seal.index(&event.work.key))
+    .bind(conn.seal.bytes("key_values", bytes(event.work.key.as_values()))?)
     .bind(word(&event.work.kind)?)
     .bind(json(&event.work.columns)?)
-    .bind(&event.work.digest)
+    .bind(conn.seal.bytes("work", event.work.digest.clone())?)
     .bind(stored(event.coalesced)?)
     .bind(micros(event.detected))
     .bind(micros(now))
     .bind(stored(event.attempts)?)
-    .bind(json(&event.story)?)
+    .bind(conn.seal.text("story", json(&event.story)?)?)
     .execute(conn)
     .await?;
     Ok(())
@@ -82,11 +84,12 @@ impl Store {
     pub(crate) async fn retry_letters(&self, which: Which<'_>, now: Timestamp) -> Result<u64> {
         let mut tx = self.write().await?;
         let found: Vec<LetterRow> = select(which)?.build_query_as().fetch_all(&mut *tx).await?;
-        let mut numbers = Vec::new();
+        let (mut numbers, mut told) = (Vec::new(), BTreeSet::new());
         for row in found {
             let Letter { dataset, mut event, .. } = row.read()?;
             event.add(Step { at: now, what: "somebody asked to try it again".into() });
             numbers.push(stored(event.number)?);
+            told.insert(dataset.clone());
             sqlx::query(
                 "INSERT INTO events (dataset, member, key_digest, key_values, kind, columns, work, coalesced,
                      detected, due, attempts, fence, story)
@@ -95,19 +98,22 @@ impl Store {
             )
             .bind(dataset)
             .bind(&event.work.member)
-            .bind(key_digest(&event.work.key))
-            .bind(bytes(event.work.key.as_values()))
+            .bind(tx.seal.index(&event.work.key))
+            .bind(tx.seal.bytes("key_values", bytes(event.work.key.as_values()))?)
             .bind(word(&event.work.kind)?)
             .bind(json(&event.work.columns)?)
-            .bind(&event.work.digest)
+            .bind(tx.seal.bytes("work", event.work.digest.clone())?)
             .bind(stored(event.coalesced)?)
             .bind(micros(event.detected))
             .bind(micros(now))
-            .bind(json(&event.story)?)
+            .bind(tx.seal.text("story", json(&event.story)?)?)
             .execute(&mut *tx)
             .await?;
         }
         remove(&mut tx, "dead_letters", &numbers).await?;
+        for dataset in told {
+            self.notify(&mut tx, &dataset).await?;
+        }
         tx.commit().await?;
         Ok(numbers.len() as u64)
     }
@@ -118,7 +124,7 @@ impl Store {
     /// When the store cannot be written.
     pub(crate) async fn drop_letters(&self, which: Which<'_>) -> Result<u64> {
         let mut tx = self.write().await?;
-        let mut query = sqlx::QueryBuilder::new(
+        let mut query = super::Statement::new(
             "UPDATE dead_letters SET dropped = 1, story = '[]' WHERE dropped = 0",
         );
         narrow(&mut query, which)?;
@@ -143,14 +149,14 @@ impl LetterRow {
     }
 }
 
-fn select(which: Which<'_>) -> Result<sqlx::QueryBuilder<super::Db>> {
-    let mut query = sqlx::QueryBuilder::new("SELECT dataset, ");
+fn select(which: Which<'_>) -> Result<super::Statement> {
+    let mut query = super::Statement::new("SELECT dataset, ");
     query.push(COLUMNS).push(", died AS mark FROM dead_letters WHERE dropped = 0");
     narrow(&mut query, which)?;
     Ok(query)
 }
 
-fn narrow(query: &mut sqlx::QueryBuilder<super::Db>, which: Which<'_>) -> Result<()> {
+fn narrow(query: &mut super::Statement, which: Which<'_>) -> Result<()> {
     if let Some(dataset) = which.dataset {
         query.push(" AND dataset = ").push_bind(dataset.to_owned());
     }

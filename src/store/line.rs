@@ -109,11 +109,18 @@ pub(super) fn word(
 ) -> Result<LineRow> {
     let salt = Uuid::new_v4().as_bytes().to_vec();
     let key_index = key_digest(&remark.key);
-    let Remark { key, columns, before: was, after, about } = remark;
-    let payload =
-        text(&json!({ "key": key.as_values(), "conflict": about, "before": was, "after": after }))?;
+    let Remark { key, columns, before: was, after, about, hidden } = remark;
     let digest =
         |said: &Json| Ok::<_, Error>(Some(verify::salted(&salt, &[text(said)?.as_bytes()])));
+    let show = |said: &Json| match digest(said)?.filter(|_| *hidden) {
+        Some(digest) => Ok::<_, Error>(json!({ "digest": verify::hex(&digest) })),
+        None => Ok(said.clone()),
+    };
+    let parts: Result<Vec<Json>> =
+        key.as_values().iter().map(|part| show_value(part, *hidden, &salt)).collect();
+    let payload = text(
+        &json!({ "key": parts?, "conflict": about, "before": show(was)?, "after": show(after)? }),
+    )?;
     let chained = Chained {
         seq,
         at: micros(at),

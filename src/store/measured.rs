@@ -40,7 +40,7 @@ impl Store {
         )
         .bind(dataset)
         .bind(hour_of(micros(now)))
-        .bind(json(found)?)
+        .bind(tx.seal.text("data", json(found)?)?)
         .execute(&mut *tx)
         .await?;
         Ok(tx.commit().await?)

@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use lockstep_engine::plan::Plan;
 use serde_json::Value as Json;
 
-use super::Store;
 use super::base::work;
 use super::codec::{damaged, json, micros, parse, time};
-use super::segment::{Packed, pack, unpack};
+use super::segment::{Packed, expand, pack_json};
+use super::{Conn, Store};
 use crate::error::{Error, Kind, Result};
 
 /// How long a plan may be applied.
@@ -31,9 +31,9 @@ pub(crate) struct StoredPlan {
 
 /// What a name of a plan leads to.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum PlanLookup {
+pub(crate) enum PlanLookup<T = Box<StoredPlan>> {
     /// The plan.
-    Found(Box<StoredPlan>),
+    Found(T),
     /// A plan that is too old to be applied.
     Expired {
         /// Its whole name.
@@ -45,6 +45,18 @@ pub(crate) enum PlanLookup {
     Unknown,
     /// Several plans: more digits are needed.
     Many,
+}
+
+impl<T> PlanLookup<T> {
+    /// Returns what was found, or why nothing was as an answer of another type.
+    fn found<U>(self) -> std::result::Result<T, PlanLookup<U>> {
+        Err(match self {
+            Self::Found(found) => return Ok(found),
+            Self::Expired { id, expired } => PlanLookup::Expired { id, expired },
+            Self::Unknown => PlanLookup::Unknown,
+            Self::Many => PlanLookup::Many,
+        })
+    }
 }
 
 impl Store {
@@ -61,11 +73,11 @@ impl Store {
         let expires = now
             .checked_add(LIFE)
             .map_err(|error| Error::invalid("the time is out of range").with_source(error))?;
-        let body = serde_json::to_vec(plan.body())
-            .map_err(|error| Error::internal("the plan has no JSON form").with_source(error))?;
-        let body = work(move || pack(&body)).await?;
+        let body = plan.shared();
+        let body = work(move || pack_json(&*body)).await?;
         let definition = json(definition)?;
         let mut tx = self.write().await?;
+        let body = tx.seal.packed(("body_digest", "body"), body)?;
         sqlx::query(
             "INSERT INTO plans (id, dataset, created, expires, definition, body_digest, body)
              VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -76,7 +88,7 @@ impl Store {
         .bind(&plan.body().basis.dataset)
         .bind(micros(now))
         .bind(micros(expires))
-        .bind(definition)
+        .bind(tx.seal.text("definition", definition)?)
         .bind(body.digest)
         .bind(body.data)
         .execute(&mut *tx)
@@ -104,38 +116,18 @@ impl Store {
     /// # Errors
     /// A name that is none, and a plan whose stored content is not the one it is named for.
     pub(crate) async fn plan(&self, id_prefix: &str, now: Timestamp) -> Result<PlanLookup> {
-        let prefix = id_prefix.trim().to_ascii_lowercase();
-        if !(FEWEST_DIGITS..=64).contains(&prefix.len())
-            || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit())
-        {
-            return Err(Error::invalid(format!("'{id_prefix}' is no plan id")).next(
-                "give the planId as the plan's report has it: at least 8 hexadecimal digits",
-            ));
-        }
         let mut tx = self.read().await?;
-        let names: Vec<(String, i64)> = sqlx::query_as(
-            // 'g' comes after every hexadecimal digit.
-            "SELECT id, expires FROM plans WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 2",
-        )
-        .bind(&prefix)
-        .bind(format!("{prefix}g"))
-        .fetch_all(&mut *tx)
-        .await?;
-        let (id, expires) = match names.as_slice() {
-            [] => return Ok(PlanLookup::Unknown),
-            [one] => one.clone(),
-            _ => return Ok(PlanLookup::Many),
+        let (id, expires) = match named(&mut tx, id_prefix, now).await?.found() {
+            Ok(found) => found,
+            Err(none) => return Ok(none),
         };
-        let expires = time(expires)?;
-        if expires <= now {
-            return Ok(PlanLookup::Expired { id, expired: expires });
-        }
         let (created, definition, digest, data): (i64, String, Vec<u8>, Vec<u8>) = sqlx::query_as(
             "SELECT created, definition, body_digest, body FROM plans WHERE id = $1",
         )
         .bind(&id)
         .fetch_one(&mut *tx)
         .await?;
+        drop(tx);
         let plan = work(move || read(id, &Packed { digest, data })).await?;
         Ok(PlanLookup::Found(Box::new(StoredPlan {
             plan,
@@ -144,20 +136,85 @@ impl Store {
             expires,
         })))
     }
+
+    /// Finds the whole name of a plan like [`plan`](Self::plan); its content is proven, and not held.
+    ///
+    /// # Errors
+    /// Those of [`plan`](Self::plan).
+    pub(crate) async fn plan_id(
+        &self,
+        id_prefix: &str,
+        now: Timestamp,
+    ) -> Result<PlanLookup<String>> {
+        let mut tx = self.read().await?;
+        let id = match named(&mut tx, id_prefix, now).await?.found() {
+            Ok((id, _)) => id,
+            Err(none) => return Ok(none),
+        };
+        let (digest, data): (Vec<u8>, Vec<u8>) =
+            sqlx::query_as("SELECT body_digest, body FROM plans WHERE id = $1")
+                .bind(&id)
+                .fetch_one(&mut *tx)
+                .await?;
+        drop(tx);
+        work(move || {
+            // A plan is named by the hash of the very bytes that are stored.
+            let mut hasher = blake3::Hasher::new();
+            std::io::copy(&mut expand(&Packed { digest, data })?, &mut hasher)
+                .map_err(|error| damaged("a plan cannot be expanded").with_source(error))?;
+            let found = hasher.finalize().to_hex();
+            if found.as_str() == id { Ok(PlanLookup::Found(id)) } else { Err(changed(&id, &found)) }
+        })
+        .await
+    }
+}
+
+/// Finds the name of a plan by its first digits, and when it expires.
+async fn named(
+    conn: &mut Conn,
+    id_prefix: &str,
+    now: Timestamp,
+) -> Result<PlanLookup<(String, Timestamp)>> {
+    let prefix = id_prefix.trim().to_ascii_lowercase();
+    if !(FEWEST_DIGITS..=64).contains(&prefix.len())
+        || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
+        return Err(Error::invalid(format!("'{id_prefix}' is no plan id"))
+            .next("give the planId as the plan's report has it: at least 8 hexadecimal digits"));
+    }
+    let names: Vec<(String, i64)> = sqlx::query_as(
+        // 'g' comes after every hexadecimal digit.
+        "SELECT id, expires FROM plans WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 2",
+    )
+    .bind(&prefix)
+    .bind(format!("{prefix}g"))
+    .fetch_all(conn)
+    .await?;
+    let (id, expires) = match names.as_slice() {
+        [] => return Ok(PlanLookup::Unknown),
+        [one] => one.clone(),
+        _ => return Ok(PlanLookup::Many),
+    };
+    let expires = time(expires)?;
+    Ok(match expires <= now {
+        true => PlanLookup::Expired { id, expired: expires },
+        false => PlanLookup::Found((id, expires)),
+    })
 }
 
 /// Reads a plan back and proves that its content has the name it is stored under.
 fn read(id: String, packed: &Packed) -> Result<Plan> {
     let plan = Plan::new(
-        serde_json::from_slice(&unpack(packed)?)
+        serde_json::from_reader(expand(packed)?)
             .map_err(|error| damaged("a plan does not parse").with_source(error))?,
     );
-    if plan.id() == id {
-        return Ok(plan);
-    }
-    Err(Error::new(
+    if plan.id() == id { Ok(plan) } else { Err(changed(&id, plan.id())) }
+}
+
+fn changed(id: &str, found: &str) -> Error {
+    Error::new(
         Kind::StalePlan,
-        format!("the stored plan {id} was changed after it was made: it hashes to {}", plan.id()),
+        format!("the stored plan {id} was changed after it was made: it hashes to {found}"),
     )
-    .next("plan again; and find out who writes to the store file"))
+    .next("plan again; and find out who writes to the store file")
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::breakers::{Breaker, OPEN};
 use super::codec::{count, micros, stored, time};
-use super::{Db, Store};
+use super::{Statement, Store};
 use crate::error::Result;
 
 /// What waits for a dataset's members.
@@ -39,7 +39,7 @@ impl Store {
         late: Timestamp,
     ) -> Result<BTreeMap<String, Queued>> {
         const RUNNING: &str = "dataset IN (SELECT dataset FROM watches WHERE running = 1)";
-        let narrowed = |query: &mut sqlx::QueryBuilder<Db>| {
+        let narrowed = |query: &mut Statement| {
             if let Some(dataset) = dataset {
                 query.push(" AND dataset = ").push_bind(dataset.to_owned());
             }
@@ -47,10 +47,11 @@ impl Store {
         let mut all: BTreeMap<String, Queued> = BTreeMap::new();
         let mut read = self.read().await?;
 
-        let mut query =
-            sqlx::QueryBuilder::new("SELECT dataset, COUNT(*), SUM(CASE WHEN detected < ");
+        let mut query = Statement::new("SELECT dataset, COUNT(*), CAST(SUM(CASE WHEN detected < ");
         query.push_bind(micros(late));
-        query.push(" THEN 1 ELSE 0 END), MIN(detected) FROM events WHERE ").push(RUNNING);
+        query
+            .push(" THEN 1 ELSE 0 END) AS BIGINT), MIN(detected) FROM events WHERE ")
+            .push(RUNNING);
         narrowed(&mut query);
         query.push(" GROUP BY dataset");
         let events: Vec<(String, i64, i64, i64)> =
@@ -61,7 +62,7 @@ impl Store {
             one.oldest = Some(time(oldest)?);
         }
 
-        let mut query = sqlx::QueryBuilder::new(
+        let mut query = Statement::new(
             "SELECT dataset, COUNT(*), MIN(died) FROM dead_letters WHERE dropped = 0",
         );
         narrowed(&mut query);
@@ -72,7 +73,7 @@ impl Store {
             (one.dead, one.oldest_dead) = (count(dead)?, Some(time(oldest)?));
         }
 
-        let mut query = sqlx::QueryBuilder::new(
+        let mut query = Statement::new(
             "SELECT dataset, member, failures, since, until, why FROM breakers WHERE failures >= ",
         );
         query.push_bind(stored(OPEN)?).push(" AND ").push(RUNNING);

@@ -5,12 +5,12 @@ use serde_json::Value as Json;
 
 use super::advance::{Advance, advance};
 use super::base::base_name;
-use super::codec::{count, from_word, json, micros, parse, time, word};
+use super::codec::{count, from_word, json, micros, parse, plain, time, word};
 use super::conflicts::{self, Seen};
 use super::ends::{self, RunEnd};
 use super::journal::{BatchState, Moves, RunKind, RunState, check_width, widths};
 use super::lease::{self, Lease};
-use super::{Conn, Db, Store, aims, audit, tombstones};
+use super::{Conn, Store, aims, audit, tombstones};
 use crate::error::{Error, Kind, Result};
 
 /// A run.
@@ -89,8 +89,8 @@ pub(super) struct RunRow {
 }
 
 /// Starts a query of runs; a condition follows.
-pub(super) fn select() -> sqlx::QueryBuilder<Db> {
-    sqlx::QueryBuilder::new(
+pub(super) fn select() -> super::Statement {
+    super::Statement::new(
         "SELECT number, id, dataset, plan, kind, undoes, undone_by, state, caller, started,
              finished, fence, columns, sensitive, counts, error FROM runs",
     )
@@ -211,7 +211,7 @@ impl Store {
                 .await?;
         }
         sqlx::query("UPDATE runs SET error = $1 WHERE number = $2")
-            .bind(&outcome.error)
+            .bind(tx.seal.some_text("error", outcome.error.as_deref().map(plain))?)
             .bind(row.number)
             .execute(&mut *tx)
             .await?;
@@ -268,8 +268,8 @@ async fn close(conn: &mut Conn, run: &RunRow, outcome: &Outcome) -> Result<()> {
     )
     .bind(word(&outcome.state)?)
     .bind(micros(outcome.finished))
-    .bind(json(&outcome.counts)?)
-    .bind(&outcome.error)
+    .bind(conn.seal.text("counts", json(&outcome.counts)?)?)
+    .bind(conn.seal.some_text("error", outcome.error.as_deref().map(plain))?)
     .bind(run.number)
     .execute(&mut *conn)
     .await?;

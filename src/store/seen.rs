@@ -45,10 +45,11 @@ impl Store {
         };
         let packed: Vec<(String, String, Packed)> =
             work(move || seen.into_iter().map(pack).collect()).await?;
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of(&lease.dataset).await?;
         lease::check(&mut tx, lease).await?;
         drop_seen(&mut tx, &lease.dataset).await?;
-        for (member, about, Packed { digest, data }) in packed {
+        for (member, about, packed) in packed {
+            let Packed { digest, data } = tx.seal.packed(("digest", "data"), packed)?;
             sqlx::query(
                 "INSERT INTO seen (dataset, member, at, about, digest, data)
                  VALUES ($1, $2, $3, $4, $5, $6)",
@@ -56,7 +57,7 @@ impl Store {
             .bind(&lease.dataset)
             .bind(member)
             .bind(micros(now))
-            .bind(about)
+            .bind(tx.seal.text("about", about)?)
             .bind(digest)
             .bind(data)
             .execute(&mut *tx)

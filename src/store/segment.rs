@@ -4,9 +4,12 @@
 //! `u32::MAX`. A segment and a delta have two fields an entry (key, row), intended moves of base three (key, before,
 //! after). The format is stable: stores outlive processes.
 
+use std::io::{BufRead, BufReader, BufWriter, Read};
+
 use lockstep_engine::canonical::write_row;
 use lockstep_engine::reconcile::BaseChange;
 use lockstep_engine::value::{Row, Value};
+use serde::Serialize;
 
 use super::codec::{self, damaged};
 use crate::error::{Error, Result};
@@ -15,6 +18,9 @@ const ABSENT: u32 = u32::MAX;
 
 /// How hard zstd tries; more saves little on rows and costs much.
 const LEVEL: i32 = 3;
+
+/// How many bytes of JSON are compressed at a time.
+const PIECE: usize = 64 << 10;
 
 /// About how many bytes a segment has before compression.
 pub(super) const TARGET: usize = 4 << 20;
@@ -30,18 +36,44 @@ pub(super) struct Packed {
 
 /// Compresses bytes.
 pub(super) fn pack(bytes: &[u8]) -> Result<Packed> {
-    let data = zstd::bulk::compress(bytes, LEVEL)
+    let mut data = zstd::bulk::compress(bytes, LEVEL)
         .map_err(|error| Error::internal("rows cannot be compressed").with_source(error))?;
+    // It has room for bytes that cannot be compressed.
+    data.shrink_to_fit();
+    Ok(Packed { digest: blake3::hash(&data).as_bytes().to_vec(), data })
+}
+
+/// Compresses the JSON form of something as it is written: it is nowhere there as a whole.
+pub(super) fn pack_json(value: &impl Serialize) -> Result<Packed> {
+    let write = || -> std::io::Result<Vec<u8>> {
+        let encoder = zstd::stream::Encoder::new(Vec::new(), LEVEL)?;
+        let mut pieces = BufWriter::with_capacity(PIECE, encoder);
+        serde_json::to_writer(&mut pieces, value)?;
+        pieces.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()
+    };
+    let data =
+        write().map_err(|error| Error::internal("a value has no JSON form").with_source(error))?;
     Ok(Packed { digest: blake3::hash(&data).as_bytes().to_vec(), data })
 }
 
 /// Checks the digest and expands the bytes.
 pub(super) fn unpack(packed: &Packed) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    expand(packed)?
+        .read_to_end(&mut bytes)
+        .map_err(|error| damaged("compressed rows cannot be expanded").with_source(error))?;
+    Ok(bytes)
+}
+
+/// Checks the digest and expands the bytes as they are read.
+pub(super) fn expand(packed: &Packed) -> Result<impl BufRead> {
     if blake3::hash(&packed.data).as_bytes().as_slice() != packed.digest.as_slice() {
-        return Err(damaged("compressed rows do not have the digest they were stored with"));
+        let what = "compressed rows do not have the digest they were stored with";
+        return Err(codec::unreadable(&packed.data, what));
     }
-    zstd::stream::decode_all(packed.data.as_slice())
-        .map_err(|error| damaged("compressed rows cannot be expanded").with_source(error))
+    let decoder = zstd::stream::Decoder::new(packed.data.as_slice())
+        .map_err(|error| damaged("compressed rows cannot be expanded").with_source(error))?;
+    Ok(BufReader::with_capacity(PIECE, decoder))
 }
 
 /// Appends a field.

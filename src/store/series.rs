@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::Store;
 use super::codec::{micros, parse, time};
 use super::ends::{HOUR, Rollup};
-use super::{Db, Store};
 use crate::error::Result;
 
 impl Store {
@@ -18,7 +18,7 @@ impl Store {
         from: Timestamp,
     ) -> Result<Vec<(Timestamp, Rollup)>> {
         let mut query =
-            sqlx::QueryBuilder::<Db>::new("SELECT bucket, data FROM run_rollups WHERE grain = ");
+            super::Statement::new("SELECT bucket, data FROM run_rollups WHERE grain = ");
         query.push_bind(HOUR).push(" AND bucket >= ").push_bind(micros(from));
         if let Some(dataset) = dataset {
             query.push(" AND dataset = ").push_bind(dataset.to_owned());

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::codec::{from_word, json, micros, parse, time, word};
+use super::codec::{from_word, json, micros, parse, plain, time, word};
 use super::runs::select;
-use super::{Conn, Db, Run, Store};
+use super::{Conn, Run, Seal, Store};
 use crate::error::{Error, Kind, Result};
 
 /// How far a task is.
@@ -74,7 +74,7 @@ struct TaskRow {
     created: i64,
     updated: i64,
     expires: i64,
-    cancel: bool,
+    cancel: i64,
     question: Option<String>,
     answer: Option<String>,
     outcome: Option<String>,
@@ -93,7 +93,7 @@ impl TaskRow {
             created: time(self.created)?,
             updated: time(self.updated)?,
             expires: time(self.expires)?,
-            cancel: self.cancel,
+            cancel: self.cancel != 0,
             question: value(self.question)?,
             answer: value(self.answer)?,
             outcome: value(self.outcome)?,
@@ -101,9 +101,10 @@ impl TaskRow {
     }
 }
 
-fn query(condition: &str) -> sqlx::QueryBuilder<Db> {
-    let mut query = sqlx::QueryBuilder::new(
-        "SELECT id, subject, tool, state, message, holder, created, updated, expires, cancel,
+fn query(condition: &str) -> super::Statement {
+    let mut query = super::Statement::new(
+        "SELECT id, subject, tool, state, message, holder, created, updated, expires,
+             CAST(CASE WHEN cancel THEN 1 ELSE 0 END AS BIGINT) AS cancel,
              question, answer, outcome FROM tasks WHERE ",
     );
     query.push(condition);
@@ -129,7 +130,7 @@ impl Store {
         .bind(&task.subject)
         .bind(&task.tool)
         .bind(word(&task.state)?)
-        .bind(&task.message)
+        .bind(tx.seal.some_text("message", task.message.as_deref().map(plain))?)
         .bind(&task.holder)
         .bind(micros(task.created))
         .bind(micros(task.updated))
@@ -180,7 +181,7 @@ impl Store {
     /// When the store cannot be written.
     pub(crate) async fn note_task(&self, id: &str, message: &str, now: Timestamp) -> Result<()> {
         let set = "state = 'working', question = NULL, answer = NULL, message = ";
-        self.set_open(id, set, message.to_owned(), now).await
+        self.set_open(id, set, |seal| seal.text("message", plain(message)), now).await
     }
 
     /// Lets a task wait for an answer.
@@ -196,7 +197,7 @@ impl Store {
     ) -> Result<()> {
         self.note_task(id, message, now).await?;
         let set = "state = 'input_required', question = ";
-        self.set_open(id, set, json(question)?, now).await
+        self.set_open(id, set, |seal| seal.text("question", json(question)?), now).await
     }
 
     /// Hands an answer to a task that waits for it.
@@ -204,7 +205,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub(crate) async fn answer_task(&self, id: &str, answer: &Json, now: Timestamp) -> Result<()> {
-        self.set_open(id, "answer = ", json(answer)?, now).await
+        self.set_open(id, "answer = ", |seal| seal.text("answer", json(answer)?), now).await
     }
 
     /// Tells whoever works on a task that its owner wants it to stop.
@@ -212,7 +213,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub(crate) async fn cancel_task(&self, id: &str, now: Timestamp) -> Result<()> {
-        self.set_open(id, "cancel = ", true, now).await
+        self.set_open(id, "cancel = ", |_| Ok(true), now).await
     }
 
     /// Ends a task that is not over yet; says whether it was not.
@@ -230,8 +231,8 @@ impl Store {
              WHERE id = $6 AND state IN ('working', 'input_required')",
         )
         .bind(word(&ended.state)?)
-        .bind(&ended.message)
-        .bind(ended.outcome.as_ref().map(json).transpose()?)
+        .bind(tx.seal.some_text("message", ended.message.as_deref().map(plain))?)
+        .bind(tx.seal.some_text("outcome", ended.outcome.as_ref().map(json).transpose()?)?)
         .bind(micros(ended.updated))
         .bind(micros(ended.expires))
         .bind(&ended.id)
@@ -250,19 +251,26 @@ impl Store {
             return Err(Error::new(Kind::Internal, "runs are looked up by a blank mark"));
         }
         let mut query = select();
-        query.push(" WHERE SUBSTR(caller, -LENGTH(").push_bind(mark.to_owned()).push(")) = ");
+        query.push(" WHERE SUBSTR(caller, LENGTH(caller) - LENGTH(").push_bind(mark.to_owned());
+        query.push(") + 1) = ");
         query.push_bind(mark.to_owned()).push(" ORDER BY number");
         self.read_runs(query).await
     }
 
-    async fn set_open<'q, T>(&self, id: &str, set: &str, value: T, now: Timestamp) -> Result<()>
+    async fn set_open<'q, T>(
+        &self,
+        id: &str,
+        set: &str,
+        value: impl FnOnce(&Seal) -> Result<T> + Send,
+        now: Timestamp,
+    ) -> Result<()>
     where
-        T: 'q + sqlx::Encode<'q, Db> + sqlx::Type<Db> + Send,
+        T: 'q + sqlx::Encode<'q, super::Db> + sqlx::Type<super::Db> + Send,
     {
-        let mut query = sqlx::QueryBuilder::<Db>::new(format!("UPDATE tasks SET {set}"));
-        query.push_bind(value).push(", updated = ").push_bind(micros(now));
-        query.push(" WHERE id = ").push_bind(id.to_owned()).push(format!(" AND {OPEN}"));
+        let mut query = super::Statement::new(format!("UPDATE tasks SET {set}"));
         let mut tx = self.write().await?;
+        query.push_bind(value(&tx.seal)?).push(", updated = ").push_bind(micros(now));
+        query.push(" WHERE id = ").push_bind(id.to_owned()).push(format!(" AND {OPEN}"));
         query.build().execute(&mut *tx).await?;
         Ok(tx.commit().await?)
     }

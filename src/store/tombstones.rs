@@ -7,7 +7,7 @@ use lockstep_engine::key::Key;
 use lockstep_engine::value::Row;
 
 use super::advance::Advance;
-use super::codec::{bytes, json, key, key_digest, micros, parse, row, time};
+use super::codec::{bytes, json, key, micros, parse, row, time};
 use super::{Conn, Store};
 use crate::error::Result;
 
@@ -50,7 +50,7 @@ impl Store {
              WHERE dataset = $1 AND key_digest = $2 AND revived_by IS NULL",
         )
         .bind(dataset)
-        .bind(key_digest(key))
+        .bind(self.reads.seal.index(key))
         .fetch_optional(&self.reads)
         .await?;
         let read = |(columns, image, run, at): (String, Option<Vec<u8>>, String, i64)| {
@@ -81,7 +81,7 @@ pub(super) async fn follow(conn: &mut Conn, to: &Advance<'_>, undoes: Option<&st
         if change.after.is_some() && known.is_empty() {
             continue;
         }
-        let digest = key_digest(&change.key);
+        let digest = conn.seal.index(&change.key);
         let known = known.get(&digest);
         if let Some(undone) = undoes.filter(|_| change.after.is_none()) {
             let brought_back = known.is_some_and(|by| by.as_deref() == Some(undone));
@@ -112,8 +112,8 @@ pub(super) async fn follow(conn: &mut Conn, to: &Advance<'_>, undoes: Option<&st
         .bind(to.run)
         .bind(micros(to.at))
         .bind(&columns)
-        .bind(bytes(change.key.as_values()))
-        .bind(change.before.as_deref().map(bytes))
+        .bind(conn.seal.bytes("key_values", bytes(change.key.as_values()))?)
+        .bind(conn.seal.some_bytes("image", change.before.as_deref().map(bytes))?)
         .execute(&mut *conn)
         .await?;
     }

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use super::audit::{self, LineRow};
 use super::codec::{count, damaged};
-use super::{Conn, Store};
-use crate::error::{Error, Result};
+use super::{Conn, Seal, Store};
+use crate::error::{Error, Kind, Result};
 
 /// Stands before the first line.
 pub(super) const START: [u8; 32] = [0; 32];
@@ -17,6 +17,9 @@ static LINE: LazyLock<blake3::Hasher> =
 /// Starts the digest of what a line is about.
 static CONTENT: LazyLock<blake3::Hasher> =
     LazyLock::new(|| blake3::Hasher::new_derive_key("lockstep 2026 audit content"));
+
+/// How many bytes a salt has.
+const SALT: usize = 16;
 
 /// How many lines are read at a time.
 const PAGE: u32 = 2_000;
@@ -121,7 +124,7 @@ impl Store {
                 break;
             }
             for line in lines {
-                if let Some(why) = wrong(&line, seq + 1, &hash) {
+                if let Some(why) = wrong(&line, seq + 1, &hash, &tx.seal) {
                     return Ok(AuditVerdict::Broken { seq: count(seq + 1)?, why });
                 }
                 seq += 1;
@@ -143,7 +146,8 @@ impl Store {
 
 /// Tells apart a line that cannot be read as one from a store that cannot be read at all.
 async fn unreadable(conn: &mut Conn, after: i64, error: Error) -> Result<AuditVerdict> {
-    if error.kind() != damaged("").kind() {
+    // What a line was sealed with is part of it.
+    if ![damaged("").kind(), Kind::Unauthenticated].contains(&error.kind()) {
         return Err(error);
     }
     let mut seq = after;
@@ -163,7 +167,7 @@ async fn unreadable(conn: &mut Conn, after: i64, error: Error) -> Result<AuditVe
 }
 
 /// Returns what is wrong with a line that should have the number `seq` and follow the hash.
-fn wrong(line: &LineRow, seq: i64, before: &[u8]) -> Option<String> {
+fn wrong(line: &LineRow, seq: i64, before: &[u8], seal: &Seal) -> Option<String> {
     if line.chained.seq != seq {
         return Some(format!("the line is missing; the next one is {}", line.chained.seq));
     }
@@ -173,7 +177,15 @@ fn wrong(line: &LineRow, seq: i64, before: &[u8]) -> Option<String> {
     match (&line.key_index, &line.salt, &line.payload) {
         (None, None, None) => None,
         (Some(index), Some(salt), Some(payload)) => {
-            let found = salted(salt, &[index, payload.as_bytes()]);
+            // In an encrypted store the digest of the key stands behind the salt, and another one beside it.
+            let (salt, plain) = match salt.split_at_checked(SALT) {
+                Some((salt, plain)) if !plain.is_empty() => (salt, plain),
+                _ => (salt.as_slice(), index.as_slice()),
+            };
+            if plain != index && seal.blind(plain.to_vec()) != *index {
+                return Some("what it is found by is not what was written".into());
+            }
+            let found = salted(salt, &[plain, payload.as_bytes()]);
             (found != line.chained.payload_digest)
                 .then(|| "its content is not what was written".into())
         }

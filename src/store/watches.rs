@@ -43,10 +43,11 @@ impl Store {
                  changed = excluded.changed, status = 'null'",
         )
         .bind(dataset)
-        .bind(json(settings)?)
+        .bind(tx.seal.text("settings", json(settings)?)?)
         .bind(micros(now))
         .execute(&mut *tx)
         .await?;
+        self.notify(&mut tx, "").await?;
         Ok(tx.commit().await?)
     }
 
@@ -63,6 +64,7 @@ impl Store {
         .bind(dataset)
         .execute(&mut *tx)
         .await?;
+        self.notify(&mut tx, "").await?;
         tx.commit().await?;
         Ok(done.rows_affected() > 0)
     }
@@ -72,9 +74,9 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub(crate) async fn put_watch_status(&self, dataset: &str, status: &Json) -> Result<()> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of(dataset).await?;
         sqlx::query("UPDATE watches SET status = $1 WHERE dataset = $2")
-            .bind(json(status)?)
+            .bind(tx.seal.text("status", json(status)?)?)
             .bind(dataset)
             .execute(&mut *tx)
             .await?;
@@ -101,7 +103,7 @@ impl Store {
 
 async fn find(conn: &mut Conn, dataset: Option<&str>) -> Result<Vec<StoredWatch>> {
     let mut query =
-        sqlx::QueryBuilder::new("SELECT dataset, settings, running, changed, status FROM watches");
+        super::Statement::new("SELECT dataset, settings, running, changed, status FROM watches");
     if let Some(dataset) = dataset {
         query.push(" WHERE dataset = ").push_bind(dataset.to_owned());
     }

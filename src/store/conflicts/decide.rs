@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::audit::{self, Remark};
-use super::super::codec::{json as text, micros, word};
+use super::super::codec::{json as text, micros, plain, word};
 use super::super::{Conn, Store};
 use super::list::Filter;
 use super::read::{Line, select};
@@ -22,6 +22,8 @@ pub(crate) struct Verdict {
     pub(crate) by: String,
     /// What is written beside it.
     pub(crate) note: Option<String>,
+    /// Whether its key and its values are not to be shown: the audit keeps digests of them.
+    pub(crate) hidden: bool,
 }
 
 impl Store {
@@ -52,10 +54,15 @@ impl Store {
                      note = COALESCE($5, note) WHERE id = $6",
             )
             .bind(word(&state)?)
-            .bind(verdict.choice.as_ref().map(text).transpose()?)
+            .bind(tx.seal.some_text("choice", verdict.choice.as_ref().map(text).transpose()?)?)
             .bind(decided)
-            .bind(decided.map(|_| format!("{} ({caller})", verdict.by)))
-            .bind(&verdict.note)
+            .bind(
+                tx.seal.some_text(
+                    "decided_by",
+                    decided.map(|_| format!("{} ({caller})", verdict.by)),
+                )?,
+            )
+            .bind(tx.seal.some_text("note", verdict.note.as_deref().map(plain))?)
             .bind(&verdict.id)
             .execute(&mut *tx)
             .await?;
@@ -76,10 +83,10 @@ impl Store {
         note: Option<&str>,
     ) -> Result<u64> {
         let mut tx = self.write().await?;
-        let mut query = sqlx::QueryBuilder::new("UPDATE conflicts SET assignee = COALESCE(");
+        let mut query = crate::store::Statement::new("UPDATE conflicts SET assignee = COALESCE(");
         query.push_bind(assignee.map(str::to_owned)).push(", assignee), note = COALESCE(");
-        query.push_bind(note.map(str::to_owned)).push(", note)");
-        filter.conditions(&mut query)?;
+        query.push_bind(tx.seal.some_text("note", note.map(plain))?).push(", note)");
+        filter.conditions(&mut query, &tx.seal)?;
         let done = query.build().execute(&mut *tx).await?.rows_affected();
         tx.commit().await?;
         Ok(done)
@@ -132,5 +139,6 @@ fn remark(stored: Stored, verdict: &Verdict) -> Remark {
     let columns = if stored.column.is_empty() { Vec::new() } else { vec![stored.column] };
     let before = json!({"base": stored.base, "voices": stored.voices});
     let after = json!({"choice": verdict.choice, "by": verdict.by});
-    Remark { key: stored.key, columns, before, after, about: stored.id }
+    let hidden = verdict.hidden;
+    Remark { key: stored.key, columns, before, after, about: stored.id, hidden }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lockstep_engine::key::Key;
 
-use super::super::codec::{count, from_word, json, key, key_digest, micros, parse, time, word};
-use super::super::{Db, Store};
+use super::super::Store;
+use super::super::codec::{count, from_word, key, micros, parse, time, word};
 use super::read::{Line, select};
 use super::{Kind, Rows, State, Stored};
 use crate::error::Result;
@@ -60,12 +60,17 @@ pub(crate) struct Page {
 
 impl Filter {
     /// Adds the conditions to a query.
-    pub(super) fn conditions(&self, query: &mut sqlx::QueryBuilder<Db>) -> Result<()> {
+    pub(super) fn conditions(
+        &self,
+        query: &mut crate::store::Statement,
+        seal: &crate::store::Seal,
+    ) -> Result<()> {
         query.push(" WHERE 1 = 1");
+        let key = self.key.clone().map(|key| seal.blind_text(key));
         let texts = [
             (" AND dataset = ", &self.dataset),
             (" AND column_name = ", &self.column),
-            (" AND key_text = ", &self.key),
+            (" AND key_text = ", &key),
             (" AND assignee = ", &self.assignee),
         ];
         for (condition, text) in texts {
@@ -88,9 +93,12 @@ impl Filter {
             query.push(")");
         }
         if !self.ids.is_empty() {
-            // One parameter, whatever the number of names.
-            query.push(" AND id IN (SELECT value FROM json_each(").push_bind(json(&self.ids)?);
-            query.push("))");
+            query.push(" AND id IN (");
+            let mut list = query.separated(", ");
+            for id in &self.ids {
+                list.push_bind(id.clone());
+            }
+            query.push(")");
         }
         Ok(())
     }
@@ -102,10 +110,10 @@ impl Store {
     /// # Errors
     /// When the stored values are damaged.
     pub(crate) async fn conflict_groups(&self, filter: &Filter) -> Result<Vec<Group>> {
-        let mut query = sqlx::QueryBuilder::<Db>::new(
+        let mut query = crate::store::Statement::new(
             "SELECT dataset, column_name, kind, state, COUNT(*), MIN(created) FROM conflicts",
         );
-        filter.conditions(&mut query)?;
+        filter.conditions(&mut query, &self.reads.seal)?;
         query.push(" GROUP BY dataset, column_name, kind, state ORDER BY 5 DESC, 1, 2, 3, 4");
         let found: Vec<(String, String, String, String, i64, i64)> =
             query.build_query_as().fetch_all(&self.reads).await?;
@@ -128,7 +136,7 @@ impl Store {
     /// When the stored values are damaged.
     pub(crate) async fn conflicts(&self, filter: &Filter, skip: u64, limit: u32) -> Result<Page> {
         let mut query = select();
-        filter.conditions(&mut query)?;
+        filter.conditions(&mut query, &self.reads.seal)?;
         query.push(" ORDER BY created, key_text, column_name, id LIMIT ");
         query.push_bind(i64::from(limit) + 1).push(" OFFSET ");
         query.push_bind(super::super::codec::stored(skip)?);
@@ -164,7 +172,7 @@ impl Store {
             "SELECT content FROM conflict_rows WHERE dataset = $1 AND key_digest = $2",
         )
         .bind(dataset)
-        .bind(key_digest(key))
+        .bind(self.reads.seal.index(key))
         .fetch_optional(&self.reads)
         .await?;
         found.as_deref().map(parse).transpose()

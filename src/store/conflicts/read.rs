@@ -1,6 +1,5 @@
 //! A conflict as it stands in its table.
 
-use super::super::Db;
 use super::super::codec::{from_word, key, parse, time};
 use super::Stored;
 use crate::error::Result;
@@ -29,8 +28,8 @@ pub(super) struct Line {
 }
 
 /// Starts a query of conflicts; a condition follows.
-pub(super) fn select() -> sqlx::QueryBuilder<Db> {
-    sqlx::QueryBuilder::new(
+pub(super) fn select() -> crate::store::Statement {
+    crate::store::Statement::new(
         "SELECT id, dataset, key_values, column_name, kind, digest, state, base_value, voices, reason, assignee,
              note, created, choice, decided, decided_by, closed, closed_by, run FROM conflicts",
     )

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lockstep_engine::key::Key;
 
-use super::super::codec::{bytes, json, key_digest, micros, word};
+use super::super::codec::{bytes, json, micros, plain, word};
 use super::super::lease::{self, Lease};
 use super::super::{Conn, Store};
 use super::read::{Line, select};
@@ -33,7 +33,7 @@ impl Store {
             )
             .bind(micros(at))
             .bind(&lease.dataset)
-            .bind(key_digest(key))
+            .bind(tx.seal.index(key))
             .bind(column)
             .execute(&mut *tx)
             .await?;
@@ -119,8 +119,8 @@ async fn put(
             "UPDATE conflicts SET seen = $1, voices = $2, reason = $3, run = NULL WHERE id = $4",
         )
         .bind(micros(at))
-        .bind(json(&cell.voices)?)
-        .bind(&cell.reason)
+        .bind(conn.seal.text("voices", json(&cell.voices)?)?)
+        .bind(conn.seal.text("reason", plain(&cell.reason))?)
         .bind(&id)
         .execute(conn)
         .await?;
@@ -148,17 +148,17 @@ async fn put(
     )
     .bind(&id)
     .bind(dataset)
-    .bind(key_digest(&dispute.key))
-    .bind(bytes(dispute.key.as_values()))
-    .bind(dispute.key.to_string())
+    .bind(conn.seal.index(&dispute.key))
+    .bind(conn.seal.bytes("key_values", bytes(dispute.key.as_values()))?)
+    .bind(conn.seal.blind_text(plain(dispute.key.to_string())))
     .bind(&cell.column)
     .bind(word(&dispute.kind)?)
-    .bind(&dispute.digest)
-    .bind(cell.base.as_ref().map(json).transpose()?)
-    .bind(json(&cell.voices)?)
-    .bind(reason)
+    .bind(conn.seal.text("digest", dispute.digest.as_str())?)
+    .bind(conn.seal.some_text("base_value", cell.base.as_ref().map(json).transpose()?)?)
+    .bind(conn.seal.text("voices", json(&cell.voices)?)?)
+    .bind(conn.seal.text("reason", plain(reason))?)
     .bind(known.and_then(|known| known.assignee.clone()))
-    .bind(known.and_then(|known| known.note.clone()))
+    .bind(conn.seal.some_text("note", known.and_then(|known| known.note.clone()))?)
     .bind(micros(known.map_or(at, |known| known.created)))
     .bind(micros(at))
     .execute(conn)
@@ -172,7 +172,7 @@ async fn close(conn: &mut Conn, id: &str, state: State, why: &str, at: Timestamp
     )
     .bind(word(&state)?)
     .bind(micros(at))
-    .bind(why)
+    .bind(conn.seal.text("closed_by", plain(why))?)
     .bind(id)
     .execute(conn)
     .await?;
@@ -190,8 +190,8 @@ async fn rows(conn: &mut Conn, dataset: &str, dispute: &Dispute) -> Result<()> {
          ON CONFLICT (dataset, key_digest) DO UPDATE SET content = excluded.content",
     )
     .bind(dataset)
-    .bind(key_digest(&dispute.key))
-    .bind(json(&dispute.rows)?)
+    .bind(conn.seal.index(&dispute.key))
+    .bind(conn.seal.text("content", json(&dispute.rows)?)?)
     .execute(conn)
     .await?;
     Ok(())

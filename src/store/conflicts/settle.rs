@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::Conn;
-use super::super::codec::{key_digest, micros, word};
+use super::super::codec::{micros, word};
 use super::super::journal::BatchState;
 use super::super::runs::{Outcome, RunRow};
 use super::{State, Taken, record};
@@ -26,7 +26,7 @@ pub(in super::super) async fn take_up(
         )
         .bind(run)
         .bind(dataset)
-        .bind(key_digest(key))
+        .bind(conn.seal.index(key))
         .bind(column)
         .bind(word(&State::Decided)?)
         .bind(micros(*decided))

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lockstep_engine::key::Key;
 use lockstep_engine::value::Value;
 
-use super::super::codec::{bytes, key, key_digest, micros, time};
+use super::super::codec::{bytes, key, micros, time};
 use super::super::{Conn, Store};
 use crate::error::Result;
 
@@ -68,10 +68,10 @@ pub(super) async fn put(conn: &mut Conn, dataset: &str, times: &[Observed]) -> R
         )
         .bind(dataset)
         .bind(&one.member)
-        .bind(key_digest(&one.key))
+        .bind(conn.seal.index(&one.key))
         .bind(&one.column)
-        .bind(bytes(one.key.as_values()))
-        .bind(&one.value)
+        .bind(conn.seal.bytes("key_values", bytes(one.key.as_values()))?)
+        .bind(conn.seal.bytes("value_digest", one.value.clone())?)
         .bind(micros(one.at))
         .execute(&mut *conn)
         .await?;

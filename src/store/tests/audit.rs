@@ -66,10 +66,6 @@ async fn an_empty_audit_is_whole() {
     assert_eq!(store.audit(0, 9).await.unwrap(), []);
 }
 
-async fn execute(store: &Store, sql: &'static str) {
-    sqlx::query(sql).execute(&store.writes).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_line_taken_out_moved_or_added_is_found() {
     for (sql, broken) in [
@@ -98,7 +94,11 @@ async fn a_line_taken_out_moved_or_added_is_found() {
         ("DELETE FROM audit_head", 6),
     ] {
         let (_folder, store) = written().await;
-        execute(&store, sql).await;
+        // Columns of PostgreSQL take nothing of another type.
+        if server().is_some() && sql.contains("= 'x'") || sql.contains("= 7") {
+            continue;
+        }
+        by_hand(&store, sql).await;
         match verdict(&store).await {
             AuditVerdict::Broken { seq, why } => {
                 assert_eq!(seq, broken, "{sql}: {why}");
@@ -155,17 +155,31 @@ async fn change_and_check(
     flip: u8,
 ) {
     let query = |sql: String| sqlx::query(sqlx::AssertSqlSafe(sql));
-    let select = format!("SELECT CAST({column} AS BLOB) FROM audit WHERE seq = {seq}");
+    let blob = matches!(
+        column,
+        "key_digest"
+            | "before_digest"
+            | "after_digest"
+            | "payload_digest"
+            | "hash"
+            | "key_index"
+            | "salt"
+    );
+    let (read, write) = match (server().is_some(), blob, column) {
+        (true, true, _) => (column.to_owned(), "$1"),
+        (true, _, "at") => {
+            ("convert_to(at::text, 'UTF8')".into(), "convert_from($1, 'UTF8')::bigint")
+        }
+        (true, ..) => (format!("convert_to({column}, 'UTF8')"), "convert_from($1, 'UTF8')"),
+        (false, true, _) => (format!("CAST({column} AS BLOB)"), "CAST($1 AS BLOB)"),
+        (false, _, "at") => (format!("CAST({column} AS BLOB)"), "CAST($1 AS INTEGER)"),
+        (false, ..) => (format!("CAST({column} AS BLOB)"), "CAST($1 AS TEXT)"),
+    };
+    let select = format!("SELECT {read} FROM audit WHERE seq = {seq}");
     let before: Option<Vec<u8>> =
         sqlx::query_scalar(sqlx::AssertSqlSafe(select)).fetch_one(&store.writes).await.unwrap();
     let Some(before) = before else { return };
-    let ty = match column {
-        "at" => "INTEGER",
-        "key_digest" | "before_digest" | "after_digest" | "payload_digest" | "hash" => "BLOB",
-        "key_index" | "salt" => "BLOB",
-        _ => "TEXT",
-    };
-    let set = format!("UPDATE audit SET {column} = CAST(? AS {ty}) WHERE seq = {seq}");
+    let set = format!("UPDATE audit SET {column} = {write} WHERE seq = {seq}");
     let mut changed = before.clone();
     let at = index.index(changed.len());
     if column == "at" {
@@ -173,6 +187,13 @@ async fn change_and_check(
         changed[at] = b'0' + (changed[at] - b'0' + 1 + flip % 9) % 10;
     } else {
         changed[at] ^= flip;
+    }
+    // Of its texts PostgreSQL says itself that they are none any more.
+    if server().is_some()
+        && !blob
+        && std::str::from_utf8(&changed).map_or(true, |text| text.contains('\0'))
+    {
+        return;
     }
     query(set.clone()).bind(changed).execute(&store.writes).await.unwrap();
     let said = verdict(store).await;

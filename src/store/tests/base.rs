@@ -18,7 +18,7 @@ async fn learn(
 }
 
 async fn parts(store: &Store, version: u64) -> Vec<i64> {
-    sqlx::query_scalar("SELECT segment FROM base_parts WHERE version = ? ORDER BY position")
+    sqlx::query_scalar("SELECT segment FROM base_parts WHERE version = $1 ORDER BY position")
         .bind(version as i64)
         .fetch_all(&store.reads)
         .await
@@ -129,7 +129,7 @@ async fn damage_is_told() {
     let (_folder, store) = fresh().await;
     let lease = hold(&store, "d", "me", at(0)).await;
     learn(&store, &lease, "r1", &names(&["id", "n"]), vec![put("k", None, Some(1))]).await;
-    sqlx::query("UPDATE base_segments SET data = x'00'").execute(&store.writes).await.unwrap();
+    by_hand(&store, "UPDATE base_segments SET data = x'00'").await;
     let error = store.base("d").await.unwrap_err();
     assert!(error.to_string().contains("damaged"), "{error}");
     assert!(error.to_string().contains("restore"), "{error}");

@@ -1,19 +1,19 @@
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::*;
 
-const PATH: &str = "LOCKSTEP_TEST_STORE";
+const PLACE: &str = "LOCKSTEP_TEST_PLACE";
+const READY: &str = "LOCKSTEP_TEST_READY";
 const START: &str = "LOCKSTEP_TEST_START";
 
 /// Runs over and over until it is killed; begins by closing what a killed one left open.
 #[tokio::test]
 #[ignore = "the child of the test below"]
 async fn child() {
-    let Some(path) = std::env::var_os(PATH).map(PathBuf::from) else { return };
+    let Ok(place) = std::env::var(PLACE) else { return };
     let start: i64 = std::env::var(START).unwrap().parse().unwrap();
-    let store = Store::open(&path).await.unwrap();
+    let store = open_at(&place).await;
     let lease = hold(&store, "d", &format!("child {start}"), at(start)).await;
     for open in store.open_runs("d").await.unwrap() {
         store.mark_batch(&lease, &open.id, 1, BatchState::Applied, None, &[]).await.unwrap();
@@ -22,7 +22,7 @@ async fn child() {
         let done = Outcome { bases, ..outcome(RunState::Applied, vec![]) };
         store.finish(&lease, &open.id, &done).await.unwrap();
     }
-    std::fs::write(path.with_extension(format!("ready{start}")), "").unwrap();
+    std::fs::write(std::env::var_os(READY).unwrap(), "").unwrap();
     loop {
         let n = store.base("d").await.unwrap().map_or(0, |base| base.version as i64);
         let work = ["a", "b"].map(|key| action(key, (n > 0).then_some(n - 1), Some(n)));
@@ -33,17 +33,18 @@ async fn child() {
 #[tokio::test]
 async fn a_process_killed_at_any_moment_leaves_whole_transactions() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("lockstep.db");
+    let place = place(&folder).await;
     let mut reached = 0;
     for kill in 0..12u64 {
+        let ready = folder.path().join(format!("ready{kill}"));
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "store::tests::crash::child", "--ignored", "--nocapture"])
-            .env(PATH, &path)
+            .env(PLACE, &place)
+            .env(READY, &ready)
             .env(START, (kill * 1_000).to_string())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let ready = path.with_extension(format!("ready{}", kill * 1_000));
         while !ready.exists() {
             assert!(child.try_wait().unwrap().is_none(), "the child ended by itself");
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -52,7 +53,7 @@ async fn a_process_killed_at_any_moment_leaves_whole_transactions() {
         child.kill().unwrap();
         child.wait().unwrap();
 
-        let store = Store::open(&path).await.unwrap();
+        let store = open_at(&place).await;
         let AuditVerdict::Whole { lines, .. } = store.verify_audit().await.unwrap() else {
             panic!("the chain is broken")
         };

@@ -192,7 +192,16 @@ async fn forgetting_a_key_takes_it_out_of_the_queue_and_the_letters() {
         .settle_events(&lease, vec![(a, Verdict::Dead { why: "no".into() })], at(2))
         .await
         .unwrap();
+    let numbers =
+        |events: &[Event]| events.iter().map(|one| one.work.key.clone()).collect::<Vec<_>>();
+    let (queue, letters) = store.queue_of("stock").await.unwrap();
+    assert_eq!(
+        (numbers(&queue), numbers(&letters)),
+        (vec![Key::of("a"), Key::of("b")], vec![Key::of("a")])
+    );
     store.forget("stock", &Key::of("a")).await.unwrap();
+    let (queue, letters) = store.queue_of("stock").await.unwrap();
+    assert_eq!((numbers(&queue), letters), (vec![Key::of("b")], vec![]));
     assert_eq!(store.dead_letters(None, 0, 9).await.unwrap(), []);
     assert_eq!(keys(&claim(&store, &lease, 3).await), ["b"]);
 }

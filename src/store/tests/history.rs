@@ -82,6 +82,9 @@ async fn one_record_is_followed_over_all_runs() {
     assert_eq!(store.life("d", &Key::of("k"), 2).await.unwrap().len(), 2);
     assert_eq!(store.life("d", &Key::of("K"), 2).await.unwrap(), []);
 
+    if on_server("a plan is chosen by the statistics of its tables, which are tiny here") {
+        return;
+    }
     for (sql, index) in [
         (
             "SELECT * FROM actions a JOIN runs r ON r.number = a.run

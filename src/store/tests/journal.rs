@@ -16,7 +16,7 @@ async fn intent_is_there_as_it_was_given() {
     store.begin(&lease, &new, &[second.clone(), first.clone()], &own(&moves)).await.unwrap();
 
     // From another handle, as another process sees it.
-    let other = Store::open(store.path()).await.unwrap();
+    let other = again(&store).await;
     assert_eq!(other.batches("r1").await.unwrap(), [first, second]);
     let intended = |moves: Moves| Intended { moves, moved: false };
     assert_eq!(other.intended_base("r1").await.unwrap(), own(&moves).map(intended));
@@ -206,15 +206,24 @@ async fn a_failure_anywhere_in_closing_leaves_the_run_open_and_whole() {
         ("DELETE", "intended_base"),
     ];
     for (event, table) in steps {
-        let trigger = format!(
-            "CREATE TRIGGER fault AFTER {event} ON {table}
-             BEGIN SELECT RAISE(ABORT, 'fault'); END"
-        );
-        sqlx::query(sqlx::AssertSqlSafe(trigger)).execute(&store.writes).await.unwrap();
+        let trigger = match server().is_some() {
+            true => format!(
+                "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql
+                     AS $$ BEGIN RAISE EXCEPTION 'fault'; END $$;
+                 CREATE TRIGGER fault AFTER {event} ON {table}
+                     FOR EACH ROW EXECUTE FUNCTION fail()"
+            ),
+            false => format!(
+                "CREATE TRIGGER fault AFTER {event} ON {table}
+                 BEGIN SELECT RAISE(ABORT, 'fault'); END"
+            ),
+        };
+        by_hand(&store, trigger).await;
         let error = store.finish(&lease, "r2", &done).await.unwrap_err();
         assert!(error.to_string().contains("fault"), "{table} {event}: {error}");
         assert_eq!(state().await, before, "{table} {event}");
-        sqlx::query("DROP TRIGGER fault").execute(&store.writes).await.unwrap();
+        let on = if server().is_some() { format!(" ON {table}") } else { String::new() };
+        by_hand(&store, format!("DROP TRIGGER fault{on}")).await;
     }
     assert_eq!(store.finish(&lease, "r2", &done).await.unwrap(), Some(2));
     assert_eq!(store.base("d").await.unwrap().unwrap().rows, [row("b", 2)]);

@@ -4,7 +4,7 @@ use crate::error::Kind;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_who_ask_one_gets_it_and_fences_rise() {
     let (_folder, one) = fresh().await;
-    let two = Store::open(one.path()).await.unwrap();
+    let two = again(&one).await;
     let mut fences = vec![];
     for round in 0..6 {
         let now = at(round * 1_000);
@@ -61,7 +61,7 @@ async fn a_lease_ends_is_renewed_and_given_back() {
 #[tokio::test]
 async fn whoever_lost_the_lease_can_store_nothing() {
     let (_folder, one) = fresh().await;
-    let two = Store::open(one.path()).await.unwrap();
+    let two = again(&one).await;
     let old = hold(&one, "d", "a", at(0)).await;
     let work = [batch(1, vec![action("k", None, Some(1))])];
     one.begin(&old, &run("r1", "d"), &work, &own(&[put("k", None, Some(1))])).await.unwrap();

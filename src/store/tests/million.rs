@@ -75,7 +75,7 @@ async fn a_base_of_a_million_rows() {
             kind: ChangeKind::Update,
             before: Some(wide(n)),
             after: Some(wide(n + 1)),
-            cells: vec![2, 3],
+            cells: vec![2, 3].into(),
             left_out: None,
         })
         .collect();

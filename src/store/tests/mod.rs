@@ -17,7 +17,9 @@ mod million;
 mod open;
 mod plans;
 mod quota;
+mod seal;
 mod seen;
+mod server;
 mod tasks;
 
 use jiff::{SignedDuration, Timestamp};
@@ -39,10 +41,90 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_780_000_000 + second).unwrap()
 }
 
+/// Opens a store of its own: in a file, or in a new database of the PostgreSQL server that `LOCKSTEP_TEST_STORE` names.
 async fn fresh() -> (TempDir, Store) {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(&folder.path().join("lockstep.db")).await.unwrap();
+    let store = open_at(&place(&folder).await).await;
     (folder, store)
+}
+
+/// Opens another handle of a store, as another process has one.
+async fn again(store: &Store) -> Store {
+    open_at(&address(store)).await
+}
+
+/// Returns where a store is.
+fn address(store: &Store) -> String {
+    let shown = store.path().to_str().unwrap();
+    match server() {
+        Some(server) => on(&server, shown.rsplit('/').next().unwrap()),
+        None => shown.to_owned(),
+    }
+}
+
+/// Returns where a store can be made.
+async fn place(folder: &TempDir) -> String {
+    match server() {
+        Some(server) => database(&server).await,
+        None => folder.path().join("lockstep.db").to_str().unwrap().to_owned(),
+    }
+}
+
+/// Opens the store at a place.
+async fn open_at(place: &str) -> Store {
+    match place.starts_with("postgres") {
+        true => Store::connect_with(place, keys()).await.unwrap(),
+        false => Store::open_with(Path::new(place), keys()).await.unwrap(),
+    }
+}
+
+/// Returns the keys of stores that are encrypted, which all are where `LOCKSTEP_TEST_ENCRYPT` is set.
+fn keys() -> Option<Keys> {
+    use crate::secrets::{Key, Ring};
+    let text = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+    let ring = || Ring::new(Key::read(text).unwrap(), []);
+    std::env::var("LOCKSTEP_TEST_ENCRYPT").ok().map(|_| Keys::new(ring(), None::<fn() -> _>))
+}
+
+/// Returns the server that is to have the stores, where one is named.
+fn server() -> Option<String> {
+    std::env::var("LOCKSTEP_TEST_STORE").ok()
+}
+
+/// Returns the address of a database on a server.
+fn on(server: &str, database: &str) -> String {
+    let mut url = reqwest::Url::parse(server).unwrap();
+    url.set_path(database);
+    url.into()
+}
+
+/// Makes a database on a server that sorts as people do, which the store must not, and returns its address.
+async fn database(server: &str) -> String {
+    let name = format!("store_{}", uuid::Uuid::new_v4().simple());
+    let mut conn = <sqlx::PgConnection as sqlx::Connection>::connect(server).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!(
+        "CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+    ));
+    sqlx::raw_sql(create).execute(&mut conn).await.unwrap();
+    on(server, &name)
+}
+
+/// Returns whether the store is a server's; then it says why the rest of the test is not for it.
+fn on_server(why: &str) -> bool {
+    let skipped = server().is_some();
+    if skipped {
+        println!("skipped for a store in PostgreSQL: {why}");
+    }
+    skipped
+}
+
+/// Runs statements that the store does not have, as a person with the database's own client would.
+async fn by_hand(store: &Store, sql: impl Into<String>) {
+    let mut sql: String = sql.into();
+    if server().is_some() {
+        sql = sql.replace("x'00'", "'\\x00'");
+    }
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&store.writes).await.unwrap();
 }
 
 /// Runs a future of a property test, which knows no async.
@@ -82,7 +164,7 @@ fn action(key: &str, before: Option<i64>, after: Option<i64>) -> Action {
         (_, None) => (ChangeKind::Delete, vec![]),
         _ => (ChangeKind::Update, vec![1]),
     };
-    Action { key, kind, before, after, cells, left_out: None }
+    Action { key, kind, before, after, cells: cells.into(), left_out: None }
 }
 
 fn batch(seq: u32, actions: Vec<Action>) -> Batch {
@@ -107,7 +189,7 @@ fn run(id: &str, dataset: &str) -> NewRun {
 
 /// The moves of the one base of a pair.
 fn own(changes: &[BaseChange]) -> [Moves; 1] {
-    [Moves { spoke: String::new(), changes: changes.to_vec() }]
+    [Moves { spoke: String::new(), changes: changes.into() }]
 }
 
 fn outcome(state: RunState, base: Vec<BaseChange>) -> Outcome {

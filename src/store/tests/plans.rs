@@ -14,7 +14,7 @@ pub(super) fn plan(dataset: &str, key: &str) -> Plan {
         kind: ChangeKind::Insert,
         before: None,
         after: Some(row(key, 1)),
-        cells: vec![0, 1],
+        cells: vec![0, 1].into(),
         row: None,
     };
     let columns = vec![Column::new("id", ColumnType::Text), Column::new("n", ColumnType::Number)];
@@ -78,7 +78,7 @@ async fn a_beginning_of_two_names_is_ambiguous() {
     let twin = format!("{}{}", first(&id, 10), if id.get(10..11) == Some("0") { "1" } else { "0" });
     sqlx::query(
         "INSERT INTO plans (id, dataset, created, expires, definition, body_digest, body)
-         SELECT ?, dataset, created, expires, definition, body_digest, body FROM plans",
+         SELECT $1, dataset, created, expires, definition, body_digest, body FROM plans",
     )
     .bind(&twin)
     .execute(&store.writes)
@@ -96,7 +96,7 @@ async fn a_plan_that_says_something_else_is_refused() {
     store.put_plan(&two, &json!({}), at(0)).await.unwrap();
     sqlx::query(
         "UPDATE plans SET (body_digest, body) =
-             (SELECT body_digest, body FROM plans WHERE id = ?) WHERE id = ?",
+             (SELECT body_digest, body FROM plans WHERE id = $1) WHERE id = $2",
     )
     .bind(two.id())
     .bind(one.id())

@@ -5,7 +5,7 @@ const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_processes_together_get_no_more_than_the_limit() {
     let (_folder, one) = fresh().await;
-    let two = Store::open(one.path()).await.unwrap();
+    let two = again(&one).await;
     let asking: Vec<_> = (0..60)
         .map(|asker| {
             let store = if asker % 2 == 0 { one.clone() } else { two.clone() };
