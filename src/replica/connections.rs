@@ -36,6 +36,20 @@ pub enum ConnectionConfig {
     Remote(Box<RemoteConfig>),
 }
 
+impl ConnectionConfig {
+    /// Takes the leave to write.
+    pub(crate) fn only_read(&mut self) {
+        match self {
+            Self::Postgres(config) | Self::Mysql(config) | Self::Sqlite(config) => {
+                config.writable = false;
+            }
+            Self::Http(config) => config.writable = false,
+            Self::Folder(config) => config.only_read(),
+            Self::Remote(config) => config.only_read(),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for ConnectionConfig {
     /// Reads the kind first and the rest by it, so that an error names the path of the key that it is about.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -146,6 +160,29 @@ impl Connections {
     /// Returns the names.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// Looks whether a connection can be used; nothing is written. Returns what it found, in words.
+    ///
+    /// # Errors
+    /// What keeps it from being used.
+    pub(crate) async fn reached(&self, name: &str) -> Result<String> {
+        match self.find(name)? {
+            Connection::Sql(database) => {
+                database.reached().await?;
+                Ok(format!("{} answers", database.engine.as_str()))
+            }
+            Connection::Http(api) => {
+                let status = api.reached().await?;
+                Ok(format!("the API answers (HTTP {status})"))
+            }
+            Connection::Folder(config) => {
+                let files = Files::connect(name, config)?;
+                Ok(format!("the folder {} is there", files.root().display()))
+            }
+            #[cfg(feature = "remote-files")]
+            Connection::Remote(_) => Ok("described; it is reached when it is used".into()),
+        }
     }
 
     fn find(&self, name: &str) -> Result<&Connection> {

@@ -30,10 +30,7 @@ pub(crate) struct Notes {
 impl Notes {
     /// Keeps what the batch is aimed at; what was kept for this run before is replaced.
     pub(crate) async fn keep(&self, aim: &Aim<'_>) -> Result<()> {
-        let body = serde_json::to_vec(aim).map_err(|error| {
-            Error::internal("what a batch is aimed at has no JSON form").with_source(error)
-        })?;
-        self.store.keep_aim(&self.run, self.seq, body).await
+        self.store.keep_aim(&self.run, self.seq, aim).await
     }
 }
 

@@ -69,7 +69,7 @@ impl Ground {
             .take(end)
             .skip(top)
             .map(|row| {
-                let cells = row.iter().take(size(window.right)).skip(size(window.left));
+                let cells = row.cells().take(size(window.right)).skip(size(window.left));
                 cells.map(|cell| cell.value().clone()).collect()
             })
             .collect();
@@ -213,7 +213,7 @@ impl Ground {
         };
         self.header.columns.iter().all(|column| {
             let seen = self.picture.cell(row, column.index);
-            seen.formula().is_some() || *seen == shown(column.index)
+            seen.formula().is_some() || seen == shown(column.index)
         })
     }
 

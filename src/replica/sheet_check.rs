@@ -119,7 +119,7 @@ impl View<'_> {
 
     fn set(&self, change: &Change, row: u32) -> Result<Todo, Why> {
         let mut cells = Vec::with_capacity(change.cells.len());
-        for column in &change.cells {
+        for column in change.cells.iter() {
             if self.writes.headers.get(*column).is_none_or(Option::is_none) {
                 continue;
             }

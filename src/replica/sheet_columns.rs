@@ -11,6 +11,7 @@ use super::{
     sheet_dress::Held,
     sheet_frame::Frame,
     sheet_layout::Layout,
+    sheet_packed::PackedRow,
     sheet_picture::Picture,
     sheet_table::SheetTable,
 };
@@ -113,8 +114,8 @@ fn found(
             picture = frame.cut(picture);
             layout.frame = Some(frame);
         }
-        let blank = picture.rows.iter().skip(usize::try_from(table.header_row).unwrap_or(0));
-        return match blank.flatten().all(super::sheet_picture::Seen::is_empty) {
+        let mut below = picture.rows.iter().skip(usize::try_from(table.header_row).unwrap_or(0));
+        return match below.all(PackedRow::is_empty) {
             true => Ok((picture, layout)),
             false => Err(changed(&table.title, "it was empty and is not any more")),
         };

@@ -90,10 +90,9 @@ impl Dress {
     /// Finds the columns that hold formulas: most of their filled cells under the header are.
     pub(crate) fn learn(&mut self, view: &View<'_>) {
         let width = view.picture.width();
-        let first = usize::try_from(view.layout.first_row()).unwrap_or(usize::MAX);
         let mut counts = vec![(0_usize, 0_usize); usize::try_from(width).unwrap_or(0)];
-        for row in view.picture.rows.iter().skip(first) {
-            for ((filled, formulas), cell) in counts.iter_mut().zip(row) {
+        for row in view.picture.cells_from(view.layout.first_row()) {
+            for ((filled, formulas), cell) in counts.iter_mut().zip(&row) {
                 *filled += usize::from(!cell.is_empty());
                 *formulas += usize::from(cell.formula().is_some());
             }
@@ -117,7 +116,7 @@ impl Dress {
         let number = |column: u32| {
             let rows = (view.layout.first_row()..view.picture.height()).rev();
             let is = |cell: &Seen| matches!(cell.value(), lockstep_google::CellValue::Number(_));
-            rows.into_iter().find(|row| is(view.picture.cell(*row, column)))
+            rows.into_iter().find(|row| is(&view.picture.cell(*row, column)))
         };
         let rules = written.all.iter().map(|column| (last, *column));
         let formats = written.dated.iter().filter_map(|column| Some((number(*column)?, *column)));
@@ -166,7 +165,7 @@ impl Layout {
 fn last_keyed(view: &View<'_>, meets: impl Fn(u32) -> bool) -> Option<u32> {
     let keyed = |row: u32| match view.writes.schema.key.is_empty() {
         true => !view.picture.row(row).iter().all(Seen::is_empty),
-        false => !view.layout.key(view.writes, view.picture.row(row)).is_blank(),
+        false => !view.layout.key(view.writes, &view.picture.row(row)).is_blank(),
     };
     let mut rows = (view.layout.first_row()..view.picture.height()).rev();
     rows.find(|row| meets(*row) && keyed(*row))

@@ -3,7 +3,7 @@
 use lockstep_a1::{column_letters, quote_always};
 use lockstep_google::{Google, Sheet};
 
-use super::sheet_picture::{Picture, Seen};
+use super::{sheet_packed::PackedRow, sheet_picture::Picture};
 use crate::error::Result;
 
 /// How many of the first rows are read; a header further down is for a read of the whole.
@@ -39,7 +39,7 @@ impl Picture {
             };
             if !tail.is_blank() {
                 let top = usize::try_from(top).unwrap_or(usize::MAX);
-                picture.rows.resize_with(top, Vec::<Seen>::new);
+                picture.rows.resize_with(top, PackedRow::default);
                 picture.rows.extend(tail.rows);
                 return Ok(Some(picture));
             }

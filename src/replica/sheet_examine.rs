@@ -44,13 +44,13 @@ impl Work {
                 Some(key) if key.is_blank() => {
                     // Somebody took the row's key away, or it is another row without one.
                     let own = sure(was).then(|| before.picture.row(*was));
-                    self.stray(before, set, row, own, after);
+                    self.stray(before, set, row, own.as_deref(), after);
                 }
                 Some(key) => {
                     for (column, write) in &set.cells {
                         let old = match sure(was) {
                             // Somebody gave the row another key.
-                            true => Some(before.picture.cell(*was, *column).clone()),
+                            true => Some(before.picture.cell(*was, *column)),
                             false => self.held(before, &key, *column),
                         };
                         let column = Column::of(before.layout, *column);
@@ -83,7 +83,7 @@ impl Work {
     /// Returns what a row held in a column, as far as is known.
     fn held(&self, before: &View<'_>, key: &Key, column: u32) -> Option<Seen> {
         match before.index.get(key) {
-            Some(Spot::One(row)) => Some(before.picture.cell(*row, column).clone()),
+            Some(Spot::One(row)) => Some(before.picture.cell(*row, column)),
             _ => None,
         }
     }
@@ -129,21 +129,23 @@ impl Work {
         let there = after.picture.row(row);
         let width = |row: &[Seen]| u32::try_from(row.len()).unwrap_or(u32::MAX);
         let twin = |cells: &&Vec<Seen>| {
-            let columns = 0..width(cells).max(width(there));
+            let columns = 0..width(cells).max(width(&there));
             let mut others = columns.filter(|column| !written(*column));
-            let same = others.clone().all(|column| at(cells, column) == at(there, column));
+            let same = others.clone().all(|column| at(cells, column) == at(&there, column));
             same && others.any(|column| !at(cells, column).is_empty())
                 && before.layout.key(before.writes, cells).is_blank()
         };
-        let mut twins = before.picture.rows.iter().filter(twin);
+        let mut twins = before.picture.cells_from(0).filter(|row| twin(&row));
         let known = match (own, twins.next(), twins.next()) {
-            (Some(own), ..) => Some(own),
-            (None, Some(twin), None) => Some(twin.as_slice()),
+            (Some(own), ..) => Some(own.to_vec()),
+            (None, Some(twin), None) => Some(twin),
             _ => None,
         };
         let olds: Vec<Seen> = known
             .into_iter()
-            .flat_map(|row| set.cells.iter().map(|(column, _)| at(row, *column).clone()))
+            .flat_map(|row| -> Vec<Seen> {
+                set.cells.iter().map(|(column, _)| at(&row, *column).clone()).collect()
+            })
             .collect();
         let stray = stray(&olds);
         if !stray.cells.is_empty() {
@@ -170,16 +172,16 @@ impl Work {
             let name = before.layout.label(*column);
             if let (Some(Spot::One(own)), Some(place)) =
                 (after.index.get(&set.key), after.layout.column(&name))
-                && *after.picture.cell(*own, place) == wrote
+                && after.picture.cell(*own, place) == wrote
             {
                 continue;
             }
             let landed = Column::of(after.layout, *column);
             let is_step = |candidate: u32| {
-                if *after.picture.cell(candidate, *column) != wrote {
+                if after.picture.cell(candidate, *column) != wrote {
                     return false;
                 }
-                let key = after.layout.key(after.writes, after.picture.row(candidate));
+                let key = after.layout.key(after.writes, &after.picture.row(candidate));
                 let own = ops.sets.values().any(|set| {
                     set.key == key
                         && set.cells.iter().any(|(place, own)| {
@@ -204,7 +206,7 @@ impl Work {
                 }
             };
             let Some(found) = found else { continue };
-            let key = after.layout.key(after.writes, after.picture.row(found));
+            let key = after.layout.key(after.writes, &after.picture.row(found));
             if key.is_blank() {
                 let (cells, others) = (vec![(landed, wrote, Seen::default())], Vec::new());
                 self.strays.push(Stray { cells, others, meant: set.key.clone() });
@@ -226,7 +228,7 @@ impl Work {
                 .filter_map(|(column, cell)| {
                     let named = Column::of(before.layout, column);
                     let now = after.layout.column(&before.layout.label(column))?;
-                    (!written(now)).then(|| (named, cell.clone()))
+                    (!written(now)).then_some((named, cell))
                 })
                 .collect()
         };
@@ -234,7 +236,7 @@ impl Work {
             let others = others(*was);
             others.iter().any(|(_, cell)| !cell.is_empty())
                 && others.iter().all(|(column, cell)| {
-                    column.find(after.layout).is_some_and(|now| at(there, now) == cell)
+                    column.find(after.layout).is_some_and(|now| at(&there, now) == cell)
                 })
         };
         let own = match before.index.get(&set.key) {
@@ -252,9 +254,8 @@ impl Work {
         let cells = set.cells.iter().filter_map(|(column, write)| {
             let wrote = Seen::after(write);
             let place = before.layout.column(&after.layout.label(*column));
-            let old =
-                place.map_or_else(Seen::default, |place| before.picture.cell(was, place).clone());
-            (*at(there, *column) == wrote && wrote != old)
+            let old = place.map_or_else(Seen::default, |place| before.picture.cell(was, place));
+            (*at(&there, *column) == wrote && wrote != old)
                 .then(|| (Column::of(after.layout, *column), wrote, old))
         });
         let cells: Vec<(Column, Seen, Seen)> = cells.collect();
@@ -274,7 +275,7 @@ impl Work {
             }
         }
         let rows = after.layout.first_row()..picture.height();
-        rows.map(|row| after.layout.key(after.writes, picture.row(row))).collect()
+        rows.map(|row| after.layout.key(after.writes, &picture.row(row))).collect()
     }
 
     fn examine_new_rows(
@@ -286,14 +287,14 @@ impl Work {
     ) {
         let mut names = before.writes.headers.iter().flatten();
         let moved = names.any(|name| before.layout.column(name) != after.layout.column(name));
-        let mut twins: HashMap<&Key, Vec<&[Seen]>> = HashMap::new();
+        let mut twins: HashMap<&Key, Vec<Vec<Seen>>> = HashMap::new();
         let doubled = |append: &&Append| after.index.get(&append.key) == Some(&Spot::Many);
         for append in ops.appends.iter().filter(doubled) {
             twins.entry(&append.key).or_default();
         }
-        let rows = if twins.is_empty() { &[] } else { after.picture.rows.as_slice() };
+        let rows = after.picture.cells_from(0).take(if twins.is_empty() { 0 } else { usize::MAX });
         for row in rows {
-            if let Some(rows) = twins.get_mut(&after.layout.key(after.writes, row)) {
+            if let Some(rows) = twins.get_mut(&after.layout.key(after.writes, &row)) {
                 rows.push(row);
             }
         }
@@ -306,10 +307,10 @@ impl Work {
             let cells = cells_after(&append.cells);
             match after.index.get(&append.key) {
                 // Its formulas came from a row that was none of the table: it goes, and is written again.
-                Some(Spot::One(row)) if bare(*row) && same(after.picture.row(*row), &cells) => {
+                Some(Spot::One(row)) if bare(*row) && same(&after.picture.row(*row), &cells) => {
                     self.extra.push(Extra { key: append.key.clone(), cells, doubled: false });
                 }
-                Some(Spot::One(row)) if !moved || !same(after.picture.row(*row), &cells) => {
+                Some(Spot::One(row)) if !moved || !same(&after.picture.row(*row), &cells) => {
                     self.confirm(Some(append.change));
                 }
                 Some(Spot::Many) => {
@@ -348,7 +349,7 @@ impl Work {
         let rows: Vec<(u32, Key)> = (first..before.picture.height())
             .map(|row| {
                 let set = ops.sets.get(&row).map(|set| set.key.clone());
-                let key = || before.layout.key(before.writes, before.picture.row(row));
+                let key = || before.layout.key(before.writes, &before.picture.row(row));
                 (row, set.unwrap_or_else(key))
             })
             .collect();
@@ -374,7 +375,7 @@ impl Work {
                 // What it held before it was hit, should it have been hit too.
                 let hit = self.restores.iter().find(|hit| hit.key == *key && hit.column == column);
                 let old = hit.map(|hit| hit.old.clone().unwrap_or_default());
-                (column, old.unwrap_or_else(|| cell.clone()))
+                (column, old.unwrap_or(cell))
             });
             let cells = cells.collect();
             self.lost.push(Lost { key: key.clone(), cells, above: above.collect(), unsure });
@@ -386,7 +387,7 @@ impl Work {
 fn old_value(before: &View<'_>, after: &View<'_>, key: &Key, column: u32) -> Seen {
     let name = after.layout.label(column);
     match (before.index.get(key), before.layout.column(&name)) {
-        (Some(Spot::One(row)), Some(place)) => before.picture.cell(*row, place).clone(),
+        (Some(Spot::One(row)), Some(place)) => before.picture.cell(*row, place),
         _ => Seen::default(),
     }
 }

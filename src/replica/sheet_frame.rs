@@ -62,12 +62,11 @@ impl Frame {
             picture.rows.truncate(size(row));
         }
         for row in &mut picture.rows {
-            row.truncate(size(self.columns.1));
-            row.iter_mut().take(size(self.columns.0)).for_each(|cell| *cell = Seen::default());
+            let own = row.cells().enumerate().take(size(self.columns.1));
+            let first = size(self.columns.0);
+            *row = own.map(|(at, cell)| if at < first { Seen::default() } else { cell }).collect();
         }
-        while picture.rows.last().is_some_and(|row| row.iter().all(Seen::is_empty)) {
-            picture.rows.pop();
-        }
+        picture.trim();
         picture
     }
 
@@ -150,13 +149,13 @@ fn alike(row: &[String], labels: &[Arc<str>]) -> Vec<u32> {
 }
 
 fn cells(picture: &Picture, row: u32, (start, end): (u32, u32)) -> Vec<Seen> {
-    (start..end).map(|column| picture.cell(row, column).clone()).collect()
+    (start..end).map(|column| picture.cell(row, column)).collect()
 }
 
 fn is_blank(picture: &Picture, row: u32, (start, end): (u32, u32)) -> bool {
     let cells = picture.row(row);
     (start..end.min(u32::try_from(cells.len()).unwrap_or(u32::MAX)))
-        .all(|column| at(cells, column).is_empty())
+        .all(|column| at(&cells, column).is_empty())
 }
 
 #[cfg(test)]

@@ -202,9 +202,8 @@ impl Layout {
     /// Returns the rows of a picture by key.
     pub(crate) fn index(&self, writes: &Writes<'_>, picture: &Picture) -> Index {
         let mut index = Index::with_capacity(picture.rows.len());
-        let first = usize::try_from(self.first_row()).unwrap_or(usize::MAX);
-        for (row, cells) in (self.first_row()..).zip(picture.rows.iter().skip(first)) {
-            let key = self.key(writes, cells);
+        for (row, cells) in (self.first_row()..).zip(picture.cells_from(self.first_row())) {
+            let key = self.key(writes, &cells);
             if !key.is_blank() {
                 index.entry(key).and_modify(|spot| *spot = Spot::Many).or_insert(Spot::One(row));
             }

@@ -58,7 +58,7 @@ impl Placed {
         }
         let outside = |column: &u32| !(now.0..now.1).contains(column);
         let hit = self.written.iter().find(|(row, column, cell)| {
-            outside(column) && !cell.is_empty() && whole.cell(*row, *column) == cell
+            outside(column) && !cell.is_empty() && whole.cell(*row, *column) == *cell
         });
         let count = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         let last = self.first.saturating_add(count);
@@ -66,7 +66,7 @@ impl Placed {
             (self.columns.0..self.columns.1).all(|column| {
                 let seen = whole.cell(row, column);
                 let wrote = super::sheet_picture::at(cells, column);
-                seen == wrote || (wrote.is_empty() && seen.formula().is_some())
+                seen == *wrote || (wrote.is_empty() && seen.formula().is_some())
             })
         };
         let place = match hit {
@@ -89,7 +89,7 @@ impl Placed {
         }
         for column in self.columns.0..self.columns.1 {
             for row in self.first..whole.height() {
-                let below = whole.cell(row.saturating_add(count), column).clone();
+                let below = whole.cell(row.saturating_add(count), column);
                 whole.put(row, column, below);
             }
         }

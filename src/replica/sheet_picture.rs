@@ -4,7 +4,10 @@ use lockstep_a1::quote_always;
 use lockstep_google::{CellValue, CellWrite, Google, GridCell, GridParts, Input, Render};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::sheet;
+use super::{
+    sheet,
+    sheet_packed::{PackedRow, PlainRows},
+};
 use crate::error::Result;
 
 /// How often two reads that contradict each other are repeated before the slower single read is used.
@@ -140,7 +143,7 @@ impl<'de> Deserialize<'de> for Seen {
 }
 
 /// Error values come as text from a values read and typed from a grid read; an empty text is an empty cell.
-fn plain(value: CellValue) -> CellValue {
+pub(crate) fn plain(value: CellValue) -> CellValue {
     match value {
         CellValue::Error(text) | CellValue::Text(text) if text.is_empty() => CellValue::Empty,
         CellValue::Error(text) => CellValue::Text(text),
@@ -151,8 +154,8 @@ fn plain(value: CellValue) -> CellValue {
 /// A sheet's cells, from its first row and column on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Picture {
-    /// The rows; empty cells at the end of a row may be missing.
-    pub(crate) rows: Vec<Vec<Seen>>,
+    /// The rows.
+    pub(crate) rows: Vec<PackedRow>,
 }
 
 static BLANK: Seen = Seen::Plain(CellValue::Empty);
@@ -178,13 +181,13 @@ impl Picture {
         ranges: &[String],
     ) -> Result<Option<Vec<Self>>> {
         let (values, formulas) = tokio::join!(
-            google.values(id, ranges, Render::Unformatted),
-            google.values(id, ranges, Render::Formula),
+            google.values_as::<PlainRows>(id, ranges, Render::Unformatted),
+            google.values_as::<PlainRows>(id, ranges, Render::Formula),
         );
         let named = |error| sheet::named(error, id);
         let (values, formulas) = (values.map_err(named)?, formulas.map_err(named)?);
         let parts = values.into_iter().zip(formulas);
-        Ok(parts.map(|(values, formulas)| Self::of(values.rows, formulas.rows)).collect())
+        Ok(parts.map(|((_, values), (_, formulas))| Self::of(values.0, formulas.0)).collect())
     }
 
     /// Reads a sheet in one call, so that nothing moves while it is read; slower for large sheets.
@@ -201,47 +204,59 @@ impl Picture {
         let rows = blocks.into_iter().next().map(|block| block.rows).unwrap_or_default();
         let rows = rows.into_iter().map(|row| row.into_iter().map(seen).collect());
         let mut picture = Self { rows: rows.collect() };
-        while picture.rows.last().is_some_and(|row| row.iter().all(Seen::is_empty)) {
-            picture.rows.pop();
-        }
+        picture.trim();
         Ok(picture)
     }
 
     /// Joins a read of values and one of formulas; `None` if they are not of the same sheet any more.
-    fn of(values: Vec<Vec<CellValue>>, formulas: Vec<Vec<CellValue>>) -> Option<Self> {
+    fn of(values: Vec<PackedRow>, formulas: Vec<PackedRow>) -> Option<Self> {
         let height = values.len().max(formulas.len());
         let (mut values, mut formulas) = (values.into_iter(), formulas.into_iter());
         let mut rows = Vec::with_capacity(height);
         for _ in 0..height {
             let (values, formulas) =
                 (values.next().unwrap_or_default(), formulas.next().unwrap_or_default());
-            let width = values.len().max(formulas.len());
-            let (mut values, mut formulas) = (values.into_iter(), formulas.into_iter());
-            let mut row = Vec::with_capacity(width);
-            for _ in 0..width {
-                let value = plain(values.next().unwrap_or_default());
-                row.push(match plain(formulas.next().unwrap_or_default()) {
-                    entered if entered == value => Seen::Plain(value),
-                    CellValue::Text(formula) if formula.starts_with('=') => {
-                        Seen::Formula(Box::new((formula, value)))
-                    }
-                    _ => return None,
-                });
+            if values == formulas {
+                rows.push(values);
+                continue;
             }
-            rows.push(row);
+            let (mut shown, mut entered) = (values.cells(), formulas.cells());
+            let cell = |_| {
+                let shown = shown.next().unwrap_or_default();
+                match (entered.next().unwrap_or_default(), shown) {
+                    (entered, shown) if entered == shown => Some(shown),
+                    (Seen::Plain(CellValue::Text(formula)), Seen::Plain(shown))
+                        if formula.starts_with('=') =>
+                    {
+                        Some(Seen::Formula(Box::new((formula, shown))))
+                    }
+                    _ => None,
+                }
+            };
+            let width = values.width().max(formulas.width());
+            rows.push((0..width).map(cell).collect::<Option<PackedRow>>()?);
         }
         Some(Self { rows })
     }
 
     /// Returns a row; an empty one beyond the last.
-    pub(crate) fn row(&self, row: u32) -> &[Seen] {
-        let row = usize::try_from(row).ok().and_then(|row| self.rows.get(row));
-        row.map(Vec::as_slice).unwrap_or_default()
+    pub(crate) fn row(&self, row: u32) -> Vec<Seen> {
+        self.packed(row).map(|row| row.cells().collect()).unwrap_or_default()
+    }
+
+    fn packed(&self, row: u32) -> Option<&PackedRow> {
+        usize::try_from(row).ok().and_then(|row| self.rows.get(row))
     }
 
     /// Returns a cell; an empty one beyond the end.
-    pub(crate) fn cell(&self, row: u32, column: u32) -> &Seen {
-        at(self.row(row), column)
+    pub(crate) fn cell(&self, row: u32, column: u32) -> Seen {
+        self.packed(row).map(|row| row.cell(column)).unwrap_or_default()
+    }
+
+    /// Returns the cells of the rows from one on.
+    pub(crate) fn cells_from(&self, first: u32) -> impl Iterator<Item = Vec<Seen>> {
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        self.rows.iter().skip(first).map(|row| row.cells().collect())
     }
 
     /// Returns how many rows there are, up to the last with data.
@@ -251,30 +266,37 @@ impl Picture {
 
     /// Returns the first column after every one that has data.
     pub(crate) fn width(&self) -> u32 {
-        let filled = |row: &Vec<Seen>| {
-            row.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1)
-        };
-        u32::try_from(self.rows.iter().map(filled).max().unwrap_or(0)).unwrap_or(u32::MAX)
+        let width = self.rows.iter().map(PackedRow::width).max();
+        u32::try_from(width.unwrap_or(0)).unwrap_or(u32::MAX)
     }
 
     /// Returns whether there is no data at all.
     pub(crate) fn is_blank(&self) -> bool {
-        self.rows.iter().flatten().all(Seen::is_empty)
+        self.rows.iter().all(PackedRow::is_empty)
+    }
+
+    /// Drops blank rows at the end.
+    pub(crate) fn trim(&mut self) {
+        while self.rows.last().is_some_and(PackedRow::is_empty) {
+            self.rows.pop();
+        }
     }
 
     /// Puts a cell, as after a write that was confirmed.
     pub(crate) fn put(&mut self, row: u32, column: u32, cell: Seen) {
         let (Ok(row), Ok(column)) = (usize::try_from(row), usize::try_from(column)) else { return };
         if self.rows.len() <= row {
-            self.rows.resize_with(row + 1, Vec::new);
+            self.rows.resize_with(row + 1, PackedRow::default);
         }
-        if let Some(cells) = self.rows.get_mut(row) {
+        if let Some(packed) = self.rows.get_mut(row) {
+            let mut cells: Vec<Seen> = packed.cells().collect();
             if cells.len() <= column {
                 cells.resize_with(column + 1, Seen::default);
             }
             if let Some(slot) = cells.get_mut(column) {
                 *slot = cell;
             }
+            *packed = cells.into_iter().collect();
         }
     }
 }
@@ -286,10 +308,21 @@ pub(crate) fn at(row: &[Seen], column: u32) -> &Seen {
 
 #[cfg(test)]
 mod tests {
+    use lockstep_google::TakeRows;
+
     use super::*;
 
     fn text(value: &str) -> CellValue {
         CellValue::Text(value.into())
+    }
+
+    fn joined(values: Vec<Vec<CellValue>>, formulas: Vec<Vec<CellValue>>) -> Option<Picture> {
+        let [values, formulas] = [values, formulas].map(|rows| {
+            let mut packed = PlainRows::default();
+            rows.into_iter().for_each(|row| packed.take(row));
+            packed.0
+        });
+        Picture::of(values, formulas)
     }
 
     #[test]
@@ -297,8 +330,8 @@ mod tests {
         let values = vec![vec![text("=1+1"), CellValue::Number(2.0)], vec![], vec![text("a")]];
         let formulas =
             vec![vec![text("=1+1"), text("=A1"), text("=IF(TRUE,\"\")")], vec![], vec![text("a")]];
-        let picture = Picture::of(values, formulas).unwrap();
-        assert_eq!(*picture.cell(0, 0), Seen::Plain(text("=1+1")));
+        let picture = joined(values, formulas).unwrap();
+        assert_eq!(picture.cell(0, 0), Seen::Plain(text("=1+1")));
         assert_eq!(picture.cell(0, 1).formula(), Some("=A1"));
         assert_eq!(picture.cell(0, 2).value(), &CellValue::Empty);
         assert_eq!((picture.height(), picture.width()), (3, 3));
@@ -308,9 +341,9 @@ mod tests {
 
     #[test]
     fn reads_of_two_moments_are_not_joined() {
-        assert!(Picture::of(vec![vec![text("a")]], vec![vec![text("b")]]).is_none());
-        assert!(Picture::of(vec![vec![text("a")]], vec![]).is_none());
-        assert!(Picture::of(vec![], vec![]).unwrap().is_blank());
+        assert!(joined(vec![vec![text("a")]], vec![vec![text("b")]]).is_none());
+        assert!(joined(vec![vec![text("a")]], vec![]).is_none());
+        assert!(joined(vec![], vec![]).unwrap().is_blank());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::error::Result;
 
-/// The most ranges that are looked at; more scattered rows are looked at as one span.
+/// The most ranges that are looked at, in a URL; more scattered rows are looked at as one span.
 const MAX_RANGES: usize = 60;
 
 /// Looks at the header and at the rows that a batch touches; if they are not as they were last seen, at the whole sheet.
@@ -53,13 +53,13 @@ fn touched(plan: &SheetPlan, batch: usize, writes: &Writes<'_>) -> Vec<(u32, u32
         })
         .collect();
     rows.sort_unstable();
-    let mut runs = runs(rows);
+    let mut runs = runs(rows, MAX_RANGES);
     runs.insert(0, (plan.layout.header_row, plan.layout.first_row()));
     runs
 }
 
-/// Returns rows, ascending, as runs of neighbours; as one span if there are too many.
-pub(crate) fn runs(rows: impl IntoIterator<Item = u32>) -> Vec<(u32, u32)> {
+/// Returns rows, ascending, as runs of neighbours.
+pub(super) fn neighbours(rows: impl IntoIterator<Item = u32>) -> Vec<(u32, u32)> {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for row in rows {
         match runs.last_mut() {
@@ -67,7 +67,13 @@ pub(crate) fn runs(rows: impl IntoIterator<Item = u32>) -> Vec<(u32, u32)> {
             _ => runs.push((row, row.saturating_add(1))),
         }
     }
-    if runs.len() > MAX_RANGES
+    runs
+}
+
+/// Returns rows, ascending, as runs of neighbours; as one span if there are more than `most`.
+pub(crate) fn runs(rows: impl IntoIterator<Item = u32>, most: usize) -> Vec<(u32, u32)> {
+    let mut runs = neighbours(rows);
+    if runs.len() > most
         && let (Some((start, _)), Some((_, end))) = (runs.first(), runs.last())
     {
         runs = vec![(*start, *end)];
@@ -94,7 +100,7 @@ async fn is_as_seen(google: &Google, plan: &SheetPlan, runs: &[(u32, u32)]) -> R
         let width = u32::try_from(seen.len().max(cells.len())).unwrap_or(u32::MAX);
         (0..width).filter(|column| plan.layout.holds(*column)).all(|column| {
             let there = super::sheet::at(cells, column);
-            let was = at(seen, column);
+            let was = at(&seen, column);
             // What a formula shows may change by itself.
             was.formula().is_some() || *was == Seen::showing(there.clone())
         })

@@ -148,13 +148,13 @@ impl Work {
             };
             let old = restore.old.clone().unwrap_or_default();
             let there = view.picture.cell(*row, column);
-            if *there == old {
+            if there == old {
                 continue;
             }
             let place = cell_name(*row, column);
             let wrote = restore.wrote.shown();
             let had = format!("{place} received {wrote}, meant for \"{}\"", restore.meant);
-            if *there != restore.wrote {
+            if there != restore.wrote {
                 let now = there.shown();
                 let what = format!("{had}; somebody wrote {now} there since, which stays");
                 self.tell(&restore.key, *row, what);
@@ -203,7 +203,7 @@ impl Work {
                     (column, old.write())
                 })
                 .collect();
-            let key = view.layout.key(view.writes, mended.row(row));
+            let key = view.layout.key(view.writes, &mended.row(row));
             self.tell(&key, row, what);
             let set = ops.sets.entry(row).or_insert_with(|| SetRow {
                 key: key.clone(),
@@ -223,13 +223,13 @@ impl Work {
         }
         let mut rows: HashMap<Key, Vec<u32>> = HashMap::new();
         for row in view.layout.first_row()..view.picture.height() {
-            let key = view.layout.key(view.writes, view.picture.row(row));
+            let key = view.layout.key(view.writes, &view.picture.row(row));
             rows.entry(key).or_default().push(row);
         }
         for extra in std::mem::take(&mut self.extra) {
             let twins = rows.get(&extra.key).map(Vec::as_slice).unwrap_or_default();
             let is_it = |row: &u32| {
-                !ops.removes.contains_key(row) && same(view.picture.row(*row), &extra.cells)
+                !ops.removes.contains_key(row) && same(&view.picture.row(*row), &extra.cells)
             };
             let found = match extra.doubled {
                 true if twins.len() > 1 => twins.iter().rev().copied().find(is_it),
@@ -239,7 +239,7 @@ impl Work {
                 }
             };
             let Some(row) = found else { continue };
-            let key = view.layout.key(view.writes, view.picture.row(row));
+            let key = view.layout.key(view.writes, &view.picture.row(row));
             let what = if extra.doubled {
                 "came twice: somebody else added a row with this key at the same moment; ours was taken back"
             } else {

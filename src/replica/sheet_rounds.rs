@@ -304,6 +304,6 @@ fn apply(picture: &mut Picture, ops: &Ops) {
             !gone(row - 1)
         });
     }
-    let rows = ops.appends.iter().map(|append| super::sheet_check::after(&append.cells));
+    let rows = ops.appends.iter().map(|append| append.cells.iter().map(Seen::after).collect());
     picture.rows.extend(rows);
 }

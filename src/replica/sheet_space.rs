@@ -10,7 +10,7 @@ use lockstep_google::{CellWrite, GridRange, Objects};
 use super::{
     sheet_area::{Bounds, cells},
     sheet_check::{Todo, View, cell_name},
-    sheet_picture::{Picture, at},
+    sheet_picture::Picture,
 };
 use crate::error::{Error, Kind, Result};
 
@@ -233,7 +233,7 @@ impl Space<'_> {
     fn check_below(&self, (left, right): (u32, u32)) -> Result<()> {
         let torn = (self.end..self.whole.height()).find_map(|row| {
             let filled = |column: Option<u32>| {
-                column.is_some_and(|column| !at(self.whole.row(row), column).is_empty())
+                column.is_some_and(|column| !self.whole.cell(row, column).is_empty())
             };
             let across = |outside: Option<u32>, inside: Option<u32>| {
                 (filled(outside) && filled(inside)).then_some(inside).flatten()

@@ -43,8 +43,22 @@ pub(crate) async fn scan(
     role: Role,
 ) -> Result<Scan> {
     let id = sheet::id(spreadsheet)?;
-    let Area { title, first_row, first_column, rows, bounds } =
-        sheet_area::read(google, &id, title, range).await?;
+    let area = sheet_area::read(google, &id, title, range).await?;
+    understand(google, id, area, header_row, role).await
+}
+
+/// Makes a scan of cells that were read; rows of which nothing was read are blank ones.
+///
+/// # Errors
+/// See [`scan`].
+pub(super) async fn understand(
+    google: &Google,
+    id: String,
+    area: Area,
+    header_row: Option<u32>,
+    role: Role,
+) -> Result<Scan> {
+    let Area { title, first_row, first_column, rows, bounds } = area;
     let place = |error: Error| error.context(format!("sheet \"{title}\""));
     let blank_target = role.writes() && rows.iter().flatten().all(|cell| *cell == CellValue::Empty);
     let header = match blank_target {

@@ -1,8 +1,9 @@
 //! Tags the rows of a batch, and looks at them in the same call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use lockstep_a1::{column_letters, quote_always};
 use lockstep_google::{
     Error as GoogleError, Google, Kind as GoogleKind, MetadataPlace, MetadataQuery, Request, Retry,
 };
@@ -11,11 +12,12 @@ use super::{
     apply::Writes,
     marker,
     sheet_anchor::{self, Anchors},
+    sheet_check::View,
     sheet_ops::Ops,
     sheet_picture::Seen,
     sheet_plan::SheetPlan,
     sheet_recheck,
-    sheet_verify::{Evidence, columns, header_range},
+    sheet_verify::{Evidence, MAX_RANGES, columns, header_range},
 };
 use crate::error::Result;
 
@@ -58,7 +60,7 @@ pub(crate) async fn lay(
     requests.extend(anchors.lay());
     let mut ranges: Vec<String> =
         header_range(&plan.title, plan.layout.header_row, &names).into_iter().collect();
-    ranges.extend(sheet_recheck::ranges(&plan.title, &sheet_recheck::runs(rows)));
+    ranges.extend(looked_at(&view, ops, &plan.title));
     let sent = if plan.setup.is_empty() {
         google.batch_update(&plan.spreadsheet, &requests, &ranges).await
     } else {
@@ -87,6 +89,23 @@ pub(crate) async fn lay(
     }
 }
 
+/// Returns the ranges of the rows that are written: whole rows, or of many scattered ones what [`is_as_seen`] looks at.
+fn looked_at(view: &View<'_>, ops: &Ops, title: &str) -> Vec<String> {
+    let scattered = sheet_recheck::neighbours(ops.rows()).len() > MAX_RANGES;
+    let runs = sheet_recheck::runs(ops.rows(), MAX_RANGES);
+    if !scattered || !ops.removes.is_empty() {
+        return sheet_recheck::ranges(title, &runs);
+    }
+    let written = ops.sets.values().flat_map(|set| set.cells.iter().map(|(column, _)| *column));
+    let columns: BTreeSet<u32> = view.layout.key_columns().chain(written).collect();
+    let title = quote_always(title);
+    let range = |column: u32, (start, end): &(u32, u32)| {
+        let letters = column_letters(column);
+        format!("{title}!{letters}{}:{letters}{end}", u64::from(*start) + 1)
+    };
+    columns.iter().flat_map(|at| runs.iter().map(|run| range(*at, run))).collect()
+}
+
 /// Returns whether the header, the keys and the cells that are written are as they were last seen.
 ///
 /// Of a row that goes, every column of the table is.
@@ -98,11 +117,11 @@ fn is_as_seen(
     seen: &Evidence,
 ) -> bool {
     let view = plan.view(writes);
-    let key = |row: u32| seen.key(&view, row) == view.layout.key(writes, view.picture.row(row));
+    let key = |row: u32| seen.key(&view, row) == view.layout.key(writes, &view.picture.row(row));
     let cell = |row: u32, column: u32| {
         let was = view.picture.cell(row, column);
         // What a formula shows may change by itself.
-        was.formula().is_some() || *was == Seen::showing(seen.cell(row, column).clone())
+        was.formula().is_some() || was == Seen::showing(seen.cell(row, column).clone())
     };
     let mapped = || writes.headers.iter().flatten().filter_map(|name| view.layout.column(name));
     seen.header_is(names, view.layout.header_row)

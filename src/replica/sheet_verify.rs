@@ -8,8 +8,10 @@ use lockstep_google::{BatchReply, CellValue};
 
 use super::{header::label, sheet_check::View, sheet_ops::Ops, sheet_recheck::runs};
 
-/// The most ranges of one read-back; more scattered rows are read as one span.
-const MAX_RANGES: usize = 60;
+/// The most ranges of one read-back, which stand in the body of the call; more scattered rows are read as one span.
+///
+/// A span costs all that lies between: a hundredth of a large table is better named row by row.
+pub(crate) const MAX_RANGES: usize = 1_500;
 
 /// The cells that came back with a batch: the header and keys, as they were right after it.
 #[derive(Clone, Debug, Default)]
@@ -111,7 +113,7 @@ pub(crate) fn ranges(
         ranges.extend(keys.iter().map(|key| format!("{title}!{key}{end}:{key}{last}")));
     }
     let rows: BTreeSet<u32> = ops.sets.keys().copied().chain(ops.pattern(view)).collect();
-    let mut runs = runs(rows.iter().map(|row| ops.row_after(*row)));
+    let mut runs = runs(rows.iter().map(|row| ops.row_after(*row)), MAX_RANGES);
     if runs.len().saturating_mul(keys.len()) > MAX_RANGES
         && let (Some((start, _)), Some((_, end))) = (runs.first(), runs.last())
     {
@@ -144,7 +146,7 @@ pub(crate) fn proves(
     // What new rows look like came from a row of the table, not from one that had moved there.
     let pattern = || {
         ops.pattern(view)
-            .is_none_or(|row| own(&row, &view.layout.key(view.writes, view.picture.row(row))))
+            .is_none_or(|row| own(&row, &view.layout.key(view.writes, &view.picture.row(row))))
     };
     let rest = || {
         if whole {
@@ -170,7 +172,7 @@ pub(crate) fn keys_after(view: &View<'_>, ops: &Ops) -> Vec<Key> {
         if !ops.removes.contains_key(&row) {
             // A row that had lost its key gets it back with what is written to it.
             let set = ops.sets.get(&row).map(|set| set.key.clone());
-            let key = || view.layout.key(view.writes, view.picture.row(row));
+            let key = || view.layout.key(view.writes, &view.picture.row(row));
             keys.push(set.unwrap_or_else(key));
         }
     }

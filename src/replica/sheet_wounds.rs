@@ -105,16 +105,16 @@ pub(crate) fn stray_row(
     let is_it = |row: &u32| {
         let cells = view.picture.row(*row);
         let known = match stray.others.as_slice() {
-            [] => view.layout.key(view.writes, cells).is_blank(),
+            [] => view.layout.key(view.writes, &cells).is_blank(),
             others => others.iter().all(|(column, cell)| {
-                column.find(view.layout).is_some_and(|column| at(cells, column) == cell)
+                column.find(view.layout).is_some_and(|column| at(&cells, column) == cell)
             }),
         };
         let mut left = places.iter().zip(&stray.cells);
         !taken(*row, &places)
             && known
             && left.all(|(column, (_, wrote, old))| {
-                let there = at(cells, *column);
+                let there = at(&cells, *column);
                 there == wrote && there != old
             })
     };

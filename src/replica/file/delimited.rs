@@ -18,9 +18,9 @@ use super::{
 use crate::error::{Error, Result};
 
 /// Bytes at the beginning that the delimiter is found from, as the engine does.
-const HEAD: usize = 1 << 16;
+pub(super) const HEAD: usize = 1 << 16;
 
-const BOM: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 pub(super) fn read(bytes: &[u8], source: &FileSource, delimiter: Option<char>) -> Result<Rows> {
     let encoding = source.encoding.clone();
@@ -28,7 +28,7 @@ pub(super) fn read(bytes: &[u8], source: &FileSource, delimiter: Option<char>) -
     snapshot::csv::read(bytes, &options).map(Rows::from).map_err(malformed)
 }
 
-fn malformed(error: CsvError) -> Error {
+pub(super) fn malformed(error: CsvError) -> Error {
     broken(error.to_string())
 }
 

@@ -29,6 +29,13 @@ pub struct FolderConfig {
     pub writable: bool,
 }
 
+impl FolderConfig {
+    /// Takes the leave to write.
+    pub(crate) fn only_read(&mut self) {
+        self.writable = false;
+    }
+}
+
 /// A folder whose files may be read, and written where the operator said so.
 #[derive(Clone, Debug)]
 pub struct Files {
@@ -338,6 +345,11 @@ mod tests {
             files.replace_if("../secret", b"x", "run", || Ok(true)).unwrap_err().kind(),
             Kind::PermissionDenied
         );
+        // A link in the folder is replaced by a file, or refused: what it points to stays.
+        let _ = files.replace_if("link", b"x", "run", || Ok(true));
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("inside/out")).unwrap();
+        let through = files.replace_if("out/secret", b"x", "run", || Ok(true)).unwrap_err();
+        assert_eq!(through.kind(), Kind::PermissionDenied, "{through}");
         assert_eq!(std::fs::read(dir.path().join("secret")).unwrap(), b"s");
     }
 

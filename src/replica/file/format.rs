@@ -8,7 +8,7 @@ use lockstep_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{FileSource, broken, delimited, edits::Edits, json, parquet, xlsx};
+use super::{FileSource, broken, delimited, edits::Edits, json, parquet, people, xlsx};
 use crate::{
     error::{Error, Result},
     replica::scan::Role,
@@ -20,6 +20,8 @@ use crate::{
 pub(crate) enum Format {
     /// Delimited text; the delimiter is found out if it is not named.
     Delimited(Option<char>),
+    /// Delimited text in which no cell is a formula to the program that people open it with.
+    ForPeople(Option<char>),
     /// A JSON document with an array of objects.
     Json,
     /// One JSON object a line.
@@ -62,7 +64,7 @@ impl Format {
     pub(crate) fn named(name: &str) -> Result<Self> {
         let unknown = || {
             Error::invalid(format!("\"{name}\" is no format of files")).next(
-                "the formats are csv (\"csv;\" names the delimiter), tsv, json, jsonl, xlsx and parquet",
+                "the formats are csv (\"csv;\" names the delimiter), tsv, csvForPeople and tsvForPeople, json, jsonl, xlsx and parquet",
             )
         };
         let lower = name.to_lowercase();
@@ -74,6 +76,12 @@ impl Format {
             "xlsx" | "xlsm" => Self::Xlsx,
             "parquet" => Self::Parquet,
             other => {
+                if let Some(plain) = other.strip_suffix("forpeople") {
+                    return match Self::named(plain)? {
+                        Self::Delimited(delimiter) => Ok(Self::ForPeople(delimiter)),
+                        _ => Err(unknown()),
+                    };
+                }
                 let mut rest = other.strip_prefix("csv").ok_or_else(unknown)?.chars();
                 match (rest.next(), rest.next()) {
                     (Some(delimiter), None)
@@ -149,6 +157,11 @@ impl Format {
         }
         match self {
             Self::Delimited(delimiter) => delimited::read(bytes, source, delimiter),
+            Self::ForPeople(delimiter) => {
+                let text = people::strip(bytes, source.encoding.as_deref(), delimiter)?;
+                let source = FileSource { encoding: None, ..source.clone() };
+                delimited::read(&text, &source, delimiter)
+            }
             Self::Json => json::read(bytes, source),
             Self::JsonLines => json::read_lines(bytes, source),
             Self::Xlsx => xlsx::read(bytes, source, role),
@@ -168,6 +181,10 @@ impl Format {
     ) -> Result<Vec<u8>> {
         match self {
             Self::Delimited(delimiter) => delimited::edit(bytes, delimiter, edits),
+            Self::ForPeople(delimiter) => {
+                let text = people::strip(bytes, None, delimiter)?;
+                people::protect(&delimited::edit(&text, delimiter, edits)?, delimiter)
+            }
             Self::Json => json::edit(bytes, source, edits),
             Self::JsonLines => json::edit_lines(bytes, source, edits),
             Self::Xlsx => xlsx::edit(bytes, source, edits),
@@ -182,6 +199,9 @@ impl Format {
     pub(super) fn create(self, source: &FileSource, edits: &Edits<'_>) -> Result<Vec<u8>> {
         match self {
             Self::Delimited(delimiter) => delimited::create(delimiter, edits),
+            Self::ForPeople(delimiter) => {
+                people::protect(&delimited::create(delimiter, edits)?, delimiter)
+            }
             Self::Json => json::create(source, edits),
             Self::JsonLines => json::create_lines(edits),
             Self::Xlsx => xlsx::create(source, edits),
@@ -254,6 +274,9 @@ mod tests {
             ("a", None, b"a;b", csv),
             ("a.json", Some("csv;"), b"[]", Format::Delimited(Some(';'))),
             ("a.txt", Some("JSONL"), b"", Format::JsonLines),
+            ("a.csv", Some("csvForPeople"), b"a,b", Format::ForPeople(None)),
+            ("a.csv", Some("csv;forPeople"), b"a;b", Format::ForPeople(Some(';'))),
+            ("a.csv", Some("tsvForPeople"), b"", Format::ForPeople(Some('\t'))),
         ] {
             assert_eq!(of(path, format, bytes).unwrap(), expected, "{path} {format:?}");
         }
@@ -261,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_is_no_format_and_arguments_of_others_are_refused() {
-        for name in ["xls", "csvx", "csv\"", "csv;;", "", "ods"] {
+        for name in ["xls", "csvx", "csv\"", "csv;;", "", "ods", "jsonForPeople", "forPeople"] {
             let error = of("a", Some(name), b"").unwrap_err().to_string();
             assert!(error.contains("parquet"), "{error}");
         }

@@ -24,6 +24,7 @@ pub mod folder;
 pub(crate) mod format;
 mod json;
 mod parquet;
+pub(crate) mod people;
 #[cfg(feature = "remote-files")]
 pub(crate) mod remote;
 pub mod remote_config;

@@ -17,6 +17,17 @@ pub enum RemoteConfig {
     Web(WebConfig),
 }
 
+impl RemoteConfig {
+    /// Takes the leave to write.
+    pub(crate) fn only_read(&mut self) {
+        match self {
+            Self::S3(config) => config.writable = false,
+            Self::Sftp(config) => config.writable = false,
+            Self::Web(_) => {}
+        }
+    }
+}
+
 /// A bucket.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -84,7 +84,7 @@ impl Sheet {
             kind: ChangeKind::Update,
             before: Some(before),
             after: Some(after),
-            cells: touched,
+            cells: touched.into(),
             row: Some(row),
         });
         self
@@ -114,7 +114,7 @@ impl Sheet {
             kind: ChangeKind::Delete,
             before: Some(before),
             after: None,
-            cells: Vec::new(),
+            cells: Vec::new().into(),
             row: Some(row),
         });
         self

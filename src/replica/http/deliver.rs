@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use lockstep_engine::columns::Columns;
 use reqwest::header::IF_MATCH;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
     send::{Sender, Verdict, usual},
     template::{Fill, Line},
 };
-use crate::error::{Result, Retry};
+use crate::error::{Kind, Result, Retry};
 
 impl<'a> Sender<'a> {
     /// Writes items that are as they were compared; each gets its verdict.
@@ -254,6 +255,10 @@ impl<'a> Sender<'a> {
                     self.verdicts.insert(item.position, Verdict::Not(why));
                 }
             }
+            // Said with its kind: who denies access is at fault, and not the row.
+            (403, _) => {
+                self.refuse(items, &format!("{}: {why}", Kind::PermissionDenied.as_str()));
+            }
             _ => self.refuse(items, why),
         }
     }
@@ -284,12 +289,12 @@ impl<'a> Sender<'a> {
                 }
                 (Seen::One(now, etag), _) => {
                     let before = item.change.before.as_ref();
-                    let cells: Vec<usize> = match item.deed() {
+                    let cells: Columns = match item.deed() {
                         Deed::Delete => (0..self.lens.fields.len()).collect(),
                         _ => item.change.cells.clone(),
                     };
-                    let other =
-                        before.and_then(|row| self.lens.difference(now, row, cells.into_iter()));
+                    let other = before
+                        .and_then(|row| self.lens.difference(now, row, cells.iter().copied()));
                     if other.is_none() {
                         // The tag of an unchanged item may be a new one all the same.
                         let tag = match &self.at.resource.config.etag {

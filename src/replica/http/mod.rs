@@ -14,10 +14,18 @@ use lockstep_google::Backoff;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 use self::{
-    auth::Auth, call::Wire, config::AuthConfig, origin::Origin, pace::Pace, resource::Resource,
+    auth::Auth,
+    call::{Ask, Attempt, Wire},
+    config::AuthConfig,
+    origin::Origin,
+    pace::Pace,
+    resource::Resource,
     secret::Redactor,
 };
-use crate::error::{Error, Kind, Result, did_you_mean};
+use crate::{
+    error::{Error, Kind, Result, did_you_mean},
+    progress::Progress,
+};
 
 mod answer;
 mod auth;
@@ -140,6 +148,30 @@ impl Api {
         };
         let idempotency = auth::name(&config.idempotency_header, "idempotencyHeader")?;
         Ok(Self(Arc::new(Inner { wire, writable: config.writable, idempotency, resources })))
+    }
+
+    /// Asks for the address itself with the credentials; any answer will do but one that refuses them.
+    ///
+    /// # Errors
+    /// A server that does not answer, and credentials that it refuses.
+    pub(crate) async fn reached(&self) -> Result<u16> {
+        let wire = self.wire();
+        let ask = Ask::new(reqwest::Method::GET, wire.origin.join("", &[])?, None);
+        let mut used = None;
+        let place = || format!("the API \"{}\"", wire.name);
+        match wire.once(&ask, &Progress::silent(), &mut used).await? {
+            Attempt::Answer(answer) if answer.status == 401 => {
+                Err(Error::new(Kind::Unauthenticated, "it refuses the credentials (HTTP 401)")
+                    .context(place())
+                    .next("correct auth of the connection"))
+            }
+            Attempt::Answer(answer) => Ok(answer.status),
+            Attempt::TooLarge => Ok(200),
+            Attempt::Unsent(why) | Attempt::Lost(why) => {
+                Err(Error::new(Kind::Unavailable, why).context(place()))
+            }
+            Attempt::Astray(error) => Err(error),
+        }
     }
 
     fn wire(&self) -> &Wire {

@@ -141,7 +141,7 @@ fn unable(kind: Deed, rows: usize) -> Error {
 /// Refuses columns that the API does not have or does not let anyone write.
 fn check_fields(resource: &Resource, writes: &Writes<'_>) -> Result<()> {
     for change in writes.changes.iter().filter(|change| Deed::of(change.kind) != Deed::Delete) {
-        for column in &change.cells {
+        for column in change.cells.iter() {
             let blank =
                 change.after.as_ref().and_then(|row| row.get(*column)).is_none_or(|v| v.is_null());
             let Some(name) = writes.headers.get(*column).and_then(Option::as_deref) else {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lockstep_engine::value::Value;
+use lockstep_engine::{columns::Columns, value::Value};
 use reqwest::Method;
 
 use super::{
@@ -205,11 +205,12 @@ impl<'a> Sender<'a> {
         let key = self.lens.writes.schema.key.iter().copied();
         let content = how.content(item.deed(), &how.method(usual(item.deed())));
         let all = item.deed() == Deed::Delete || content == Content::Fields;
-        let cells = match all {
+        let cells: Columns = match all {
             true => (0..self.lens.fields.len()).collect(),
             false => change.cells.clone(),
         };
-        let (column, value) = self.lens.difference(now, before, key.chain(cells))?;
+        let columns = key.chain(cells.iter().copied());
+        let (column, value) = self.lens.difference(now, before, columns)?;
         not(format!("it changed since it was read: {}", self.holds(column, &value)))
     }
 

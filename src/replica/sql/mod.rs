@@ -154,6 +154,14 @@ impl Database {
         self.pool.get_or_try_init(open).await.map_err(|error| error.context(self.place()))
     }
 
+    /// Looks whether the database answers.
+    ///
+    /// # Errors
+    /// One that cannot be reached or does not let us in.
+    pub(crate) async fn reached(&self) -> Result<()> {
+        self.pool().await?.read().await.map(|_| ()).map_err(|error| error.context(self.place()))
+    }
+
     /// Returns whether tables of it can tell of their changes.
     pub(crate) fn tells(&self) -> bool {
         self.engine == Engine::Postgres

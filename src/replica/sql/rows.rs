@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::Engine;
 
 /// One value on its way to a database.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Datum {
     Null,
     Text(String),

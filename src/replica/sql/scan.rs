@@ -3,19 +3,22 @@
 use std::collections::{HashMap, HashSet};
 
 use futures_util::TryStreamExt;
-use lockstep_engine::snapshot::SnapshotBuilder;
+use lockstep_engine::snapshot::{Snapshot, SnapshotBuilder};
 use serde_json::Value;
 
 use super::{
     Database,
     catalog::Table,
+    check::nulls,
     column::{ColumnInfo, Kind},
     copy::CopyReader,
     cursor::{self, Moment, Stamp},
-    failure,
+    encode, failure,
     name::{TableName, quote},
     query::Query,
+    rows::Rows,
     session::{Bind, Session},
+    statements::Statements,
 };
 use crate::{
     error::{Error, Result},
@@ -34,15 +37,28 @@ pub(crate) struct Ask<'a> {
     pub(crate) query: Option<&'a str>,
     pub(crate) cursor: Option<&'a str>,
     pub(crate) on_error: OnError,
-    /// A condition of this room's own making, for the rows that are wanted; all where there is none.
-    pub(crate) part: Option<&'a str>,
+    pub(crate) part: Part<'a>,
+}
+
+/// Which part of a table is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Part<'a> {
+    /// All of it.
+    #[default]
+    All,
+    /// The rows for which a condition of this room's own making holds.
+    Where(&'a str),
+    /// These columns of all rows.
+    Columns(&'a [String]),
+    /// The rows that have the values of these rows of an earlier scan, which read a part of the columns.
+    Like(&'a Snapshot, &'a [usize]),
 }
 
 impl<'a> Ask<'a> {
     /// Asks for a table's rows, or a query's.
     pub(crate) fn new(connection: &'a str, table: Option<&'a str>, query: Option<&'a str>) -> Self {
         let on_error = OnError::default();
-        Self { connection, table, query, cursor: None, on_error, part: None }
+        Self { connection, table, query, cursor: None, on_error, part: Part::All }
     }
 }
 
@@ -112,7 +128,11 @@ impl Reading<'_> {
             (Some(name), _) => {
                 let table = Table::read(session, name).await?;
                 self.check_roles(&table)?;
-                (table.name.quoted(engine), table.readable(), Some(table))
+                let mut columns = table.readable();
+                if let Part::Columns(wanted) = self.ask.part {
+                    columns.retain(|column| wanted.contains(&column.name));
+                }
+                (table.name.quoted(engine), columns, Some(table))
             }
             (None, sql) => {
                 let query = Query::read(session, sql.unwrap_or_default()).await?;
@@ -143,12 +163,17 @@ impl Reading<'_> {
         }
         let extent = if condition.is_some() { Extent::Since } else { Extent::Whole };
         let (filter, bind) = condition.unwrap_or((String::new(), Bind::none()));
+        if let (Part::Like(keys, rows), Some(table)) = (self.ask.part, &table) {
+            let builder = self.like(session, table, &columns, keys, rows).await?;
+            let stamp = Stamp { cursor: None, moment: None, ..stamp };
+            return self.finish(builder, &columns, Some(table.clone()), extent, &stamp);
+        }
         let selected: Vec<String> =
             columns.iter().map(|column| column.selected(engine, "")).collect();
         let mut sql = format!("SELECT {} FROM {from}", selected.join(", "));
         if !filter.is_empty() {
             sql.push_str(&format!(" WHERE {filter}"));
-        } else if let Some(part) = self.ask.part {
+        } else if let Part::Where(part) = self.ask.part {
             sql.push_str(&format!(" WHERE {part}"));
         }
         // The primary key's order is cheap to have, the same at every scan, and the order of new rows elsewhere.
@@ -212,6 +237,40 @@ impl Reading<'_> {
             }
         }
         Ok(reader.finish())
+    }
+
+    /// Reads the rows that have the values of some rows of an earlier scan, all columns of each.
+    async fn like(
+        &self,
+        session: &mut Session,
+        table: &Table,
+        columns: &[ColumnInfo],
+        keys: &Snapshot,
+        wanted: &[usize],
+    ) -> Result<SnapshotBuilder> {
+        let engine = session.engine();
+        let named = |name: &String| columns.iter().find(|column| column.name == *name);
+        let own: Vec<&ColumnInfo> = keys.headers().iter().filter_map(named).collect();
+        let mut rows = Rows::new(own.len());
+        let mut known = HashSet::new();
+        for row in wanted {
+            let cells = own.iter().zip(keys.row(*row));
+            let key: Vec<_> =
+                cells.map(|(info, cell)| encode::again(engine, info, &cell)).collect();
+            // A key that is there twice brings all its rows at once.
+            if known.insert(key.clone()) {
+                rows.push(*row, key);
+            }
+        }
+        let mut builder = builder(columns);
+        if !rows.is_empty() {
+            let all: Vec<&ColumnInfo> = columns.iter().collect();
+            let statements = Statements { engine, table, keys: &own };
+            let sql = statements.read(&all, &nulls(&rows), false);
+            let read = session.stream(sql, Bind::Rows(rows), &all, true, &mut builder).await;
+            read.map_err(|error| self.broken(&error))?;
+        }
+        Ok(builder)
     }
 
     fn broken(&self, error: &sqlx::Error) -> Error {

@@ -13,7 +13,7 @@ use super::{
     column::{ColumnInfo, Kind},
     failure,
     name::{TableName, quote},
-    scan::{Ask, scan},
+    scan::{Ask, Part, scan},
     session::{Bind, Session},
 };
 use crate::{
@@ -172,8 +172,10 @@ impl Segmented {
     }
 
     async fn scan(&self, reach: &Reach, condition: &str) -> Result<Scan> {
-        let ask =
-            Ask { part: Some(condition), ..Ask::new(&self.connection, Some(&self.table), None) };
+        let ask = Ask {
+            part: Part::Where(condition),
+            ..Ask::new(&self.connection, Some(&self.table), None)
+        };
         scan(reach, ask, Role::Source, None).await
     }
 

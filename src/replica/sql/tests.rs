@@ -3,7 +3,7 @@
 use lockstep_engine::{cell::Cell, dataset::SideName};
 use serde_json::Value;
 
-use super::scan::{Ask, scan};
+use super::scan::{Ask, Part, scan};
 use crate::{
     clock::Clock,
     progress::Progress,
@@ -49,7 +49,7 @@ async fn read(reach: &Reach, cursor: Option<&str>, since: Option<&Value>) -> Sca
         query: None,
         cursor,
         on_error: OnError::Rollback,
-        part: None,
+        part: Part::All,
     };
     let role = Role::Both { side: SideName::Right, typed: true };
     scan(reach, ask, role, since).await.unwrap()
@@ -87,7 +87,7 @@ async fn reads_on(reach: &Reach, add: impl AsyncFn()) {
             table: Some("t"),
             query: None,
             on_error: OnError::Skip,
-            part: None,
+            part: Part::All,
         },
         Role::Source,
         None,

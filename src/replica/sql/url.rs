@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
 use super::Engine;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    secrets::source,
+};
 
 /// An address that may hold a password.
 #[derive(Clone)]
@@ -20,13 +21,13 @@ impl fmt::Debug for Address {
 impl Address {
     /// Reads an address as the operator wrote it.
     ///
-    /// `${NAME}` is the environment variable's value: as it is where it is the whole address, percent-encoded where it
-    /// is a part of one, so that a password may hold any character.
+    /// `${NAME}` (of the environment), `${file:PATH}` and `${keyring:NAME}` are put in as they are where they are the whole
+    /// address, percent-encoded where they are a part of one, so that a password may hold any character.
     ///
     /// # Errors
     /// A variable that is not set, or an address of another kind of database.
     pub(super) fn read(engine: Engine, url: &str) -> Result<Self> {
-        let filled = expand(url, |name| std::env::var(name).ok())?;
+        let filled = source::address(url, source::value)?;
         let (schemes, example): (&[&str], &str) = match engine {
             Engine::Postgres => {
                 (&["postgres://", "postgresql://"], "postgres://user:${PASSWORD}@host/name")
@@ -62,50 +63,26 @@ impl Address {
     }
 }
 
-fn expand(url: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String> {
-    let value = |name: &str| {
-        variable(name).ok_or_else(|| {
-            Error::invalid(format!("url needs the environment variable {name}, which is not set"))
-                .next(format!("set {name} in the environment that Lockstep is started from"))
-        })
-    };
-    let mut filled = String::new();
-    let mut rest = url;
-    while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, after)) = after.split_once('}') else {
-            return Err(Error::invalid("url has a ${ without a }").next("write ${NAME}"));
-        };
-        filled.push_str(before);
-        if before.is_empty() && after.is_empty() && filled.is_empty() {
-            return value(name);
-        }
-        filled.extend(utf8_percent_encode(&value(name)?, NON_ALPHANUMERIC));
-        rest = after;
-    }
-    filled.push_str(rest);
-    Ok(filled)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn environment(name: &str) -> Option<String> {
+    fn environment(name: &str) -> Result<String> {
         match name {
-            "PASSWORD" => Some("p@ss/w:rd".into()),
-            "URL" => Some("postgres://a:b@c/d".into()),
-            _ => None,
+            "PASSWORD" => Ok("p@ss/w:rd".into()),
+            "URL" => Ok("postgres://a:b@c/d".into()),
+            _ => source::value(name),
         }
     }
 
     #[test]
     fn words_of_the_environment_are_filled_in() {
-        let filled = |url| expand(url, environment).map_err(|error| error.to_string());
+        let filled = |url| source::address(url, environment).map_err(|error| error.to_string());
         assert_eq!(filled("sqlite:a.db").unwrap(), "sqlite:a.db");
         assert_eq!(filled("${URL}").unwrap(), "postgres://a:b@c/d");
         assert_eq!(filled("mysql://u:${PASSWORD}@h/d").unwrap(), "mysql://u:p%40ss%2Fw%3Ard@h/d");
-        assert!(filled("${NONE}").unwrap_err().contains("NONE, which is not set"));
-        assert!(filled("x${URL").unwrap_err().contains("without a }"));
+        assert!(filled("${NONE}").unwrap_err().contains("NONE is not set"));
+        assert!(filled("x${URL").unwrap_err().contains("has no"));
     }
 
     #[test]

@@ -263,7 +263,7 @@ impl Draft {
             kind: ChangeKind::Delete,
             before: Some(before),
             after: None,
-            cells: Vec::new(),
+            cells: Vec::new().into(),
             row: Some(row),
         });
     }
@@ -276,7 +276,7 @@ impl Draft {
             kind: ChangeKind::Insert,
             before: None,
             after: Some(after),
-            cells: vec![0, 1, 2, 3],
+            cells: vec![0, 1, 2, 3].into(),
             row: None,
         });
     }

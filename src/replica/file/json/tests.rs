@@ -101,6 +101,20 @@ fn nested_values_stay_what_they_are() {
 }
 
 #[test]
+fn a_value_that_is_nested_without_end_takes_no_stack() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let row = format!("{{\"id\": {}1{}}}", open.repeat(200_000), close.repeat(200_000));
+        for (path, text) in [("a.json", format!("[{row}]")), ("a.jsonl", row)] {
+            let sheet = Sheet::of(path, text.as_bytes(), COLUMNS);
+            let lockstep_engine::cell::Cell::Text(held) = sheet.snapshot.cell(0, 0) else {
+                panic!()
+            };
+            assert_eq!(held.len(), 200_000 * (open.len() + close.len()) + 1, "{path}");
+        }
+    }
+}
+
+#[test]
 fn lines_that_do_not_change_keep_their_bytes() {
     let before = "{\"id\":\"a\",  \"n\" : 1.0 }\r\n\r\n{\"id\": \"b\", \"n\": 2}\r\n{\"id\": \"c\", \"n\": null}";
     let after = edited("a.jsonl", before, |sheet| {

@@ -3,6 +3,7 @@
 #[path = "../../../../tests/support/api.rs"]
 mod api;
 mod describing;
+mod hostile;
 mod reading;
 mod stage;
 mod writing;

@@ -121,7 +121,7 @@ impl Stage {
             kind: ChangeKind::Insert,
             before: None,
             after: Some(texts.iter().enumerate().map(read).collect()),
-            cells: vec![0, 1, 2],
+            cells: vec![0, 1, 2].into(),
             row: None,
         }
     }

@@ -160,7 +160,7 @@ async fn single_refusals_leave_the_rest_alone() {
         whys,
         [
             "0 status 400: no to 101",
-            "1 status 403: no to 102",
+            "1 permissionDenied: status 403: no to 102",
             "2 status 409: no to 103",
             "4 status 422: this sku is not allowed"
         ]

@@ -46,6 +46,25 @@ fn formulas_merged_cells_and_what_rows_would_break_are_refused() {
 }
 
 #[test]
+fn xml_that_declares_entities_is_not_read() {
+    let mut all = parts(&book(ROWS));
+    for part in ["xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/sharedStrings.xml"] {
+        let Some(before) = all.get(part).cloned() else { continue };
+        let text = String::from_utf8(before.clone()).unwrap();
+        let (head, body) =
+            text.split_once("?>").map_or(("", text.as_str()), |(head, rest)| (head, rest));
+        let head = if head.is_empty() { String::new() } else { format!("{head}?>") };
+        let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;\">]>";
+        all.insert(part.into(), format!("{head}{bomb}{body}").into_bytes());
+        let source = FileSource { path: "a.xlsx".into(), ..FileSource::default() };
+        let error =
+            Sheet::read(&source, &zipped(&all), COLUMNS).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("document type"), "{part}: {error}");
+        all.insert(part.into(), before);
+    }
+}
+
+#[test]
 fn another_sheet_that_refers_to_this_one_keeps_its_rows() {
     let mut made = Workbook::new();
     let data = made.add_worksheet().set_name("My data").unwrap();
