@@ -23,8 +23,8 @@ pub(super) fn next(
         more.push_str(" Look at conflicts: these cells were changed since the run, and keep what they have now.");
     } else if counts.conflicts > 0 {
         more.push_str(
-            " Look at conflicts: the sides keep theirs until you choose a strategy (policy.strategy, policy.clash) \
-             or make the sides agree.",
+            " Look at conflicts: the sides keep theirs until resolveConflicts decides, a strategy does \
+             (policy.strategy, policy.clash), or the sides agree.",
         );
     }
     if !done.repaired.is_empty() {
@@ -61,6 +61,9 @@ pub(super) fn next(
     match state {
         State::InStep if done.undoes.is_some() => {
             format!("nothing to take back: what the run wrote is not there any more.{more}")
+        }
+        State::InStep if counts.conflicts > 0 => {
+            format!("nothing to write: all but the conflicts agrees.{more}")
         }
         State::InStep => format!("nothing to do: the sides agree.{more}"),
         State::Planned => format!(

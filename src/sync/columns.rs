@@ -36,13 +36,6 @@ pub(super) fn columns(
     sides: &PerSide<Scan>,
     known: &[String],
 ) -> Result<Vec<ColumnDef>> {
-    let named = |name: &str| ColumnDef {
-        name: name.to_owned(),
-        left: name.to_owned(),
-        right: name.to_owned(),
-        ty: None,
-        nulls: Vec::new(),
-    };
     // The side that names the columns: the left, unless it is the one that is made.
     let leading = match definition.policy.direction.source() {
         Some(side) => side,
@@ -54,7 +47,7 @@ pub(super) fn columns(
         Some(columns) => columns.clone(),
         None => {
             let gone = known.iter().filter(|name| !headers.contains(name));
-            headers.iter().chain(gone).map(|name| named(name)).collect()
+            headers.iter().chain(gone).map(|name| ColumnDef::named(name)).collect()
         }
     };
     if columns.is_empty() {
@@ -164,6 +157,63 @@ pub(super) fn check_key(
     Ok(())
 }
 
+/// Where a column stands on one side or member, and how that was read.
+pub(super) struct Place<'a> {
+    /// The column's name there.
+    pub(super) header: Option<&'a str>,
+    /// What was read.
+    pub(super) scan: &'a Scan,
+}
+
+impl Place<'_> {
+    fn ty(&self) -> Option<ColumnType> {
+        self.scan.types.get(self.header?).copied()
+    }
+
+    /// Returns the type where a schema of its own is certain of it; number formats of a sheet and values are not.
+    fn certain(&self) -> Option<ColumnType> {
+        self.scan.catalogue.as_ref().and_then(|_| self.ty())
+    }
+
+    fn is_instant(&self) -> bool {
+        let known = self.scan.catalogue.as_ref().zip(self.header);
+        known.is_some_and(|(catalogue, header)| catalogue.instants.contains(header))
+    }
+
+    fn present(&self) -> Option<String> {
+        let there = |header: &&str| self.scan.snapshot.headers().iter().any(|name| name == header);
+        self.header.filter(there).map(str::to_owned)
+    }
+}
+
+/// Declares a column with the type it has to be compared by: its own, the one learned before, or one that a place knows.
+///
+/// A place that is not certain of a type counts only among the first `guessing` ones.
+pub(super) fn declared(
+    column: &ColumnDef,
+    nulls: &[String],
+    stored: Option<&Schema>,
+    places: &[Place<'_>],
+    guessing: usize,
+) -> Declared {
+    let stored = stored.and_then(|schema| {
+        schema.columns.iter().find(|known| known.name == column.name).map(|known| known.ty)
+    });
+    let known = column
+        .ty
+        .or(stored)
+        .or_else(|| places.iter().find_map(Place::certain))
+        .or_else(|| places.iter().take(guessing).find_map(Place::ty));
+    let mut declared = Declared {
+        column: Column::new(&column.name, known.unwrap_or_default()),
+        typed: known.is_some(),
+        sources: places.iter().map(Place::present).collect(),
+    };
+    declared.column.nulls = [nulls, &column.nulls].concat();
+    declared.column.offset_minutes = places.iter().any(Place::is_instant).then_some(0);
+    declared
+}
+
 /// Declares the columns, and infers the types that nobody declared.
 ///
 /// `stored` are the types that base was learned with: they stay, so that a stray word does not turn a column of
@@ -180,38 +230,12 @@ pub(super) fn schema(
         _ => (&sides.left, &sides.right),
     };
     let first = if std::ptr::eq(source, &sides.left) { SideName::Left } else { SideName::Right };
+    // Without a base the other side's guesses of a type do not count.
+    let guessing = if definition.has_base() { 2 } else { 1 };
     let declare = |column: &ColumnDef| {
-        let stored = stored.and_then(|schema| {
-            schema.columns.iter().find(|known| known.name == column.name).map(|known| known.ty)
-        });
-        let replica = |scan: &Scan, side: SideName| scan.types.get(column.header(side)).copied();
-        // A schema of its own is certain of its types; number formats of a sheet and values are not.
-        let certain =
-            |scan: &Scan, side: SideName| scan.catalogue.as_ref().and_then(|_| replica(scan, side));
-        let known = column
-            .ty
-            .or(stored)
-            .or_else(|| certain(source, first))
-            .or_else(|| certain(other, first.other()))
-            .or_else(|| replica(source, first))
-            .or_else(|| replica(other, first.other()).filter(|_| definition.has_base()));
-        let present = |scan: &Scan, side: SideName| {
-            let header = column.header(side);
-            let there = scan.snapshot.headers().iter().any(|known| known == header);
-            there.then(|| header.to_owned())
-        };
-        let mut declared = Declared {
-            column: Column::new(&column.name, known.unwrap_or_default()),
-            typed: known.is_some(),
-            sources: vec![present(source, first), present(other, first.other())],
-        };
-        let instant = [(source, first), (other, first.other())].iter().any(|(scan, side)| {
-            let catalogue = scan.catalogue.as_ref();
-            catalogue.is_some_and(|known| known.instants.contains(column.header(*side)))
-        });
-        declared.column.offset_minutes = instant.then_some(0);
-        declared.column.nulls = [definition.nulls.as_slice(), column.nulls.as_slice()].concat();
-        declared
+        let place = |scan, side| Place { header: Some(column.header(side)), scan };
+        let places = [place(source, first), place(other, first.other())];
+        declared(column, &definition.nulls, stored, &places, guessing)
     };
     let declared: Vec<Declared> = columns.iter().map(declare).collect();
     let (both, wider) = infer(&[&source.snapshot, &other.snapshot], &declared);

@@ -104,6 +104,52 @@ pub(crate) struct ColumnDef {
     pub(crate) ty: Option<ColumnType>,
     /// Texts that mean blank.
     pub(crate) nulls: Vec<String>,
+    /// Whether its values are not to be shown.
+    #[serde(default, skip_serializing_if = "Sensitive::is_no")]
+    pub(crate) sensitive: Sensitive,
+}
+
+/// Whether the values of a column may be shown: false, true, or `"hashed"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "serde_json::Value", into = "serde_json::Value")]
+pub(crate) enum Sensitive {
+    /// They may.
+    #[default]
+    No,
+    /// They may not.
+    Hidden,
+    /// They may not; a keyed hash of each is shown, so that equal ones can be told from others.
+    Hashed,
+}
+
+impl Sensitive {
+    /// Returns whether the values may be shown.
+    pub(crate) fn is_no(&self) -> bool {
+        *self == Self::No
+    }
+}
+
+impl TryFrom<serde_json::Value> for Sensitive {
+    type Error = String;
+
+    fn try_from(said: serde_json::Value) -> Result<Self, String> {
+        match said {
+            serde_json::Value::Bool(false) => Ok(Self::No),
+            serde_json::Value::Bool(true) => Ok(Self::Hidden),
+            serde_json::Value::String(word) if word == "hashed" => Ok(Self::Hashed),
+            other => Err(format!("sensitive is true, false or \"hashed\", not {other}")),
+        }
+    }
+}
+
+impl From<Sensitive> for serde_json::Value {
+    fn from(said: Sensitive) -> Self {
+        match said {
+            Sensitive::No => false.into(),
+            Sensitive::Hidden => true.into(),
+            Sensitive::Hashed => "hashed".into(),
+        }
+    }
 }
 
 /// The replicas of a dataset.
@@ -143,6 +189,18 @@ pub(crate) struct SpokeDef {
 }
 
 impl ColumnDef {
+    /// Returns a column of which only the name is said: it has it everywhere.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            left: name.to_owned(),
+            right: name.to_owned(),
+            ty: None,
+            nulls: Vec::new(),
+            sensitive: Sensitive::No,
+        }
+    }
+
     /// Returns the header on a side.
     pub(crate) fn header(&self, side: SideName) -> &str {
         match side {

@@ -203,7 +203,7 @@ fn digest(change: &Change) -> Vec<u8> {
         bytes.push(u8::from(row.is_some()));
         write_row(row.as_deref().unwrap_or_default(), &mut bytes);
     }
-    for cell in &change.cells {
+    for cell in change.cells.iter() {
         bytes.extend_from_slice(&(*cell as u64).to_le_bytes());
     }
     blake3::hash(&bytes).as_bytes().iter().take(16).copied().collect()

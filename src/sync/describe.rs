@@ -15,6 +15,7 @@ use lockstep_engine::{
 use super::{
     Shell,
     advice::next,
+    hidden::Hidden,
     prepare::{Member, Planned},
     report::{
         CallsOut, ChangeOut, ColumnOut, ConflictOut, Counts, FindingOut, HaltOut, RefusedOut,
@@ -74,11 +75,13 @@ pub(crate) fn report(
     shell: &Shell,
     dataset: &str,
     planned: &Planned,
+    hidden: &Hidden,
     state: State,
     sample: usize,
     done: &Done,
 ) -> Report {
     let body = planned.plan.body();
+    let sample = shell.limits.page(u32::try_from(sample).unwrap_or(u32::MAX)) as usize;
     let counts = counts(planned);
     // The hub and its spokes in their order; of a pair, what is done to the right comes first.
     let mut members: Vec<&Member> = planned.members.iter().collect();
@@ -91,12 +94,12 @@ pub(crate) fn report(
     });
     let changes: Vec<ChangeOut> = all
         .take(sample)
-        .map(|(member, change)| change_out(planned, member, change, pair))
+        .map(|(member, change)| change_out(planned, member, change, pair, hidden))
         .collect();
     let total: usize = body.result.members.iter().map(|member| member.changes.len()).sum();
     let calls = shell.reach.google.calls();
     let found = planned.members.iter().flat_map(|member| {
-        member.findings.iter().map(|finding| (member.name.clone(), finding.to_string()))
+        member.findings.iter().map(|finding| (member.name.clone(), hidden.finding(finding)))
     });
     let mut findings: Vec<FindingOut> = found
         .clone()
@@ -113,7 +116,7 @@ pub(crate) fn report(
         .iter()
         .map(|halt| HaltOut { name: halt.reason.as_str().into(), reason: halt.message.clone() })
         .collect();
-    Report {
+    let mut report = Report {
         dataset: dataset.to_owned(),
         state,
         plan_id: short(planned.plan.id()),
@@ -172,7 +175,9 @@ pub(crate) fn report(
             retries: calls.retries,
             waited_seconds: calls.waited.as_secs(),
         },
-    }
+    };
+    hidden.clean(&mut report);
+    report
 }
 
 /// Returns the rows that were not written: those that were refused, or those that could not be confirmed.
@@ -260,13 +265,21 @@ pub(crate) fn shown(value: &Value) -> String {
     }
 }
 
-fn change_out(planned: &Planned, member: &Member, change: &Change, pair: bool) -> ChangeOut {
+fn change_out(
+    planned: &Planned,
+    member: &Member,
+    change: &Change,
+    pair: bool,
+    hidden: &Hidden,
+) -> ChangeOut {
     let schema = &planned.plan.body().basis.schema;
     let value = |row: Option<&Row>, column: usize| {
-        shown(row.and_then(|row| row.get(column)).unwrap_or(&Value::Null))
+        let value = row.and_then(|row| row.get(column)).unwrap_or(&Value::Null);
+        let name = schema.columns.get(column).map(|column| column.name.as_str());
+        name.and_then(|name| hidden.hash(name, value)).unwrap_or_else(|| shown(value))
     };
     let mut cells = BTreeMap::new();
-    for column in &change.cells {
+    for column in change.cells.iter() {
         let Some(name) = schema.columns.get(*column).map(|column| column.name.clone()) else {
             continue;
         };

@@ -107,6 +107,7 @@ pub(crate) async fn changes(
     after: Option<&str>,
     limit: u32,
 ) -> Result<History> {
+    let limit = shell.limits.page(limit);
     let run = find(shell, run).await?;
     let after = match after {
         None => 0,
@@ -116,7 +117,7 @@ pub(crate) async fn changes(
         })?,
     };
     let (records, next) = shell.store.changes(&run.id, after, limit).await?;
-    let veil = hidden(&shell.store, &run.dataset).await?;
+    let veil = hidden(&shell.store, &run.dataset).await?.keyed(&shell.key, &run.dataset);
     Ok(History {
         runs: vec![run_out(run)],
         changes: records.iter().map(|record| changed_out(record, &veil)).collect(),
@@ -134,9 +135,10 @@ pub(crate) async fn life(
     key: &[String],
     limit: u32,
 ) -> Result<History> {
+    let limit = shell.limits.page(limit);
     let key = key_of(&shell.store, dataset, key).await?;
     let records = shell.store.life(dataset, &key, limit).await?;
-    let veil = hidden(&shell.store, dataset).await?;
+    let veil = hidden(&shell.store, dataset).await?.keyed(&shell.key, dataset);
     let changes = records.iter().map(|record| changed_out(record, &veil)).collect();
     Ok(History { changes, ..History::default() })
 }
@@ -211,11 +213,15 @@ fn changed_out(record: &ChangeRecord, veil: &Hidden) -> ChangedOut {
         shown(row.as_ref().and_then(|row| row.get(at)).unwrap_or(&Value::Null))
     };
     let all: Vec<usize> = (0..record.columns.len()).collect();
-    let cells = if action.kind == ChangeKind::Delete { &all } else { &action.cells };
+    let cells = if action.kind == ChangeKind::Delete { &*all } else { &*action.cells };
     let cells = cells.iter().filter_map(|at| {
         let name = record.columns.get(*at)?;
+        let raw = |row: &Option<Row>| {
+            row.as_ref().and_then(|row| row.get(*at)).cloned().unwrap_or(Value::Null)
+        };
         if record.sensitive.contains(at) || veil.has(name) {
-            return Some((name.clone(), HIDDEN.to_owned()));
+            let shown = veil.change(name, [&raw(&action.before), &raw(&action.after)]);
+            return Some((name.clone(), shown.unwrap_or_else(|| HIDDEN.to_owned())));
         }
         let (before, after) = (value(&action.before, *at), value(&action.after, *at));
         Some((name.clone(), format!("{before} → {after}")))

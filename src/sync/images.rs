@@ -81,10 +81,27 @@ pub(super) fn unconfirmed(view: &View<'_>, actions: &[Action], proof: Proof) -> 
     wanted.into_iter().filter(|(_, (_, sure))| !sure).map(|(key, _)| key.clone()).collect()
 }
 
+/// Confirms the rows of a file that somebody edited after the batch: a file is replaced as a whole, so where one row is as
+/// it was written, all were.
+///
+/// A row that is not there stays open: that one row is as it was written could be chance, and a row that was never there
+/// must not count as deleted.
+pub(super) fn as_a_whole(view: &View<'_>, actions: &[Action], open: &mut BTreeSet<Key>) {
+    if !actions.iter().any(|action| action.after.is_some() && !open.contains(&action.key)) {
+        return;
+    }
+    let untouched = unconfirmed(view, actions, Proof::Applied);
+    for key in (0..view.len()).map(|row| view.key(row)) {
+        if !untouched.contains(&key) {
+            open.remove(&key);
+        }
+    }
+}
+
 fn confirms(view: &View<'_>, row: usize, action: &Action, proof: Proof) -> bool {
     let all: Vec<usize> =
         (0..view.schema().columns.len()).filter(|at| view.is_mapped(*at)).collect();
-    let cells = if action.after.is_none() { &all } else { &action.cells };
+    let cells = if action.after.is_none() { &*all } else { &*action.cells };
     let was = |image: &Option<Row>, at: usize| {
         let value = image.as_ref().map(|row| row.get(at).cloned().unwrap_or(Value::Null));
         value.as_ref() == Some(&view.cell(row, at))

@@ -19,6 +19,7 @@ use super::{
     known::Known,
     pair::{base_view, view_of},
     prepare::{Member, compare_members, look_at_all},
+    sampled::{self, draw},
     seen::Memory,
     segments::{self, Segments},
 };
@@ -78,19 +79,26 @@ pub(crate) async fn inspect(
     shell.reach.progress.check()?;
     let known = Known::load(shell, definition).await?;
     let pushed = segments::pushed(shell, definition, which).await?;
-    let (looked, segments) = match pushed {
-        Some((members, segments)) => (members, Some(segments)),
-        None => {
-            shell.reach.progress.step(0, None, "reading all sides");
-            let (memory, waiting) = (Memory::default(), BTreeMap::new());
-            let looking = look_at_all(shell, definition, (&known, &memory), &waiting);
-            (shell.reach.progress.reading(looking).await?, None)
+    shell.reach.progress.step(0, None, "reading all sides");
+    let (mut segments, mut drawn) = (None, None);
+    let looked = match pushed {
+        Some((members, found)) => {
+            segments = Some(found);
+            members
         }
+        None => match sampled::read(shell, definition, &known, which).await {
+            Some((members, population)) => {
+                drawn = Some(population);
+                members
+            }
+            None => {
+                let (memory, waiting) = (Memory::default(), BTreeMap::new());
+                let looking = look_at_all(shell, definition, (&known, &memory), &waiting);
+                shell.reach.progress.reading(looking).await?
+            }
+        },
     };
-    let rows_read = looked
-        .iter()
-        .map(|member| (member.name.clone(), member.scan.snapshot.len() as u64))
-        .collect();
+    let rows_read = looked.iter().map(|member| (member.name.clone(), member.read.rows)).collect();
     shell.reach.progress.step(0, None, "comparing");
     let now = shell.reach.clock.now();
     let owned = definition.clone();
@@ -104,6 +112,7 @@ pub(crate) async fn inspect(
     .await
     .map_err(|error| crate::error::Error::internal(format!("the comparison failed: {error}")))??;
     inspected.rows_read = rows_read;
+    inspected.population = drawn.unwrap_or(inspected.population);
     if let Some(segments) = segments {
         inspected.population = segments.keys.max(inspected.population);
         inspected.equal += segments.rows_not_read;
@@ -203,31 +212,11 @@ fn differing(views: &[Option<&View<'_>>]) -> Gathered {
     (keys, population, joined.equal as u64)
 }
 
-/// Draws keys: those with the least digests under a seed, which is the same draw on every member.
+/// Draws keys, and brings their rows together.
 fn sample(views: &[Option<&View<'_>>], count: usize, seed: u64) -> Gathered {
-    let mut drawn: BTreeMap<u64, Key> = BTreeMap::new();
-    let mut all: BTreeSet<u64> = BTreeSet::new();
-    for view in views.iter().copied().flatten() {
-        for row in 0..view.len() {
-            let key = view.key(row);
-            if key.is_blank() {
-                continue;
-            }
-            let place = digest(&key, seed);
-            if !all.insert(place) {
-                continue;
-            }
-            if drawn.len() < count || drawn.last_key_value().is_some_and(|(last, _)| place < *last)
-            {
-                drawn.insert(place, key);
-                if drawn.len() > count {
-                    drawn.pop_last();
-                }
-            }
-        }
-    }
+    let (drawn, population) = draw(views, count, seed);
     let mut keys: BTreeMap<Key, Vec<Vec<Row>>> =
-        drawn.into_values().map(|key| (key, vec![Vec::new(); views.len()])).collect();
+        drawn.into_iter().map(|key| (key, vec![Vec::new(); views.len()])).collect();
     for (at, view) in views.iter().enumerate() {
         let Some(view) = view else { continue };
         for row in 0..view.len() {
@@ -237,17 +226,7 @@ fn sample(views: &[Option<&View<'_>>], count: usize, seed: u64) -> Gathered {
         }
     }
     let keys = keys.into_iter().map(|(key, rows)| Seen { key, rows }).collect();
-    (keys, all.len() as u64, 0)
-}
-
-/// Returns the place of a key in the order in which a seed draws keys.
-fn digest(key: &Key, seed: u64) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&seed.to_le_bytes());
-    hasher.update(key.to_string().as_bytes());
-    let mut first = [0; 8];
-    hasher.finalize_xof().fill(&mut first);
-    u64::from_le_bytes(first)
+    (keys, population, 0)
 }
 
 impl Inspected {

@@ -52,7 +52,7 @@ pub(super) async fn unlearn(
 /// Puts one row back; returns whether there is one.
 fn back(columns: &[String], row: &mut Row, write: &ChangeRecord) -> bool {
     let Some(before) = &write.action.before else { return false };
-    for at in &write.action.cells {
+    for at in write.action.cells.iter() {
         let Some(name) = write.columns.get(*at) else { continue };
         let Some(slot) = columns.iter().position(|known| known == name) else { continue };
         let after = write.action.after.as_ref().and_then(|row| row.get(*at));

@@ -7,7 +7,13 @@
 
 use jiff::Timestamp;
 
-use crate::{consent::Consent, halt, replica::reach::Reach, store::Store};
+use crate::{
+    consent::{Consent, Key},
+    halt,
+    principal::Limits,
+    replica::reach::Reach,
+    store::Store,
+};
 
 mod advice;
 mod ask;
@@ -20,6 +26,7 @@ pub(crate) mod describe;
 pub(crate) mod drift;
 pub(crate) mod ends;
 pub(crate) mod expected;
+pub(crate) mod held;
 pub(crate) mod hidden;
 pub(crate) mod history;
 pub mod holder;
@@ -30,7 +37,7 @@ mod keep;
 mod known;
 mod lost;
 mod pair;
-mod plans;
+pub(crate) mod plans;
 mod policy;
 mod prepare;
 mod recall;
@@ -41,6 +48,7 @@ mod rest;
 mod retyped;
 pub(crate) mod rollback;
 pub(crate) mod run;
+mod sampled;
 pub(crate) mod saved;
 mod see_again;
 mod seen;
@@ -69,4 +77,10 @@ pub(crate) struct Shell {
     pub(crate) began: Timestamp,
     /// This process, for those who wait for it.
     pub(crate) holder: holder::Holder,
+    /// How many members of a dataset are written at the same time.
+    pub(crate) abreast: usize,
+    /// How much may be shown and written.
+    pub(crate) limits: Limits,
+    /// What hashes of sensitive values are made with.
+    pub(crate) key: Key,
 }

@@ -6,14 +6,36 @@ use serde::Serialize;
 use super::{Shell, describe::short, saved::json};
 use crate::{
     error::{Error, Kind, Result},
+    principal::Limits,
     store::PlanLookup,
 };
+
+/// Lets a plan pass that writes no more than the caller may.
+///
+/// # Errors
+/// [`Kind::TooLarge`] with the limit and what to do.
+pub(super) fn within(shell: &Shell, plan: &Plan) -> Result<()> {
+    let next =
+        "write a part of it by keys, or ask the operator for a higher limit; nothing was written";
+    fits(shell.limits, plan, next).map_err(|error| error.context("what the plan writes"))
+}
+
+/// Lets a plan pass that has no more rows and cells than the caller may have.
+///
+/// # Errors
+/// See [`within`].
+pub(crate) fn fits(limits: Limits, plan: &Plan, next: &str) -> Result<()> {
+    let changes = || plan.body().result.members.iter().flat_map(|member| &member.changes);
+    let cells = changes().map(|change| change.cells.len() as u64).sum();
+    limits.check(changes().count() as u64, cells, next)
+}
 
 /// Keeps a plan under its id, with what it was made for; cell values must not be in there: `forget` reads the plan alone.
 ///
 /// # Errors
 /// A store that cannot be written.
 pub(super) async fn keep(shell: &Shell, plan: &Plan, made_for: &impl Serialize) -> Result<()> {
+    within(shell, plan)?;
     shell.store.put_plan(plan, &json(made_for)?, shell.reach.clock.now()).await
 }
 
@@ -32,8 +54,8 @@ pub(super) async fn check(shell: &Shell, named: &str, fresh: &Plan, tool: &str) 
             "call {tool} without mode to see the fresh plan, then apply it by its planId"
         )))
     };
-    match shell.store.plan(named, shell.reach.clock.now()).await? {
-        PlanLookup::Found(stored) if stored.plan.id() == fresh => Ok(()),
+    match shell.store.plan_id(named, shell.reach.clock.now()).await? {
+        PlanLookup::Found(stored) if stored == fresh => Ok(()),
         PlanLookup::Found(_) => stale(format!(
             "the plan {named} does not describe what is there now, or was made with other arguments"
         )),

@@ -184,7 +184,7 @@ pub(super) fn settled(batch: &mut Batch, state: BatchState, open: &[(Key, LeftOu
     batch.state = state;
     for (key, why) in open {
         for action in batch.actions.iter_mut().filter(|action| action.key == *key) {
-            action.left_out = Some(why.clone());
+            action.left_out = Some(Box::new(why.clone()));
         }
     }
 }
@@ -305,6 +305,9 @@ async fn look(
             let snapshot = widened(now.snapshot.clone(), headers.iter().flatten());
             let view = images::view(&snapshot, &schema, &headers, &batch.side)?;
             let mut open = images::unconfirmed(&view, &batch.actions, proof);
+            if matches!(place(batch)?, Place::File { .. }) {
+                images::as_a_whole(&view, &batch.actions, &mut open);
+            }
             open.extend(mended.missing.iter().cloned());
             open
         }

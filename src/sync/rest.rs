@@ -90,9 +90,18 @@ impl Wide {
             before: pad(&change.before),
             after: pad(&change.after),
         };
-        let all = |moves: &Moves| Moves {
-            spoke: moves.spoke.clone(),
-            changes: moves.changes.iter().map(wide).collect(),
+        // A rollback's bases have fewer columns than its schema.
+        let fits =
+            |row: &Option<Row>| row.as_ref().is_none_or(|row| row.len() == self.columns.len());
+        let fit = |moves: &Moves| {
+            moves.changes.iter().all(|change| fits(&change.before) && fits(&change.after))
+        };
+        let all = |moves: &Moves| match fit(moves) {
+            true => moves.clone(),
+            false => Moves {
+                spoke: moves.spoke.clone(),
+                changes: moves.changes.iter().map(wide).collect(),
+            },
         };
         bases.iter().map(all).collect()
     }
@@ -111,10 +120,19 @@ impl Wide {
 pub(super) fn narrow(columns: &[String], mut bases: Vec<Moves>) -> (Vec<String>, Vec<Moves>) {
     let own = |name: &&String| header(name).is_none();
     let names: Vec<String> = columns.iter().take_while(own).cloned().collect();
-    let cut = |row: Option<Row>| row.map(|row| row.iter().take(names.len()).cloned().collect());
-    for change in bases.iter_mut().flat_map(|moves| &mut moves.changes) {
-        change.before = cut(change.before.take());
-        change.after = cut(change.after.take());
+    if names.len() == columns.len() {
+        return (names, bases);
+    }
+    let cut = |row: &Option<Row>| -> Option<Row> {
+        row.as_ref().map(|row| row.iter().take(names.len()).cloned().collect())
+    };
+    let narrow = |change: &BaseChange| BaseChange {
+        key: change.key.clone(),
+        before: cut(&change.before),
+        after: cut(&change.after),
+    };
+    for moves in &mut bases {
+        moves.changes = moves.changes.iter().map(narrow).collect();
     }
     (names, bases)
 }

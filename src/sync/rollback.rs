@@ -22,6 +22,7 @@ use super::{
     ask::ask,
     columns::widened,
     describe::{Done, report},
+    hidden::hidden,
     history::find,
     images, plans,
     prepare::{Member, Planned, look},
@@ -58,8 +59,9 @@ pub(crate) async fn plan(shell: &Shell, undo: &Undo, sample: usize) -> Result<Re
     let Prepared { run, planned, .. } = prepare(shell, undo).await?;
     let state = if planned.plan.is_quiet() { State::InStep } else { State::Planned };
     let done = Done { undoes: Some(run.id.clone()), ..Done::default() };
+    let veil = hidden(&shell.store, &run.dataset).await?.keyed(&shell.key, &run.dataset);
     keep(shell, &run, &planned).await?;
-    Ok(report(shell, &run.dataset, &planned, state, sample, &done))
+    Ok(report(shell, &run.dataset, &planned, &veil, state, sample, &done))
 }
 
 /// Takes a run back; with a plan id only if the plan is still the same.
@@ -91,8 +93,9 @@ pub(crate) async fn apply(
             plans::check(shell, named, &planned.plan, "rollbackSync").await?;
         }
         let done = Done { recovered, undoes: Some(run.id.clone()), ..Done::default() };
+        let veil = hidden(&shell.store, &run.dataset).await?.keyed(&shell.key, &run.dataset);
         if planned.plan.is_quiet() {
-            return Ok(report(shell, &run.dataset, &planned, State::InStep, sample, &done));
+            return Ok(report(shell, &run.dataset, &planned, &veil, State::InStep, sample, &done));
         }
         keep(shell, &run, &planned).await?;
         ask(shell, &run.dataset, &planned)?;
@@ -109,7 +112,15 @@ pub(crate) async fn apply(
         match write(shell, &job, lease).await {
             Ok(written) => {
                 let done = Done { recovered, undoes: Some(run.id.clone()), ..written };
-                Ok(report(shell, &run.dataset, &planned, done.state(State::Applied), sample, &done))
+                Ok(report(
+                    shell,
+                    &run.dataset,
+                    &planned,
+                    &veil,
+                    done.state(State::Applied),
+                    sample,
+                    &done,
+                ))
             }
             Err(stopped) => Err(stopped.into()),
         }

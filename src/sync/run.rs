@@ -11,6 +11,7 @@ use super::{
     definition::Definition,
     describe::{Done, report},
     ends,
+    hidden::Hidden,
     keep::keep,
     plans,
     prepare::{Planned, prepare},
@@ -38,10 +39,23 @@ pub(crate) async fn plan(shell: &Shell, definition: &Definition, sample: usize) 
     check(shell, definition).await?;
     // What cannot be planned is not saved: a rule is checked where it is defined.
     let planned = prepare(shell, definition, &BTreeMap::new()).await?;
+    plans::within(shell, &planned.plan)?;
     save(shell, definition, None).await?;
     let state = state_before(&planned, definition);
     plans::keep(shell, &planned.plan, &definition.kept()).await?;
-    Ok(report(shell, &definition.name, &planned, state, sample, &Done::default()))
+    Ok(told(shell, definition, &planned, state, sample, &Done::default()))
+}
+
+fn told(
+    shell: &Shell,
+    definition: &Definition,
+    planned: &Planned,
+    state: State,
+    sample: usize,
+    done: &Done,
+) -> Report {
+    let hidden = Hidden::of(definition).keyed(&shell.key, &definition.name);
+    report(shell, &definition.name, planned, &hidden, state, sample, done)
 }
 
 /// Compares and applies; with a plan id only if the plan is still the same.
@@ -56,7 +70,7 @@ pub(crate) async fn apply(
 ) -> Result<Report> {
     check(shell, definition).await?;
     turn::with(shell, &definition.name, async |lease, recovered| {
-        let mut told = review::take_in(shell, definition).await;
+        let mut reviewed = review::take_in(shell, definition).await;
         let (mut result, journaled) =
             match apply_in_turn(shell, definition, plan_id, sample, lease, recovered).await {
                 Ok(report) => (Ok(report), false),
@@ -68,9 +82,9 @@ pub(crate) async fn apply(
         }
         if let Ok(report) = &mut result {
             if report.state != State::Halted {
-                review::put_out(shell, definition, &mut told).await;
+                review::put_out(shell, definition, &mut reviewed).await;
             }
-            report.findings.extend(told.findings);
+            report.findings.extend(reviewed.findings);
         }
         result
     })
@@ -108,7 +122,7 @@ async fn apply_in_turn(
                 keep(shell, definition, lease, &planned).await;
             }
             let done = Done { recovered: recovered.runs, ..Done::default() };
-            return Ok(report(shell, &definition.name, &planned, state, sample, &done));
+            return Ok(told(shell, definition, &planned, state, sample, &done));
         }
         plans::keep(shell, &planned.plan, &definition.kept()).await?;
         ask(shell, &definition.name, &planned)?;
@@ -123,7 +137,7 @@ async fn apply_in_turn(
                     Some(_) => State::Partial,
                     None => done.state(state),
                 };
-                return Ok(report(shell, &definition.name, &planned, state, sample, &done));
+                return Ok(told(shell, definition, &planned, state, sample, &done));
             }
             Err(Stopped { error, run: None })
                 if error.kind() == Kind::Changed && plan_id.is_none() && attempt < ATTEMPTS =>
@@ -150,7 +164,7 @@ pub(super) async fn carry_out(
     let body = planned.plan.body();
     let base = |(member, spoke): (&str, &str)| {
         let found = body.result.members.iter().find(|one| &*one.name == member)?;
-        Some(Moves { spoke: spoke.to_owned(), changes: found.base.clone() })
+        Some(Moves { spoke: spoke.to_owned(), changes: found.base.as_slice().into() })
     };
     let bases: Vec<Moves> = definition.bases().into_iter().filter_map(base).collect();
     let job = Job {

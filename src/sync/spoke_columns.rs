@@ -23,13 +23,6 @@ pub(super) fn columns(
     members: &[Member],
     known: &[String],
 ) -> Result<Vec<ColumnDef>> {
-    let named = |name: &String| ColumnDef {
-        name: name.clone(),
-        left: name.clone(),
-        right: name.clone(),
-        ty: None,
-        nulls: Vec::new(),
-    };
     let mut names: Vec<String> = Vec::new();
     let hub = members.first().map(|hub| hub.scan.snapshot.headers()).unwrap_or_default();
     let blank = hub.is_empty();
@@ -47,7 +40,7 @@ pub(super) fn columns(
     }
     let columns: Vec<ColumnDef> = match &definition.columns {
         Some(columns) => columns.clone(),
-        None => names.iter().map(named).collect(),
+        None => names.iter().map(|name| ColumnDef::named(name)).collect(),
     };
     if columns.is_empty() {
         return Err(Error::invalid("argument columns: there are none")

@@ -12,7 +12,7 @@ use lockstep_engine::{
     plan::Decided,
     reconcile::Side,
     safety::{self, Halt, SideSeen},
-    schema::{Column, Schema},
+    schema::Schema,
     snapshot::View,
     table::Table,
     times::Times,
@@ -20,12 +20,12 @@ use lockstep_engine::{
 };
 
 use super::{
-    columns::{check_headers, widened},
+    columns::{Place, check_headers, declared, widened},
     conflicts::{
         feed,
         find::{self, Compared},
     },
-    definition::Definition,
+    definition::{ColumnDef, Definition},
     expected::judge,
     known::Known,
     pair::{base_view, order, plan, set_aside, view_of},
@@ -70,38 +70,16 @@ pub(super) fn compare(
             checked => checked?,
         }
     }
-    let stored = known.schema.as_ref();
-    let declared: Vec<Declared> = columns
-        .iter()
-        .enumerate()
-        .map(|(at, column)| {
-            let stored = stored.and_then(|schema| {
-                schema.columns.iter().find(|known| known.name == column.name).map(|known| known.ty)
-            });
-            let header = |member: &Member| member.headers.get(at).cloned().flatten();
-            let of = |member: &Member| member.scan.types.get(&header(member)?).copied();
-            // A schema of its own is certain of its types; number formats of a sheet are not.
-            let certain = members.iter().filter(|member| member.scan.catalogue.is_some());
-            let replica = certain.chain(&members).find_map(of);
-            let known = column.ty.or(stored).or(replica);
-            let there = |member: &Member| {
-                header(member).filter(|header| member.scan.snapshot.headers().contains(header))
-            };
-            let mut declared = Declared {
-                column: Column::new(&column.name, known.unwrap_or_default()),
-                typed: known.is_some(),
-                sources: members.iter().map(there).collect(),
-            };
-            declared.column.nulls = [definition.nulls.as_slice(), &column.nulls].concat();
-            let instant = |member: &Member| {
-                let catalogue = member.scan.catalogue.as_ref()?;
-                Some(catalogue.instants.contains(&header(member)?))
-            };
-            declared.column.offset_minutes =
-                members.iter().any(|member| instant(member) == Some(true)).then_some(0);
-            declared
-        })
-        .collect();
+    let declare = |(at, column): (usize, &ColumnDef)| {
+        let header = |member: &Member| member.headers.get(at).cloned().flatten();
+        let headers: Vec<Option<String>> = members.iter().map(header).collect();
+        let places = members.iter().zip(&headers);
+        let places: Vec<Place<'_>> = places
+            .map(|(member, header)| Place { header: header.as_deref(), scan: &member.scan })
+            .collect();
+        declared(column, &definition.nulls, known.schema.as_ref(), &places, places.len())
+    };
+    let declared: Vec<Declared> = columns.iter().enumerate().map(declare).collect();
     let snapshots: Vec<_> = members.iter().map(|member| &member.scan.snapshot).collect();
     let (schema, reasons) = infer(&snapshots, &declared);
     let key = |name: &String| columns.iter().position(|column| column.name == *name);

@@ -10,6 +10,7 @@ use super::{
     definition::Definition,
     describe::shown,
     drift::{Cause, Drift, Kind},
+    hidden::Hidden,
     inspect::{Inspected, Seen, Which, inspect},
 };
 use crate::error::Result;
@@ -104,7 +105,8 @@ pub(crate) async fn verify(
         None => Which::Differing,
     };
     let seen = inspect(shell, definition, which).await?;
-    let (found, unexplained) = report(&seen, ask.limit);
+    let (mut found, unexplained) = report(&seen, ask.limit);
+    Hidden::of(definition).veil(&mut found);
     if ask.sample.is_none() {
         let now = shell.reach.clock.now().as_microsecond();
         shell

@@ -9,6 +9,7 @@ use super::{
     definition::Definition,
     describe::{Done, kind},
     ends, halt,
+    hidden::hidden,
     journal::{batches, confirmed, refused},
     prepare::{Planned, can_wait},
     recover::{learned, state_of},
@@ -117,6 +118,8 @@ pub(super) async fn write(
     begin(shell, job, lease, &run, &journal, wide).await?;
     halt::point("begun").await;
     send_all(shell, planned, lease, &run, &mut legs, &mut journal, &mut sent).await;
+    // What was written of the replicas is not needed any more, and large.
+    drop(legs);
     settle(shell, job, lease, run, journal, sent).await
 }
 
@@ -138,6 +141,9 @@ async fn begin(
     wide: Wide,
 ) -> Result<()> {
     let bases = wide.moves(job.bases);
+    let veil = hidden(&shell.store, job.dataset).await?;
+    let columns = wide.columns.iter().enumerate();
+    let sensitive = columns.filter(|(_, name)| veil.has(name)).map(|(at, _)| at).collect();
     let new = NewRun {
         id: run.to_owned(),
         dataset: job.dataset.to_owned(),
@@ -147,7 +153,7 @@ async fn begin(
         caller: shell.caller.clone(),
         started: shell.reach.clock.now(),
         columns: wide.columns,
-        sensitive: Vec::new(),
+        sensitive,
         decisions: job.planned.seen.as_ref().map(|seen| seen.applied.clone()).unwrap_or_default(),
     };
     shell.store.begin(lease, &new, journal, &bases).await
@@ -267,7 +273,7 @@ async fn close_part(
 fn left_out(journal: &[Batch]) -> Vec<(String, Key, LeftOut)> {
     let of = |batch: &Batch| -> Vec<(String, Key, LeftOut)> {
         let why = |action: &Action| {
-            Some((batch.side.clone(), action.key.clone(), action.left_out.clone()?))
+            Some((batch.side.clone(), action.key.clone(), (**action.left_out.as_ref()?).clone()))
         };
         batch.actions.iter().filter_map(why).collect()
     };

@@ -9,7 +9,7 @@ use lockstep_engine::{
 use serde_json::Value as Json;
 
 use super::{
-    super::{Shell, definition::Definition},
+    super::{Shell, definition::Definition, hidden::Veil},
     weigh::{self, Weighed},
 };
 use crate::{
@@ -56,6 +56,7 @@ pub(crate) async fn choose(
         choice: Some(choice),
         by,
         note: note.map(str::to_owned),
+        hidden: false,
     };
     let mut chosen = Chosen::default();
     match wish {
@@ -200,8 +201,12 @@ fn choice(one: &Stored, weighed: &Weighed) -> Result<(Choice, String), String> {
 /// # Errors
 /// A conflict that is not open any more: nothing is decided then.
 pub(crate) async fn keep(shell: &Shell, verdicts: &[(Stored, Verdict)]) -> Result<()> {
-    let verdicts: Vec<Verdict> = verdicts.iter().map(|(_, verdict)| verdict.clone()).collect();
-    shell.store.decide(&verdicts, &shell.caller, shell.reach.clock.now()).await
+    let (mut kept, mut veil) = (Vec::with_capacity(verdicts.len()), Veil::default());
+    for (one, verdict) in verdicts {
+        let hidden = veil.of(&shell.store, &one.dataset).await?.covers(&one.column);
+        kept.push(Verdict { hidden, ..verdict.clone() });
+    }
+    shell.store.decide(&kept, &shell.caller, shell.reach.clock.now()).await
 }
 
 /// Returns the error of conflicts, named one by one, that cannot be decided so.

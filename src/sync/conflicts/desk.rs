@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::{
-    super::{Shell, definition::Definition, describe::shown, hidden::Veil, run, saved},
+    super::{
+        Shell,
+        definition::Definition,
+        describe::shown,
+        hidden::{Hidden, Veil},
+        run, saved,
+    },
     answer::{Answer, PreviewOut, RunOut, Show, conflict_out, group_out, values},
     choose::{self, BASE, Chosen, Wish, choose, place},
 };
@@ -41,7 +47,8 @@ pub(crate) struct Wanted {
 pub(crate) async fn list(shell: &Shell, wanted: &Wanted) -> Result<Answer> {
     let groups = shell.store.conflict_groups(&wanted.filter).await?;
     let total = groups.iter().map(|group| group.count).sum();
-    let page = shell.store.conflicts(&wanted.filter, wanted.skip, wanted.limit).await?;
+    let page =
+        shell.store.conflicts(&wanted.filter, wanted.skip, shell.limits.page(wanted.limit)).await?;
     let definition = of_one(shell, wanted, &groups).await?;
     let show = Show {
         dataset: wanted.filter.dataset.is_none(),
@@ -52,7 +59,9 @@ pub(crate) async fn list(shell: &Shell, wanted: &Wanted) -> Result<Answer> {
     for one in &page.conflicts {
         let rows = rows(shell, one, show.whole || show.modified.is_some()).await?;
         let mut shown = conflict_out(one, rows.as_ref(), show);
-        veil.of(&shell.store, &one.dataset).await?.conceal(&mut shown);
+        let hidden = veil.of(&shell.store, &one.dataset).await?;
+        hidden.conceal(&mut shown);
+        hidden.clone().keyed(&shell.key, &one.dataset).hashes(one, &mut shown);
         conflicts.push(shown);
     }
     let sides = definition.iter().flat_map(Definition::members);
@@ -131,7 +140,7 @@ pub(crate) async fn preview(
     let left = chosen.undecided.len();
     Ok(Answer {
         total,
-        preview: summary(&chosen, limit),
+        preview: summary(&chosen, limit, &Hidden::of(definition)),
         next: format!(
             "Nothing was decided. action \"decide\" with the same arguments keeps {} decisions{}.",
             chosen.verdicts.len(),
@@ -142,7 +151,7 @@ pub(crate) async fn preview(
 }
 
 /// Counts what decisions come to.
-fn summary(chosen: &Chosen, limit: usize) -> Vec<PreviewOut> {
+fn summary(chosen: &Chosen, limit: usize, hidden: &Hidden) -> Vec<PreviewOut> {
     let mut all: BTreeMap<(String, String, String), (u64, Vec<String>)> = BTreeMap::new();
     let mut add = |one: &Stored, result: String, by: &str, example: String| {
         let (count, examples) =
@@ -154,10 +163,12 @@ fn summary(chosen: &Chosen, limit: usize) -> Vec<PreviewOut> {
     };
     for (one, verdict) in &chosen.verdicts {
         let (result, value) = result(one, verdict);
-        add(one, result, &verdict.by, format!("{}: {value}", one.key));
+        let (key, value) = (hidden.key(one.key.to_string()), hidden.value(place(one), value));
+        add(one, result, &verdict.by, format!("{key}: {value}"));
     }
     for (one, why) in &chosen.undecided {
-        add(one, format!("undecided: {why}"), "", one.key.to_string());
+        let why = hidden.quote(why.clone());
+        add(one, format!("undecided: {why}"), "", hidden.key(one.key.to_string()));
     }
     let mut all: Vec<PreviewOut> = all
         .into_iter()
@@ -204,7 +215,7 @@ pub(crate) async fn decide(
     choose::keep(shell, &chosen.verdicts).await?;
     Ok(Answer {
         total,
-        preview: summary(&chosen, 0),
+        preview: summary(&chosen, 0, &Hidden::of(definition)),
         changed: Some(chosen.verdicts.len() as u64),
         next: format!(
             "The next run of \"{}\" applies them: syncDataset with its name and mode \"apply\", or call with apply: \"now\".",
@@ -224,6 +235,7 @@ pub(crate) async fn reopen(shell: &Shell, conflicts: &[Stored]) -> Result<Answer
         choice: None,
         by: "reopen".into(),
         note: None,
+        hidden: false,
     };
     let verdicts: Vec<(Stored, Verdict)> =
         conflicts.iter().map(|one| (one.clone(), verdict(one))).collect();
@@ -273,7 +285,7 @@ pub(crate) async fn apply(shell: &Shell, definition: &Definition) -> Result<RunO
 ///
 /// # Errors
 /// [`Kind::ConfirmationNeeded`] while they have not answered.
-pub(crate) fn ask(shell: &Shell, conflicts: &[Stored]) -> Result<Option<Wish>> {
+pub(crate) fn ask(shell: &Shell, hidden: &Hidden, conflicts: &[Stored]) -> Result<Option<Wish>> {
     let mut choices: Vec<String> = Vec::new();
     for voice in conflicts.iter().flat_map(|one| &one.voices) {
         if !choices.contains(&voice.who) {
@@ -291,13 +303,14 @@ pub(crate) fn ask(shell: &Shell, conflicts: &[Stored]) -> Result<Option<Wish>> {
         .iter()
         .take(ASKED)
         .map(|one| {
-            let said = values(one, None).into_iter().map(|(who, value)| format!("{who}: {value}"));
+            let column = place(one);
+            let said = values(one, None).into_iter();
+            let said = said.map(|(who, value)| format!("{who}: {}", hidden.value(column, value)));
             let said: Vec<String> = said.collect();
-            let base = one
-                .base
-                .as_ref()
-                .map_or_else(String::new, |base| format!("base: {}, ", shown(base)));
-            format!("{}, {}: {base}{}", one.key, place(one), said.join(", "))
+            let base = one.base.as_ref().map(|base| hidden.value(column, shown(base)));
+            let base = base.map_or_else(String::new, |base| format!("base: {base}, "));
+            let key = hidden.key(one.key.to_string());
+            format!("{key}, {column}: {base}{}", said.join(", "))
         })
         .collect();
     let more = match conflicts.len().saturating_sub(lines.len()) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{
-    super::{Shell, definition::Definition, report::FindingOut},
+    super::{Shell, definition::Definition, hidden::Hidden, report::FindingOut},
     answer::{choice_text, values},
     choose::{self, BASE, Wish, choose, place},
 };
@@ -108,7 +108,7 @@ async fn take(
         if let Err(why) = decide(&shell, definition, &schema, one, line).await? {
             told.find(format!(
                 "the decision about {} ({}) was not taken: {why}",
-                one.key,
+                Hidden::of(definition).key(one.key.to_string()),
                 place(one)
             ));
             told.notices.insert(one.id.clone(), format!("not decided: {why}"));
@@ -263,17 +263,25 @@ fn cells(
     };
     let status = match (&one.state, &one.choice) {
         (State::Decided, Some(choice)) => {
-            format!("decided: {}; the next run writes it", choice_text(choice))
+            let choice = Hidden::of(definition).value(&one.column, choice_text(choice));
+            format!("decided: {choice}; the next run writes it")
         }
         _ => "open".to_owned(),
     };
+    let hidden = Hidden::of(definition);
+    // What is said of a whole row names cells of it.
+    let veiled = |text: Option<String>| match text {
+        Some(text) if one.column.is_empty() => hidden.quote(text),
+        Some(text) if !text.is_empty() => hidden.value(&one.column, text),
+        _ => String::new(),
+    };
     vec![
         one.id.clone(),
-        one.key.to_string(),
+        hidden.key(one.key.to_string()),
         place(one).to_owned(),
-        one.base.as_ref().map(full).unwrap_or_default(),
-        left.unwrap_or_default(),
-        right.unwrap_or_default(),
+        veiled(one.base.as_ref().map(full)),
+        veiled(left),
+        veiled(right),
         String::new(),
         one.note.clone().unwrap_or_default(),
         status,
