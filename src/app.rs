@@ -7,9 +7,11 @@ use std::{
     time::Duration,
 };
 
-use lockstep_google::{Backoff, Google, SharedQuota};
+use lockstep_google::{Backoff, Google};
 use lockstep_workspace::Workspace;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+pub mod google;
 
 use crate::{
     alerts::{
@@ -21,9 +23,11 @@ use crate::{
     config::{AlertsConfig, Backend, Config, data_dir},
     consent::{Consent, Key},
     error::{Error, Result},
+    principal::Role,
     progress::Progress,
-    replica::{connections::Connections, file::folder::Files, ledger::StoreLedger},
-    store::Store,
+    replica::{connections::Connections, file::folder::Files},
+    secrets,
+    store::{Keys, Store},
     sync::{definition::Definition, holder::Holder},
     tools::{Context, named},
     watch::Pokes,
@@ -43,10 +47,13 @@ impl App {
     /// # Errors
     /// Settings that cannot be carried out.
     pub async fn start(config: &Config) -> Result<Self> {
+        let mut config = config.clone();
+        config.keep_to_access();
+        let config = &config;
         let alerts = config.alerts.clone().map(alert_settings).transpose()?;
         let files = Files::open(&config.files.root, config.files.writable)?;
         let path = store_path(config)?;
-        let store = Store::open(&path).await?;
+        let store = open_store(config).await?;
         let (google, workspace) = match config.backend {
             Backend::Local => {
                 let (url, handle) = match &config.workspace.url {
@@ -58,13 +65,23 @@ impl App {
                 };
                 // Nobody else waits for a server on this machine: a second try need not be late.
                 let backoff = Backoff { base: Duration::from_millis(20), ..Backoff::default() };
-                let local =
-                    lockstep_google::Config { backoff, ..lockstep_google::Config::local(&url) };
-                (google(local)?, handle)
+                let access = config.access.of_google()?;
+                let local = lockstep_google::Config {
+                    backoff,
+                    access,
+                    ..lockstep_google::Config::local(&url)
+                };
+                (client(local)?, handle)
             }
-            Backend::Google => (google(real(config, &store)?)?, None),
+            Backend::Google => (client(google::real(config, &path, &store)?)?, None),
+        };
+        // Servers on several machines answer alternately, so what one asked another can hear.
+        let key = match store.shared_key().await? {
+            Some(key) => Key::from(key),
+            None => Key::load(&path.with_extension("key"))?,
         };
         let holder = Holder::announce(&path.with_extension("processes"))?;
+        let bounds = config.access.bounds();
         let context = Context {
             google,
             embedded: config.backend == Backend::Local,
@@ -78,9 +95,11 @@ impl App {
             progress: Progress::silent(),
             consent: Consent::given(),
             changes: Changes::default(),
-            key: Key::load(&path.with_extension("key"))?,
+            key,
             task: None,
             subject: None,
+            limits: bounds.of(Role::Admin),
+            bounds: Arc::new(bounds),
         };
         Ok(Self { context, alerts, workspace })
     }
@@ -133,6 +152,40 @@ fn declared(config: &Config) -> Result<BTreeMap<String, Definition>> {
     config.datasets.iter().map(read).collect()
 }
 
+/// Opens the store: the PostgreSQL database of `[store] url`, else the file.
+///
+/// # Errors
+/// A store that cannot be opened, and settings that name both.
+pub async fn open_store(config: &Config) -> Result<Store> {
+    let keys = store_keys(config)?;
+    match (&config.store.url, &config.store.path) {
+        (Some(_), Some(_)) => Err(Error::invalid("[store] has both a path and a url")
+            .next("keep path for a file, or url for a PostgreSQL database")),
+        (Some(url), None) => {
+            let filled = secrets::address(url, secrets::value);
+            let filled = filled.map_err(|error| error.context("[store] url"))?;
+            Store::connect_with(&filled, keys).await
+        }
+        (None, _) => Store::open_with(&store_path(config)?, keys).await,
+    }
+}
+
+/// Returns the keys of an encrypted store; `None` where it is not to be one.
+fn store_keys(config: &Config) -> Result<Option<Keys>> {
+    if !config.store.encrypt {
+        return Ok(None);
+    }
+    let path = store_path(config)?;
+    if config.store.url.is_some() && config.secrets.key.is_none() && !google::keys(&path).exists() {
+        return Err(Error::invalid("[store] encrypt needs a key that all servers of the database have")
+            .next("make one with `openssl rand -base64 32` and name it on each: [secrets] key = \"${LOCKSTEP_KEY}\""));
+    }
+    // A key that is named is read once: who rotates it starts the server again.
+    let (ring, again) = (google::ring(config, &path)?, config.clone());
+    let own = config.secrets.key.is_none();
+    Ok(Some(Keys::new(ring, own.then_some(move || google::ring(&again, &path)))))
+}
+
 /// Returns where the store lies: `[store] path`, or `lockstep.db` beside the embedded workspace's database.
 ///
 /// # Errors
@@ -154,35 +207,8 @@ pub fn store_path(config: &Config) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn google(config: lockstep_google::Config) -> Result<Google> {
+fn client(config: lockstep_google::Config) -> Result<Google> {
     Google::new(config).map_err(Error::from)
-}
-
-fn real(config: &Config, store: &Store) -> Result<lockstep_google::Config> {
-    let variable = config.google.token_env.as_deref().unwrap_or("LOCKSTEP_GOOGLE_TOKEN");
-    let token = std::env::var(variable).map_err(|_| {
-        Error::new(
-            crate::error::Kind::Unauthenticated,
-            format!(
-                "backend = \"google\" needs an access token in the environment variable {variable}"
-            ),
-        )
-        .next("set it, or use the embedded workspace (backend = \"local\")")
-    })?;
-    // The same token is the same user: a part of its hash names the quota, and tells nobody the token.
-    let account = blake3::hash(token.as_bytes()).to_hex().chars().take(16).collect();
-    let ledger = Arc::new(StoreLedger { store: store.clone(), clock: Clock::System });
-    let mut real = lockstep_google::Config::google(lockstep_google::Auth::Token(
-        lockstep_google::Secret::new(token),
-    ));
-    real.quota.shared = Some(SharedQuota { ledger, account });
-    if let Some(url) = &config.google.sheets_url {
-        real.sheets_url.clone_from(url);
-    }
-    if let Some(url) = &config.google.drive_url {
-        real.drive_url.clone_from(url);
-    }
-    Ok(real)
 }
 
 /// Opens the embedded workspace's database, and returns where it lies.

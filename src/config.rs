@@ -10,17 +10,22 @@ use std::{
 
 use serde::Deserialize;
 
+mod access;
 mod alerts;
 mod hooks;
 mod http;
+mod secrets;
 
+pub use access::{AccessConfig, LimitsConfig};
 pub use alerts::AlertsConfig;
 pub use hooks::{HookConfig, HooksConfig, SchemeConfig};
 pub use http::{AuthConfig, HttpConfig, ScopesConfig, TokenConfig};
+pub use secrets::SecretsConfig;
 
 use crate::{
     error::{Error, Result},
     replica::connections::ConnectionConfig,
+    secrets::Secret,
 };
 
 /// Where spreadsheets live.
@@ -42,8 +47,12 @@ pub struct Config {
     pub backend: Backend,
     /// The embedded workspace.
     pub workspace: WorkspaceConfig,
-    /// Google's endpoints.
+    /// Who Google is asked as, and where.
     pub google: GoogleConfig,
+    /// What may be touched at all.
+    pub access: AccessConfig,
+    /// The key that seals tokens.
+    pub secrets: SecretsConfig,
     /// The folder that file replicas may use.
     pub files: FilesConfig,
     /// Where bases, plans, journal and audit are kept.
@@ -70,6 +79,10 @@ pub struct Config {
 pub struct StoreConfig {
     /// The SQLite file; `lockstep.db` in the user's data folder by default.
     pub path: Option<PathBuf>,
+    /// Instead of a file a PostgreSQL database, for servers on more than one machine: `postgres://user@host/database`.
+    pub url: Option<String>,
+    /// Whether values and keys are sealed in the store, with the key of `[secrets]` or of the file beside it.
+    pub encrypt: bool,
     /// How many days the images of closed runs and earlier bases are kept, for rollback; 90 by default.
     pub keep_days: Option<u16>,
 }
@@ -104,6 +117,21 @@ pub struct GoogleConfig {
     pub drive_url: Option<String>,
     /// The environment variable that holds an access token.
     pub token_env: Option<String>,
+    /// An access token.
+    pub token: Option<Secret>,
+    /// Credentials as Google's tools write them (a JSON text): a service account's key, `authorized_user` or
+    /// `external_account`.
+    pub credentials: Option<Secret>,
+    /// The person of the domain whom a service account acts for.
+    pub subject: Option<String>,
+    /// The OAuth client (a JSON text) that `lockstep login` signs people in with.
+    pub client: Option<Secret>,
+    /// Whether the metadata server of Google's cloud is asked for tokens.
+    pub metadata_server: bool,
+    /// The scopes that are asked for; `spreadsheets` and `drive.file` by default.
+    pub scopes: Option<Vec<String>>,
+    /// How many reads, and how many writes, of the account's quota may be used in a minute; all 60 by default.
+    pub calls_per_minute: Option<u32>,
 }
 
 /// The folder that file replicas may use.
@@ -133,13 +161,7 @@ impl Config {
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         match std::fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| {
-                let line = line_of_key(&text, error.message());
-                let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-                Error::invalid(format!("{place}{}", error.to_string().trim_end()))
-                    .context(path.display().to_string())
-                    .next("correct the file; the README lists its keys")
-            }),
+            Ok(text) => secrets::check(path, &text).and_then(|()| Self::parse(&text, path)),
             Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
                 Ok(Self::default())
             }
@@ -149,6 +171,49 @@ impl Config {
             ))
             .next("name an existing file with --config")),
         }
+    }
+
+    /// Reads the text of a configuration that lies at `path`.
+    ///
+    /// # Errors
+    /// A text that is none, with its line.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        toml::from_str(text).map_err(|error| {
+            let line = line_of_key(text, error.message());
+            let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+            Error::invalid(format!("{place}{}", said(&error).trim_end()))
+                .context(path.display().to_string())
+                .next("correct the file; the README lists its keys")
+        })
+    }
+}
+
+/// Returns what is wrong with a file; the line itself is not repeated where it may hold a secret.
+fn said(error: &toml::de::Error) -> String {
+    let whole = error.to_string();
+    let quoted = whole.lines().any(|line| {
+        let line = line.to_lowercase();
+        line.contains('|')
+            && [
+                "secret",
+                "token",
+                "password",
+                "key",
+                "url",
+                "credentials",
+                "client",
+                "webhook",
+                "value",
+            ]
+            .iter()
+            .any(|word| line.contains(word))
+    });
+    match quoted {
+        true => {
+            let place = whole.lines().next().unwrap_or_default().to_owned();
+            format!("{place}\n{}", error.message())
+        }
+        false => whole,
     }
 }
 
@@ -229,5 +294,24 @@ mod tests {
     fn a_named_file_must_exist() {
         let error = Config::load(Some(Path::new("/nonexistent/x.toml"))).unwrap_err();
         assert!(error.to_string().contains("--config"), "{error}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_settings_or_an_error_that_names_the_file(
+            lines in proptest::collection::vec(proptest::sample::select(vec![
+                "[access]", "[access.roles.reader]", "[files]", "[store]", "[google]", "[auth]", "[[auth.tokens]]",
+                "[connections.a]", "[connections.a.resources.b]", "[alerts]", "[hooks.datasets.x]", "[datasets.x]",
+                "maxRows = 0", "maxRows = 5", "readOnly = true", "root = \".\"", "kind = \"http\"", "kind = \"sqlite\"",
+                "url = \"${A}\"", "token = \"t", "files = [\"x\"", "key = 1", "\u{feff}", "a.b.c = {}", "= 1", "list.path = \"/a\"",
+            ]), 0..10),
+            rest in "\\PC{0,40}",
+        ) {
+            for text in [lines.join("\n"), format!("{}\n{rest}", lines.join("\n")), rest.clone()] {
+                if let Err(error) = Config::parse(&text, Path::new("lockstep.toml")) {
+                    proptest::prop_assert!(error.to_string().contains("lockstep.toml"), "{text}: {error}");
+                }
+            }
+        }
     }
 }

@@ -24,6 +24,12 @@ impl fmt::Debug for Key {
     }
 }
 
+impl From<[u8; 32]> for Key {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl Key {
     /// Reads the key from a file that only its owner can read; the first process makes it.
     ///

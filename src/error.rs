@@ -97,7 +97,7 @@ impl Error {
         Self {
             kind,
             retry,
-            message: message.into(),
+            message: clean(message.into()),
             next: None,
             context: Vec::new(),
             retry_after: None,
@@ -123,14 +123,14 @@ impl Error {
     /// Says what the reader should do next.
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
-        self.next = Some(next.into());
+        self.next = Some(clean(next.into()));
         self
     }
 
     /// Adds where it happened; the outermost context is printed first.
     #[must_use]
     pub fn context(mut self, context: impl Into<String>) -> Self {
-        self.context.push(context.into());
+        self.context.push(clean(context.into()));
         self
     }
 
@@ -190,6 +190,14 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Takes known secrets out: an error goes to callers, logs, pages and the store.
+fn clean(text: String) -> String {
+    match crate::redact::clean(&text) {
+        std::borrow::Cow::Owned(cleaned) => cleaned,
+        std::borrow::Cow::Borrowed(_) => text,
     }
 }
 

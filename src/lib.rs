@@ -3,7 +3,7 @@
 //! # The map
 //! Uses go one way, from left to right; nothing calls back up:
 //! `main > cli > app > server > web > tools > watch > alerts > health > sync > replica > {google, store} > engine`.
-//! [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`], [`telemetry`], `uri` and `halt` (for tests) are leaves that
+//! [`secrets`], [`redact`], [`error`], [`changes`], [`clock`], [`consent`], [`principal`], [`progress`], [`telemetry`], `uri` and `halt` (for tests) are leaves that
 //! everything may use.
 //! `tests/architecture.rs` reads the `use` lines and enforces it.
 //!
@@ -30,7 +30,9 @@ mod halt;
 mod health;
 pub mod principal;
 pub mod progress;
+pub mod redact;
 pub mod replica;
+pub mod secrets;
 pub mod server;
 pub mod store;
 pub mod sync;

@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal, process::ExitCode};
 
-use lockstep::telemetry::Telemetry;
+use lockstep::{redact::Masked, telemetry::Telemetry};
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter, Layer, filter::FilterExt, filter::filter_fn, fmt, layer::SubscriberExt,
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     // stdout belongs to the protocol.
     let log = fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
+        .with_writer(|| Masked::new(std::io::stderr()))
         .with_filter(wanted.and(discreet));
     let telemetry = Telemetry::start();
     let sent = telemetry.as_ref().ok().and_then(Option::as_ref).map(Telemetry::layer);

@@ -1,7 +1,10 @@
 //! Whom to tell, and when.
 
 use super::quiet::Quiet;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    secrets::Secret,
+};
 
 /// What the operator says of alerts, checked.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +31,7 @@ pub struct Written {
     /// Scores below this are told; 70 by default.
     pub threshold: Option<u8>,
     /// An address; `${NAME}` is the environment's.
-    pub webhook: Option<String>,
+    pub webhook: Option<Secret>,
     /// A program and its arguments.
     pub command: Vec<String>,
     /// A spreadsheet's id or URL.
@@ -61,7 +64,9 @@ impl Settings {
                 "name a program, e.g. [\"notify-send\"]",
             );
         }
-        let webhook = written.webhook.as_deref().map(filled).transpose()?;
+        let place = "[alerts] webhook";
+        let webhook = written.webhook.map(|secret| secret.resolve(place)).transpose()?;
+        let webhook = webhook.map(|secret| secret.reveal().to_owned());
         if let Some(url) = &webhook {
             let parsed = reqwest::Url::parse(url).ok();
             if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
@@ -87,24 +92,4 @@ impl Settings {
             every: written.every_seconds.unwrap_or(60).clamp(1, 86_400),
         })
     }
-}
-
-/// Fills in `${NAME}`.
-fn filled(text: &str) -> Result<String> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, tail)) = after.split_once('}') else {
-            return Err(Error::invalid("[alerts] webhook: \"${\" has no \"}\"").next("close it"));
-        };
-        let value = std::env::var(name).map_err(|_| {
-            Error::invalid(format!("[alerts] webhook: the variable {name} is not set"))
-                .next("set it in the environment of the server")
-        })?;
-        out.push_str(before);
-        out.push_str(&value);
-        rest = tail;
-    }
-    out.push_str(rest);
-    Ok(out)
 }

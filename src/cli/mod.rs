@@ -9,8 +9,8 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    app::{App, store_path},
-    config::Config,
+    app::{App, open_store},
+    config::{Config, DEFAULT_FILE},
     error::{Error, Kind, Result},
     store::Store,
 };
@@ -20,9 +20,13 @@ mod backup;
 mod call;
 mod demo;
 mod diff;
+mod doctor;
+mod export;
 mod forget;
 mod install;
+mod login;
 mod merge;
+mod rekey;
 mod serve;
 mod sql;
 mod token;
@@ -53,6 +57,15 @@ struct Operator {
     /// The folder of the embedded workspace's database.
     #[arg(long, global = true, value_name = "DIR", env = "LOCKSTEP_DATA")]
     data: Option<PathBuf>,
+    /// The PostgreSQL database that is the store, in place of the file: postgres://user:password@host/database.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "LOCKSTEP_STORE_URL",
+        hide_env_values = true
+    )]
+    store_url: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,11 +88,21 @@ enum Command {
     Backup(backup::Args),
     /// Puts a backup in the place of the store.
     Restore(backup::RestoreArgs),
+    /// Prints all that the store holds on one record, as JSON, sensitive columns too.
+    Export(export::Args),
     /// Erases one record's data from the store, in every run and base.
     Forget(forget::Args),
     /// Prepares a database that lockstep.toml names.
     #[command(subcommand)]
     Sql(sql::Command),
+    /// Looks at configuration, store, credentials, network and every connection, and says what to do.
+    Doctor(doctor::Args),
+    /// Signs a person in at Google, in the browser, and keeps the sign-in sealed.
+    Login(login::Args),
+    /// Takes the sign-in of `login` back, and deletes it.
+    Logout,
+    /// Seals the sign-in with a new key, and drops the earlier ones.
+    Rekey,
     /// Makes a token for callers over HTTP, and prints what the configuration keeps of it.
     Token(token::Args),
     /// Serves the embedded Google workspace alone (Sheets v4 and Drive v3, with a web page).
@@ -97,12 +120,27 @@ impl Operator {
         if let Some(data) = &self.data {
             config.workspace.data = Some(data.clone());
         }
+        if let Some(url) = self.store_url.as_ref().filter(|url| !url.is_empty()) {
+            config.store.url = Some(url.clone());
+            config.store.path = None;
+        }
+        config.keep_to_access();
         Ok(config)
+    }
+
+    /// Returns which configuration is used, in words.
+    fn named_config(&self) -> String {
+        match &self.config {
+            Some(path) => path.display().to_string(),
+            None if std::path::Path::new(DEFAULT_FILE).exists() => DEFAULT_FILE.to_owned(),
+            None => "none: the defaults (embedded workspace, files of this folder can be read)"
+                .to_owned(),
+        }
     }
 
     /// Opens the store alone, for commands that need no replica.
     async fn store(&self) -> Result<Store> {
-        Store::open(&store_path(&self.config()?)?).await
+        open_store(&self.config()?).await
     }
 
     async fn app(&self) -> Result<App> {
@@ -138,8 +176,13 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Audit(args) => audit::run(&cli.operator, args).await,
         Command::Backup(args) => backup::run(&cli.operator, args).await,
         Command::Restore(args) => backup::restore(&cli.operator, args).await,
+        Command::Export(args) => export::run(&cli.operator, args).await,
         Command::Forget(args) => forget::run(&cli.operator, args).await,
         Command::Sql(command) => sql::run(&cli.operator, command).await,
+        Command::Doctor(args) => doctor::run(&cli.operator, args).await,
+        Command::Login(args) => login::run(&cli.operator, args).await,
+        Command::Logout => login::logout(&cli.operator).await,
+        Command::Rekey => rekey::run(&cli.operator).await,
         Command::Token(args) => token::run(&args),
         Command::Workspace(args) => workspace::run(&cli.operator, args).await,
     }

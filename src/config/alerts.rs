@@ -2,14 +2,16 @@
 
 use serde::Deserialize;
 
+use crate::secrets::Secret;
+
 /// Whom to tell, and when; nobody is told without it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AlertsConfig {
     /// Scores below this are told; 70 by default.
     pub threshold: Option<u8>,
-    /// An address that takes Slack's JSON; `${NAME}` is the environment's.
-    pub webhook: Option<String>,
+    /// An address that takes Slack's JSON; it is a secret.
+    pub webhook: Option<Secret>,
     /// A program and its arguments; it gets each message as JSON on its standard input.
     pub command: Vec<String>,
     /// A spreadsheet, whose sheet Alerts gets each message as a row.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::secrets::Secret;
+
 /// The settings of calls from outside.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -21,7 +23,9 @@ pub struct HooksConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HookConfig {
     /// The environment variable that holds the secret, or the token.
-    pub secret_env: String,
+    pub secret_env: Option<String>,
+    /// The secret, or the token.
+    pub secret: Option<Secret>,
     /// How a call proves that it knows the secret.
     #[serde(default)]
     pub scheme: SchemeConfig,

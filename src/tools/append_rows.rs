@@ -189,6 +189,13 @@ For only the rows that are not there yet, or over 2,000: syncDataset.";
             )
             .next("append in several calls, or use syncDataset"));
         }
+        let width = |row: &RowArg| match row {
+            RowArg::Record(record) => record.len() as u64,
+            RowArg::Cells(cells) => cells.len() as u64,
+        };
+        let next = "append fewer rows in one call, or ask the operator for a higher limit";
+        let given = args.rows.iter().map(width).sum();
+        context.limits.check(args.rows.len() as u64, given, next)?;
         if args.idempotency_key.as_deref().is_some_and(|key| key.trim().is_empty()) {
             return Err(Error::invalid("argument idempotencyKey: it is blank")
                 .next("name the append, or leave it out"));

@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     consent::{Consent, Key},
     error::Result,
+    principal::{Bounds, Limits, Role},
     progress::Progress,
     replica::{connections::Connections, file::folder::Files, reach::Reach},
     store::Store,
@@ -50,6 +51,10 @@ pub struct Context {
     pub task: Option<Arc<str>>,
     /// Who calls, where it is not the person at this machine.
     pub subject: Option<Arc<str>>,
+    /// How much the call may show and write.
+    pub limits: Limits,
+    /// The limits of every role.
+    pub bounds: Arc<Bounds>,
 }
 
 impl Context {
@@ -62,7 +67,9 @@ impl Context {
     /// Returns what watches the datasets of the store; it does nothing before it is run.
     #[must_use]
     pub fn worker(&self) -> Worker {
-        let watching = Self { consent: Consent::given(), ..self.clone() };
+        // It needs the role operator to start one: a watch writes no more at a time than its calls may.
+        let limits = self.bounds.of(Role::Operator);
+        let watching = Self { consent: Consent::given(), limits, ..self.clone() };
         Worker::new(
             watching.shell("watch"),
             Arc::clone(&self.declared),
@@ -109,6 +116,9 @@ impl Context {
             consent: self.consent.clone(),
             began: self.clock.now(),
             holder: self.holder.clone(),
+            abreast: 1,
+            limits: self.limits,
+            key: self.key.clone(),
         }
     }
 }

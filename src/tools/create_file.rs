@@ -147,6 +147,9 @@ is taken (findFiles). For many rows create it empty, then syncDataset.";
             sheets: args.sheets.iter().map(|sheet| sheet.title.clone()).collect(),
             cells: args.sheets.iter().map(|sheet| cells(&sheet.values)).sum(),
         };
+        let rows = args.sheets.iter().map(|sheet| sheet.values.len() as u64).sum();
+        let next = "create it with its headers, then write part by part, or ask the operator for a higher limit";
+        context.limits.check(rows, output.cells, next)?;
         let requests = requests(&args.sheets)?;
         if args.dry_run {
             return Ok(output);

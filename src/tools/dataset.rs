@@ -18,14 +18,14 @@ use crate::{
         OnError, Source,
         file::{FileSource, format::Format},
     },
-    sync::definition::ColumnDef,
+    sync::definition::{ColumnDef, Sensitive},
 };
 
 /// One side: exactly one of file, spreadsheetId, connection and records.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SideArg {
-    /// Path of a file; with connection, in that folder.
+    /// Path; with connection, in its folder.
     file: Option<String>,
     /// Default UTF-8.
     encoding: Option<String>,
@@ -45,11 +45,11 @@ pub(crate) struct SideArg {
     connection: Option<String>,
     /// Or view: [schema.]name.
     table: Option<String>,
-    /// A SELECT instead of table; read only.
+    /// A SELECT instead of table.
     query: Option<String>,
     /// Of an API, with connection.
     resource: Option<String>,
-    /// Column that grows with every change: only newer rows are read, all every fullEvery runs.
+    /// Column that grows with every change: only newer rows are read.
     cursor: Option<String>,
     /// Rows the database refuses: rollback (default) of the batch, or skip.
     #[schemars(with = "Option<String>")]
@@ -99,12 +99,20 @@ pub(crate) struct ColumnArg {
     ty: Option<TypeArg>,
     #[serde(default)]
     nulls: Vec<String>,
+    /// Never shown; or "hashed".
+    #[serde(default)]
+    #[schemars(schema_with = "sensitive_schema")]
+    sensitive: Sensitive,
     direction: Option<DirectionArg>,
     #[schemars(with = "Option<String>")]
     strategy: Option<Strategy>,
     /// sum, max, min, union, concat, set or fill.
     #[schemars(with = "Option<String>")]
     merge: Option<Combine>,
+}
+
+fn sensitive_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"anyOf": [{"type": "boolean"}, {"type": "string"}]})
 }
 
 /// Which way rows flow.
@@ -230,6 +238,7 @@ impl ColumnArg {
             name: self.name,
             ty: self.ty.map(ColumnType::from),
             nulls: self.nulls,
+            sensitive: self.sensitive,
         }
     }
 }

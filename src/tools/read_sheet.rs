@@ -21,6 +21,7 @@ use crate::{
         sheet,
         sheet_window::Window,
     },
+    sync::hidden::refuse_sheet,
 };
 
 /// See [`Tool`].
@@ -158,19 +159,18 @@ a sheet elsewhere: syncDataset.";
     }
 
     async fn call(context: &Context, args: Args) -> Result<Output> {
-        let limit = args.limit.unwrap_or(DEFAULT_LIMIT);
-        let budget = if args.limit.is_none() { SHORT_BUDGET } else { BYTE_BUDGET };
+        let (limit, budget) =
+            args.limit.map_or((DEFAULT_LIMIT, SHORT_BUDGET), |limit| (limit, BYTE_BUDGET));
         if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(Error::invalid(format!(
-                "argument limit: {limit} is not between 1 and {MAX_LIMIT}"
-            ))
-            .next("ask for at most 2000 rows and go on with nextCursor"));
+            let wrong = format!("argument limit: {limit} is not between 1 and {MAX_LIMIT}");
+            let next = "ask for at most 2000 rows and go on with nextCursor";
+            return Err(Error::invalid(wrong).next(next));
         }
+        let limit = context.limits.page(limit);
         let from = start_row(args.cursor.as_deref())?;
-        for condition in &args.filter {
-            condition.check()?;
-        }
+        args.filter.iter().try_for_each(Condition::check)?;
         let (id, spreadsheet) = sheet::open(&context.google, &args.spreadsheet_id).await?;
+        refuse_sheet(&context.store, &id).await?;
         let (sheet, window) =
             Window::find(&spreadsheet, args.sheet.as_deref(), args.range.as_deref())?;
         let mut reader = Reader { context, id: &id, sheet, window, budget };
@@ -278,12 +278,8 @@ impl Reader<'_> {
         let number = |column: u32| {
             rows.iter().any(|row| matches!(self.at(row, column), CellValue::Number(_)))
         };
-        let columns: Vec<u32> = layout
-            .columns
-            .iter()
-            .map(|column| column.index)
-            .filter(|index| number(*index))
-            .collect();
+        let all = layout.columns.iter().map(|column| column.index);
+        let columns: Vec<u32> = all.filter(|index| number(*index)).collect();
         let end = start.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         let ranges: Vec<String> =
             columns.iter().map(|index| self.range(*index, start, index + 1, end)).collect();
@@ -346,6 +342,9 @@ impl Reader<'_> {
                     continue;
                 }
                 if output.rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                    return Ok(Some(row));
+                }
+                if !self.context.limits.room(layout.selected.len(), output.rows.len())? {
                     return Ok(Some(row));
                 }
                 let cells = match shape {

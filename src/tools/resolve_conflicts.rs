@@ -22,6 +22,7 @@ use crate::{
             desk::{self, Wanted},
         },
         definition::Definition,
+        hidden::Hidden,
     },
 };
 
@@ -257,7 +258,7 @@ async fn answer(context: &Context, args: Args) -> Result<Answer> {
         Some(wish) => wish,
         // What the dataset's own policy would decide now: it may have been changed since.
         None if dry => Wish::Policy { policy: Box::new(definition.policy.clone()), alone: false },
-        None => match desk::ask(&shell, &conflicts)? {
+        None => match desk::ask(&shell, &Hidden::of(&definition), &conflicts)? {
             Some(wish) => wish,
             None => {
                 let open = Filter { states: vec![State::Open], ..filter };

@@ -21,6 +21,7 @@ use crate::{
         sheet_anchor::MAX_ROWS,
         sheet_cells::{CheckedWrite, Put, whole_rows},
     },
+    sync::hidden::refuse_sheet,
 };
 
 /// The most cells of one call; more is a job for syncDataset.
@@ -286,7 +287,12 @@ read, so that nobody's edit in between is lost. For rows found by key, or many c
         let mut refused = false;
         for _ in 0..ATTEMPTS {
             let (id, spreadsheet) = sheet::open(google, &args.spreadsheet_id).await?;
+            // The answer says what was there.
+            refuse_sheet(&context.store, &id).await?;
             let (sheet, rect) = target(&args, &spreadsheet)?;
+            let (rows, columns) = shape(&args.values);
+            let next = "write fewer cells in one call, or ask the operator for a higher limit";
+            context.limits.check(rows as u64, rows.saturating_mul(columns) as u64, next)?;
             let requests = requests(&sheet, rect, &args.values);
             for request in &requests {
                 request.check().map_err(|error| Error::from(error).context("argument values"))?;

@@ -55,7 +55,7 @@ syncDataset calls that mend it.";
         let ask = Ask {
             sample: args.sample.map(|sample| sample as usize),
             seed: args.seed.unwrap_or(1),
-            limit: limit as usize,
+            limit: context.limits.page(limit) as usize,
         };
         verify(&context.shell(Self::NAME), &definition, ask).await
     }

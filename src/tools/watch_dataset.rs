@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Result, did_you_mean},
     store::Which,
     sync::{
+        hidden::Veil,
         report::{drop_last, shorten},
         saved,
     },
@@ -53,8 +54,10 @@ pub(crate) struct Args {
     time_zone: Option<String>,
     /// Default 500.
     batch_size: Option<u32>,
-    /// Refusals until a row is a dead letter; default 3.
+    /// Refusals until dead; default 3.
     retry_limit: Option<u32>,
+    /// Spokes at once; default 1.
+    concurrency: Option<u32>,
     /// Their numbers; default all of dataset.
     letters: Option<Vec<u64>>,
     /// Default 5.
@@ -88,7 +91,7 @@ impl Tool for WatchDataset {
     const NAME: &'static str = "watchDataset";
     const TITLE: &'static str = "Watch a dataset";
     const DESCRIPTION: &'static str = "Keeps a saved dataset in step by itself: each changed row is an event, delivered once as by \
-syncDataset. Found by polls, cron, file changes, NOTIFY, webhooks. Rows refused for good become dead letters.";
+syncDataset. Rows refused for good become dead letters.";
     type Args = Args;
     type Output = Output;
 
@@ -116,7 +119,11 @@ impl Args {
         use ActionArg as A;
         let settings = self.settings() != Settings::default();
         for (given, name, actions) in [
-            (settings, "pollSeconds, cron, timeZone, batchSize and retryLimit", &[A::Start][..]),
+            (
+                settings,
+                "pollSeconds, cron, timeZone, batchSize, retryLimit and concurrency",
+                &[A::Start][..],
+            ),
             (self.letters.is_some(), "letters", &[A::Retry, A::Drop]),
             (self.limit.is_some() || self.cursor.is_some(), "limit and cursor", &[A::DeadLetters]),
         ] {
@@ -158,6 +165,7 @@ impl Args {
             time_zone: self.time_zone.clone(),
             batch_size: self.batch_size.unwrap_or(default.batch_size),
             retry_limit: self.retry_limit.unwrap_or(default.retry_limit),
+            concurrency: self.concurrency.unwrap_or(default.concurrency),
         }
     }
 
@@ -307,10 +315,15 @@ async fn letters(context: &Context, args: &Args) -> Result<Output> {
         true => "there are none",
         false => "mend what they say, then action retry; action drop leaves their rows as they are",
     };
+    let (mut letters, mut veil) = (Vec::new(), Veil::default());
+    for one in found {
+        let hidden = veil.of(&context.store, &one.dataset).await?;
+        letters.push(letter(one, hidden));
+    }
     let mut output = Output {
         dataset: args.dataset.clone(),
         watches: Vec::new(),
-        dead_letters: found.into_iter().map(letter).collect(),
+        dead_letters: letters,
         cursor,
         next: next.to_owned(),
     };

@@ -10,7 +10,7 @@ use super::{
     round::{Breakers, Round, Rounded},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     store::{Event, Lease, Verdict},
     sync::deliver::{self, Delivered, Seen, kind_of},
 };
@@ -147,7 +147,10 @@ impl<'a> Batch<'a> {
                         let cure = if cure == Cure::Row { Cure::Outage } else { cure };
                         self.hold(event, cure, why);
                     }
-                    // The others of its batch were taken: this row alone is to blame.
+                    // If others of its batch were taken, this row alone is to blame.
+                    _ if left.refused => {
+                        self.refused.entry(slot.0).or_default().push((event, left.why.clone()));
+                    }
                     _ => self.blame(event, left.why.clone()),
                 },
                 (None, None) => {
@@ -218,12 +221,20 @@ impl<'a> Batch<'a> {
         self.verdicts.push((event, verdict));
     }
 
-    /// Decides about the rows that were left of halves: they are to blame, or the member as a whole.
+    /// Decides about the rows that were refused alone: they are to blame, or the member as a whole.
+    ///
+    /// A member that refuses several and takes none is taken to be at fault, as often as a row would be tried: then rows
+    /// that came without others are to blame after all, and may not hold back those that come. One that denies access is
+    /// at fault however often it does.
     fn judge(&mut self) {
+        let limit = u64::from(self.round.settings.retry_limit);
         for (member, rows) in std::mem::take(&mut self.refused) {
-            let whole = rows.len() >= ALIKE && !self.breakers.well.contains(&member);
+            let alike = rows.len() >= ALIKE && !self.breakers.well.contains(&member);
+            let patient = self.breakers.failures(&member) + 1 < limit;
             for (event, why) in rows {
-                match whole {
+                let denied =
+                    matches!(kind_of(&why), Kind::PermissionDenied | Kind::Unauthenticated);
+                match alike && (denied || patient) {
                     true => self.hold(event, Cure::Person, &why),
                     false => self.blame(event, why),
                 }

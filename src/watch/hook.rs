@@ -238,6 +238,21 @@ mod tests {
         assert!(read(&rule, ("other", RFC), DATA, at(0)).is_err());
     }
 
+    #[test]
+    fn a_call_names_no_more_keys_than_are_taken() {
+        let rule =
+            HookRule { items: Some("/rows".into()), ..rule(Proof::Token("t".into()), &["/id"]) };
+        let call = |keys: usize| {
+            let rows: Vec<Value> = (0..keys).map(|id| serde_json::json!({ "id": id })).collect();
+            let body = serde_json::to_vec(&serde_json::json!({ "rows": rows })).unwrap();
+            read(&rule, (TOKEN, "t"), &body, at(0))
+        };
+        assert_eq!(call(MOST_KEYS).unwrap().keys.len(), MOST_KEYS);
+        let error = call(MOST_KEYS + 1).unwrap_err();
+        assert_eq!(error.kind(), Kind::TooLarge);
+        assert!(error.to_string().contains("10001 keys"), "{error}");
+    }
+
     fn stamped(secret: &str, stamp: &str, body: &[u8]) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(&[stamp.as_bytes(), b".", body].concat());

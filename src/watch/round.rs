@@ -98,7 +98,17 @@ impl Breakers {
     ) -> Timestamp {
         let breaker = trip(self.before.get(member), member, cure, why, now);
         let until = breaker.until;
-        self.tripped.entry(member.to_owned()).or_insert(breaker).until.max(until)
+        let kept = self.tripped.entry(member.to_owned()).or_insert(breaker);
+        // What waits together is tried together; only a quota may ask for more time than was said first.
+        if cure == Cure::Bucket {
+            kept.until = kept.until.max(until);
+        }
+        kept.until
+    }
+
+    /// Returns how often in a row a member was left alone before this look.
+    pub(super) fn failures(&self, member: &str) -> u64 {
+        self.before.get(member).map_or(0, |before| before.failures)
     }
 
     /// Returns the members that are not to be touched now, with the reason.

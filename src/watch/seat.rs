@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    store::{Acquired, Lease, StoredWatch},
+    store::{Acquired, Lease, StoredWatch, WATCH},
     sync::{Shell, definition::Definition, saved},
 };
 
@@ -146,6 +146,7 @@ impl Seat {
         self.next_due = None;
         let mut shell = house.shell.clone();
         shell.began = now;
+        shell.abreast = usize::try_from(self.settings.concurrency).unwrap_or(1);
         // Work that nobody waits for leaves room for the calls of people.
         shell.reach.google = shell.reach.google.background();
         let outcome = self.look(house, &shell, all).await;
@@ -184,8 +185,7 @@ impl Seat {
             }
             self.lease = None;
         }
-        // No dataset has this character in its name.
-        let name = format!("\u{1f}watch\u{1f}{}", self.dataset);
+        let name = format!("{WATCH}{}", self.dataset);
         let mut got = store.acquire(&name, holder.name(), now, TTL).await?;
         if let Acquired::Busy { holder: other, until } = &got
             && (holder.is_gone(other) || other == holder.name())

@@ -18,6 +18,9 @@ const MOST_POLL: f64 = 86_400.0;
 /// The most events of a batch.
 const MOST_BATCH: u32 = 100_000;
 
+/// The most members of a dataset that are written at the same time.
+const MOST_ABREAST: u32 = 16;
+
 /// How a dataset is watched.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -34,11 +37,30 @@ pub(crate) struct Settings {
     pub(crate) batch_size: u32,
     /// How often a row may be refused before it is given up.
     pub(crate) retry_limit: u32,
+    /// How many members are written at the same time; a member's own batches go one after the other.
+    // Left out where it is 1, so that servers of the version before can read the watch.
+    #[serde(default = "alone", skip_serializing_if = "is_alone")]
+    pub(crate) concurrency: u32,
+}
+
+fn alone() -> u32 {
+    1
+}
+
+fn is_alone(concurrency: &u32) -> bool {
+    *concurrency == 1
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { poll_seconds: POLL, cron: None, time_zone: None, batch_size: 500, retry_limit: 3 }
+        Self {
+            poll_seconds: POLL,
+            cron: None,
+            time_zone: None,
+            batch_size: 500,
+            retry_limit: 3,
+            concurrency: 1,
+        }
     }
 }
 
@@ -68,6 +90,13 @@ impl Settings {
                 self.retry_limit
             ))
             .next("3 is a good limit: outages do not count"));
+        }
+        if !(1..=MOST_ABREAST).contains(&self.concurrency) {
+            return Err(Error::invalid(format!(
+                "argument concurrency: {} is not between 1 and {MOST_ABREAST}",
+                self.concurrency
+            ))
+            .next("give how many spokes are written at the same time"));
         }
         if self.time_zone.is_some() && self.cron.is_none() {
             return Err(Error::invalid("argument timeZone: it goes with cron")
@@ -112,6 +141,7 @@ mod tests {
             (refused(|one| one.poll_seconds = f64::NAN), "pollSeconds"),
             (refused(|one| one.batch_size = 0), "batchSize"),
             (refused(|one| one.retry_limit = 0), "retryLimit"),
+            (refused(|one| one.concurrency = 0), "concurrency"),
             (refused(|one| one.time_zone = Some("UTC".into())), "timeZone"),
             (refused(|one| one.cron = Some("every day".into())), "cron"),
             (refused(|one| one.cron = Some("0 0 30 2 *".into())), "never"),

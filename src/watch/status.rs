@@ -8,7 +8,7 @@ use super::settings::Settings;
 use crate::{
     error::Result,
     store::{Breaker, Letter, Store, StoredWatch},
-    sync::describe::kind,
+    sync::{describe::kind, hidden::Hidden},
 };
 
 /// What the worker last saw of a dataset; kept in the store, so that every process can tell.
@@ -183,13 +183,15 @@ pub(crate) struct LetterOut {
 }
 
 /// Returns what is to be seen of a dead letter.
-pub(crate) fn letter(letter: Letter) -> LetterOut {
+///
+/// Of a dataset with sensitive columns its story is left out: what a member said of a row may quote any cell of it.
+pub(crate) fn letter(letter: Letter, hidden: &Hidden) -> LetterOut {
     let Letter { dataset, event, died } = letter;
     LetterOut {
         letter: event.number,
         dataset,
         member: event.work.member,
-        key: event.work.key.to_string(),
+        key: hidden.key(event.work.key.to_string()),
         kind: kind(event.work.kind),
         columns: event.work.columns,
         changes: event.coalesced,
@@ -199,7 +201,7 @@ pub(crate) fn letter(letter: Letter) -> LetterOut {
         story: event
             .story
             .into_iter()
-            .map(|step| format!("{:.0}: {}", step.at, step.what))
+            .map(|step| format!("{:.0}: {}", step.at, hidden.quote(step.what)))
             .collect(),
     }
 }

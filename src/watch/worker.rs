@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -25,6 +28,9 @@ const AT_ONCE: usize = 4;
 
 /// How often it is looked for watches that other processes started or stopped, and for calls that they took in.
 const ROUND: Duration = Duration::from_secs(1);
+
+/// The same where the store tells of both: a round only finds what was not heard.
+const TOLD_ROUND: Duration = Duration::from_secs(10);
 
 /// What every seat uses.
 pub(super) struct House {
@@ -132,11 +138,15 @@ impl Worker {
         house.shell.reach.progress = Progress::new(stop.clone(), None);
         let (house, places) = (Arc::new(house), Arc::new(Semaphore::new(AT_ONCE)));
         let mut running: BTreeMap<String, Running> = BTreeMap::new();
-        let mut ticks = tokio::time::interval(ROUND);
+        let told = house.shell.store.is_shared();
+        let mut ticks = tokio::time::interval(if told { TOLD_ROUND } else { ROUND });
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let watches = Arc::new(Notify::new());
+        let hearing = tokio::spawn(hear(Arc::clone(&house), pokes.clone(), Arc::clone(&watches)));
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
+                () = watches.notified() => {}
                 () = stop.cancelled() => break,
             }
             match house.shell.store.watches().await {
@@ -151,10 +161,35 @@ impl Worker {
                 pokes.of(&dataset).wake();
             }
         }
+        hearing.abort();
         for (_, watch) in running {
             watch.stop.cancel();
             let _ = watch.task.await;
         }
+    }
+}
+
+/// The pause before a lost connection to the store's server is made again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Wakes watches as other servers of the store tell; of a store in a file nothing is told, and rounds do.
+async fn hear(house: Arc<House>, pokes: Pokes, watches: Arc<Notify>) {
+    loop {
+        match house.shell.store.listen().await {
+            Ok(None) => return,
+            Ok(Some(mut wakes)) => {
+                // What was told while nobody listened is looked for.
+                watches.notify_one();
+                while let Ok(word) = wakes.next().await {
+                    match word.is_empty() {
+                        true => watches.notify_one(),
+                        false => pokes.wake(&word),
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "other servers of the store cannot be heard"),
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }
 

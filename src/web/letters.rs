@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    sync::hidden::{HIDDEN, Veil},
+    sync::hidden::Veil,
     tools::Context,
     watch::status::{LetterOut, letter},
 };
@@ -24,14 +24,8 @@ pub(super) async fn show(context: &Context, viewer: &Viewer, query: &Query) -> R
     found.truncate(PAGE as usize);
     let (mut letters, mut veil) = (Vec::new(), Veil::default());
     for one in found {
-        let mut shown = letter(one);
-        let hidden = veil.of(&context.store, &shown.dataset).await?;
-        if !hidden.is_empty() {
-            shown.key = hidden.key(shown.key);
-            // What a member said of a row may quote any cell of it.
-            shown.story = vec![HIDDEN.into()];
-        }
-        letters.push(shown);
+        let hidden = veil.of(&context.store, &one.dataset).await?;
+        letters.push(letter(one, hidden));
     }
     let last = letters.last().filter(|_| more).map(|last| last.letter.to_string());
     let named = dataset.unwrap_or_default();

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    sync::hidden::hidden,
+    sync::hidden::refuse_sheet,
     tools::{self, Context},
 };
 
@@ -54,7 +54,7 @@ pub(super) async fn grid(
     id: &str,
     query: &Query,
 ) -> Result<String> {
-    refuse_hidden(context, id).await?;
+    refuse_sheet(&context.store, id).await?;
     let book = context.google.spreadsheet(id).await?;
     let tabs: Vec<&str> = book
         .sheets
@@ -108,22 +108,6 @@ pub(super) async fn grid(
         }
     };
     Ok(page(Some(viewer), Place::Sheets, &book.title, &body))
-}
-
-/// Refuses a spreadsheet that belongs to a dataset with sensitive columns: on the sheet they may have any name.
-async fn refuse_hidden(context: &Context, id: &str) -> Result<()> {
-    for saved in context.store.datasets(None, 1_000).await? {
-        if saved.definition.to_string().contains(id)
-            && !hidden(&context.store, &saved.name).await?.is_empty()
-        {
-            return Err(Error::new(
-                Kind::PermissionDenied,
-                format!("the dataset \"{}\" of this spreadsheet has sensitive columns", saved.name),
-            )
-            .next("look at it where you may: in the spreadsheet itself"));
-        }
-    }
-    Ok(())
 }
 
 /// Returns the items of a list in an answer.

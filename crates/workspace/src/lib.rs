@@ -40,3 +40,15 @@ pub use error::Error;
 pub use faults::{Edit, Effect, Faults, Quota, Rule, When};
 pub use options::Options;
 pub use workspace::Workspace;
+
+/// Takes a text as a person types it, in every locale there is; for the fuzz targets.
+#[cfg(fuzzing)]
+pub fn fuzz_entered(text: &str) {
+    let today = jiff::civil::date(2026, 1, 2);
+    for tag in ["en_US", "de_DE", "fr_FR"] {
+        let entered = entered::parse(text, locale::Locale::of(tag), today);
+        let _ = entered::as_number(text, locale::Locale::of(tag), today);
+        let _ = entered::link(text);
+        drop(entered);
+    }
+}

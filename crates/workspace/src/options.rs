@@ -14,6 +14,7 @@ pub struct Options {
     pub(crate) faults: Faults,
     pub(crate) accounts: Vec<ServiceAccount>,
     pub(crate) clients: Vec<OAuthClient>,
+    pub(crate) storage: u64,
 }
 
 impl Default for Options {
@@ -27,6 +28,7 @@ impl Default for Options {
             faults: Faults::default(),
             accounts: Vec::new(),
             clients: Vec::new(),
+            storage: 15 * 1024 * 1024 * 1024,
         }
     }
 }
@@ -76,6 +78,14 @@ impl Options {
     #[must_use]
     pub fn oauth_client(mut self, client: OAuthClient) -> Self {
         self.clients.push(client);
+        self
+    }
+
+    /// Sets how many bytes a drive can hold, as it tells about itself; 15 GiB by default. Service
+    /// accounts have none at Google.
+    #[must_use]
+    pub fn storage(mut self, bytes: u64) -> Self {
+        self.storage = bytes;
         self
     }
 

@@ -236,7 +236,7 @@ impl Files {
                     _ => "update",
                 };
                 let all: Vec<usize> = (0..self.schema.columns.len()).collect();
-                let columns = if change.cells.is_empty() { &all } else { &change.cells };
+                let columns = if change.cells.is_empty() { &*all } else { &*change.cells };
                 for &column in columns {
                     let (before, after) =
                         (text(change.before.as_ref(), column), text(change.after.as_ref(), column));

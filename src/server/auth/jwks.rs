@@ -129,3 +129,40 @@ fn pick(keys: &JwkSet, kid: Option<&str>) -> Option<Jwk> {
         (None, _) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, http::header::LOCATION, routing::get};
+    use reqwest::StatusCode;
+
+    use super::*;
+
+    const SET: &str = r#"{"keys":[{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"}]}"#;
+
+    async fn issuer(routes: Router) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn keys_come_from_the_named_address_alone_and_not_without_end() {
+        let routes = Router::new()
+            .route("/keys", get(async || SET))
+            .route("/moved", get(async || (StatusCode::FOUND, [(LOCATION, "/keys")])))
+            .route("/padded", get(async || format!("{SET}{}", " ".repeat(LARGEST - SET.len()))))
+            .route("/endless", get(async || format!("{SET}{}", " ".repeat(LARGEST))));
+        let url = issuer(routes).await;
+        let find = async |path: &str| {
+            let keys = Keys::new(Place::Url(format!("{url}{path}"))).unwrap();
+            keys.find(Some("a")).await.map(|found| found.is_some())
+        };
+        assert_eq!(find("/keys").await, Ok(true));
+        assert_eq!(find("/padded").await, Ok(true));
+        let why = find("/moved").await.unwrap_err();
+        assert!(why.contains("answers 302"), "{why}");
+        let why = find("/endless").await.unwrap_err();
+        assert!(why.contains("more than 1048576 bytes"), "{why}");
+    }
+}

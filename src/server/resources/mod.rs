@@ -192,6 +192,14 @@ async fn tool(context: &Context, name: &str, arguments: Value) -> Result<Value> 
     tool.call(context, arguments).await
 }
 
+/// Returns an address without the wish for a CSV that people open, and whether it had one.
+fn for_people(uri: &str) -> (&str, bool) {
+    match uri.strip_suffix("?forPeople") {
+        Some(plain) => (plain, true),
+        None => (uri, false),
+    }
+}
+
 fn template(uri: &str, name: &str, title: &str, mime: &str) -> ResourceTemplate {
     ResourceTemplate::new(uri, name).with_title(title).with_description(title).with_mime_type(mime)
 }

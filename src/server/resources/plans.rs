@@ -1,10 +1,15 @@
 //! `lockstep://plans/{id}`: a plan as a page and as a table.
 
 use futures_util::{FutureExt, future::BoxFuture};
-use rmcp::model::{Resource, ResourceTemplate};
+use rmcp::model::{Resource, ResourceContents, ResourceTemplate};
 
-use super::{Contents, Done, Shelf, link, template, text};
-use crate::{store::PlanLookup, sync::render, tools::Context};
+use super::{Contents, Done, Shelf, for_people, link, template, text};
+use crate::{
+    error::Result,
+    store::PlanLookup,
+    sync::{hidden::hidden, plans::fits, render},
+    tools::Context,
+};
 
 const PLANS: &str = "lockstep://plans/";
 
@@ -34,6 +39,7 @@ impl Shelf for Plans {
 }
 
 async fn plan(context: &Context, uri: &str, id: &str) -> Contents {
+    let (id, for_people) = for_people(id);
     let (id, csv_only) = match id.strip_suffix(".csv") {
         Some(id) => (id, true),
         None => (id, false),
@@ -41,10 +47,21 @@ async fn plan(context: &Context, uri: &str, id: &str) -> Contents {
     let PlanLookup::Found(stored) = context.store.plan(id, context.clock.now()).await? else {
         return Ok(None);
     };
-    let csv = text(&format!("{PLANS}{id}.csv"), "text/csv", render::csv(&stored.plan)?);
+    let dataset = &stored.plan.body().basis.dataset;
+    let hidden = hidden(&context.store, dataset).await?.keyed(&context.key, dataset);
+    let next = "read the plan's page, which shows its first rows";
+    let fits = fits(context.limits, &stored.plan, next);
+    let beside = format!("{PLANS}{id}.csv");
+    let csv = || -> Result<ResourceContents> {
+        let rows = render::csv(&stored.plan, &hidden, for_people)?;
+        Ok(text(if csv_only { uri } else { &beside }, "text/csv", rows))
+    };
     if csv_only {
-        return Ok(Some(vec![csv]));
+        return fits.and_then(|()| Ok(Some(vec![csv()?])));
     }
-    let page = text(uri, "text/markdown", render::markdown(&stored.plan));
-    Ok(Some(vec![page, csv]))
+    let page = render::markdown(&stored.plan, &hidden, context.limits);
+    let page = text(uri, "text/markdown", page);
+    // What is more than the caller may have is left out: the page says how much there is.
+    let csv = fits.is_ok().then(csv).transpose()?;
+    Ok(Some(std::iter::once(page).chain(csv).collect()))
 }

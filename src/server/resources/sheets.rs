@@ -4,9 +4,10 @@ use futures_util::{FutureExt, future::BoxFuture};
 use rmcp::model::ResourceTemplate;
 use serde_json::{Value, json};
 
-use super::{Contents, Done, Shelf, decode, encode, template, text, tool};
+use super::{Contents, Done, Shelf, decode, encode, for_people, template, text, tool};
 use crate::{
     error::{Error, Result},
+    replica::file::people::safe,
     tools::Context,
 };
 
@@ -27,7 +28,8 @@ impl Shelf for Sheets {
 
     fn read<'a>(&'a self, context: &'a Context, uri: &'a str) -> BoxFuture<'a, Contents> {
         async move {
-            let named = uri.strip_prefix(SHEETS).and_then(|rest| rest.split_once('/'));
+            let (plain, for_people) = for_people(uri);
+            let named = plain.strip_prefix(SHEETS).and_then(|rest| rest.split_once('/'));
             let Some((spreadsheet, title)) = named.filter(|(_, title)| !title.contains('/')) else {
                 return Ok(None);
             };
@@ -35,7 +37,7 @@ impl Shelf for Sheets {
                 "spreadsheetId": decode(spreadsheet), "sheet": decode(title), "as": "rows", "limit": ROWS,
             });
             let page = tool(context, "readSheet", asked).await?;
-            Ok(Some(vec![text(uri, "text/csv", csv(&page)?)]))
+            Ok(Some(vec![text(uri, "text/csv", csv(&page, for_people)?)]))
         }
         .boxed()
     }
@@ -53,8 +55,8 @@ impl Shelf for Sheets {
     }
 }
 
-/// Returns the rows of a page of readSheet as CSV.
-fn csv(page: &Value) -> Result<String> {
+/// Returns the rows of a page of readSheet as CSV; for people no cell is a formula to a program that opens it.
+fn csv(page: &Value, for_people: bool) -> Result<String> {
     let broken = |error: &dyn std::fmt::Display| {
         Error::internal(format!("the rows have no CSV form: {error}"))
     };
@@ -65,6 +67,7 @@ fn csv(page: &Value) -> Result<String> {
             row.get("cells").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let cells = cells.iter().map(|cell| match cell {
             Value::Null => String::new(),
+            Value::String(text) if for_people => safe(text).into_owned(),
             Value::String(text) => text.clone(),
             other => other.to_string(),
         });

@@ -268,3 +268,30 @@ async fn find(server: &Server, caller: &Principal, id: &str) -> Result<Task, Err
     settle::settle(context, &task).await.map_err(|error| failed(&error))?;
     look().await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_for_each_caller_and_for_all() {
+        let settings = Settings { after: Duration::ZERO, keep: SignedDuration::ZERO };
+        let tasks = Tasks::new(settings);
+        let enter = |caller: usize, number: usize| {
+            let running = Running {
+                subject: format!("caller {caller}"),
+                stop: CancellationToken::new(),
+                unwanted: AtomicBool::new(false),
+                wake: Notify::new(),
+            };
+            tasks.enter(&format!("{caller}-{number}").into(), &Arc::new(running))
+        };
+        for caller in 0..4 {
+            assert!((0..16).all(|number| enter(caller, number)));
+            assert!(!enter(caller, 16), "the seventeenth of one caller");
+        }
+        assert!(!enter(4, 0), "the sixty-fifth of all");
+        tasks.lock().remove("0-0");
+        assert!(enter(4, 0));
+    }
+}

@@ -21,11 +21,12 @@ pub(super) fn about(context: &mut Context<'_, '_>, _: &[String]) -> Result<Reply
     let files = table::all(context.session.sql())?;
     let used: u64 =
         files.iter().filter_map(|file| file.content.as_ref()).map(|content| content.size).sum();
+    let caller = Some(context.call.user.as_str()).filter(|user| !user.is_empty());
     let answer = json!({
         "kind": "drive#about",
-        "user": user(context.owner),
+        "user": user(caller.unwrap_or(context.owner)),
         "storageQuota": {
-            "limit": "16106127360",
+            "limit": context.storage.to_string(),
             "usage": used.to_string(),
             "usageInDrive": used.to_string(),
             "usageInDriveTrash": "0",

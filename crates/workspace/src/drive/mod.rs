@@ -53,6 +53,8 @@ struct Context<'a, 's> {
     locale: &'a str,
     /// The time zone of new spreadsheets.
     time_zone: &'a str,
+    /// How many bytes the drive can hold.
+    storage: u64,
 }
 
 /// Is the answer of a Drive call that went well.

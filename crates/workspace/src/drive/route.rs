@@ -29,6 +29,7 @@ pub(crate) async fn handle(app: App, call: Call) -> Response {
             owner: &options.owner,
             locale: &options.locale,
             time_zone: &options.time_zone,
+            storage: options.storage,
         };
         handler(&mut context, &ids)
     };

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use crate::{
     config::{HookConfig, HooksConfig, SchemeConfig},
     error::{Error, Result},
+    secrets::Secret,
     watch::{HookRule, Hooks, Proof},
 };
 
@@ -36,14 +37,20 @@ fn rule(dataset: &str, config: &HookConfig) -> Result<HookRule> {
         return Err(Error::invalid("the name is taken: Drive tells at /hooks/drive")
             .next("give the dataset another name"));
     }
-    let secret = std::env::var(&config.secret_env).map_err(|_| {
-        Error::invalid(format!("the environment has no variable {}", config.secret_env))
-            .next("set it to the secret that the caller knows, too")
-    })?;
+    let named = match (&config.secret, &config.secret_env) {
+        (Some(secret), None) => secret.clone(),
+        (None, Some(variable)) => Secret::new(format!("${{{variable}}}")),
+        _ => {
+            return Err(Error::invalid(
+                "secretEnv or secret says what the caller knows: one of the two",
+            )
+            .next("add secretEnv = \"NAME\", or secret = \"${file:PATH}\""));
+        }
+    };
+    let secret = named.resolve("secret")?.reveal().to_owned();
     if secret.len() < SECRET {
         return Err(Error::invalid(format!(
-            "the secret in {} has {} characters; fewer than {SECRET} can be tried out",
-            config.secret_env,
+            "the secret has {} characters; fewer than {SECRET} can be tried out",
             secret.len()
         ))
         .next("`openssl rand -hex 32` makes a good one"));
@@ -88,6 +95,10 @@ mod tests {
     fn a_rule_without_a_good_secret_or_with_parts_that_do_not_fit_is_refused() {
         assert!(hooks(&HooksConfig::default()).unwrap().rules.is_empty());
         assert!(refused("secretEnv = \"NOT_SET_ANYWHERE\"").contains("NOT_SET_ANYWHERE"));
+        let short = refused("secret = \"fifteen letters\"");
+        assert!(short.contains("15 characters; fewer than 16"), "{short}");
+        let long: HookConfig = toml::from_str("secret = \"sixteen letters!\"").unwrap();
+        assert!(rule("stock", &long).is_ok());
         // Every environment has a PATH, and it is long enough.
         let path = "secretEnv = \"PATH\"\n";
         for (rest, word) in [
