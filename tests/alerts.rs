@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use lockstep::config::AlertsConfig;
+use lockstep::{config::AlertsConfig, secrets::Secret};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -78,7 +78,7 @@ impl Hook {
                         Manner::Takes => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
                         Manner::Refuses => "HTTP/1.1 500 No\r\ncontent-length: 6\r\n\r\nbroken",
                         Manner::Redirects => {
-                            "HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"
+                            "HTTP/1.1 307 Go\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"
                         }
                         Manner::Lies => {
                             "HTTP/1.1 503 OK\r\ncontent-length: 999999999\r\n\r\nall is well"
@@ -140,7 +140,7 @@ async fn mend(house: &House) {
 }
 
 fn webhook(hook: &Hook) -> AlertsConfig {
-    AlertsConfig { webhook: Some(hook.url.clone()), ..AlertsConfig::default() }
+    AlertsConfig { webhook: Some(Secret::new(hook.url.clone())), ..AlertsConfig::default() }
 }
 
 async fn look(house: &House, now: Timestamp) {
@@ -249,14 +249,15 @@ async fn a_webhook_that_sleeps_or_lies_delays_no_sync() {
 #[tokio::test]
 async fn nothing_is_sent_in_quiet_hours_and_nothing_at_all_of_what_was_over_by_then() {
     let hook = Hook::new(Manner::Takes).await;
+    // Whatever the hour is now, quiet is from soon on: in UTC it begins an hour before `night` and ends eight hours after.
+    let (night, hour) = soon();
     let alerts = AlertsConfig {
-        quiet: Some("22:00-07:00".into()),
+        quiet: Some(format!("{:02}:00-{:02}:00", hour, (hour + 9) % 24)),
         utc_offset: Some("+01:00".into()),
         ..webhook(&hook)
     };
     let house = house(alerts).await;
     halt(&house).await;
-    let night = next(22);
     look(&house, night).await;
     look(&house, after(night, 60)).await;
     assert_eq!(hook.texts().len(), 0);
@@ -275,11 +276,10 @@ async fn nothing_is_sent_in_quiet_hours_and_nothing_at_all_of_what_was_over_by_t
     assert_eq!(hook.texts().len(), told, "it began and ended at night: {:?}", hook.texts());
 }
 
-/// Returns the next time that it is this hour in UTC.
-fn next(hour: i64) -> Timestamp {
-    let now = Timestamp::now().as_second();
-    let day = now - now.rem_euclid(86_400) + hour * 3_600;
-    Timestamp::from_second(if day > now { day } else { day + 86_400 }).unwrap()
+/// Returns the next full hour but one, and which it is in UTC.
+fn soon() -> (Timestamp, i64) {
+    let hours = Timestamp::now().as_second() / 3_600 + 2;
+    (Timestamp::from_second(hours * 3_600).unwrap(), hours % 24)
 }
 
 #[cfg(unix)]
@@ -330,11 +330,14 @@ async fn what_is_wrong_with_the_settings_is_said_at_the_start() {
     let cases = [
         (AlertsConfig::default(), "names no channel"),
         (
-            AlertsConfig { webhook: Some("mailto:me".into()), ..AlertsConfig::default() },
+            AlertsConfig { webhook: Some(Secret::new("mailto:me")), ..AlertsConfig::default() },
             "no address",
         ),
         (
-            AlertsConfig { webhook: Some("${NOT_SET_ANYWHERE}".into()), ..AlertsConfig::default() },
+            AlertsConfig {
+                webhook: Some(Secret::new("${NOT_SET_ANYWHERE}")),
+                ..AlertsConfig::default()
+            },
             "is not set",
         ),
         (

@@ -5,7 +5,7 @@ use std::{path::Path, process::Output};
 use serde_json::{Value, json};
 
 use crate::{
-    support::lockstep,
+    support::{lockstep, store},
     two_way::{Pair, STOCK},
 };
 
@@ -44,10 +44,7 @@ async fn every_written_row_is_in_the_audit_and_a_changed_line_is_found() {
     let line: Value = serde_json::from_str(printed.trim()).unwrap();
     assert_eq!((&line["caller"], &line["columns"]), (&json!("syncDataset"), &json!(["qty"])));
 
-    let store = rusqlite::Connection::open(data.join("lockstep.db")).unwrap();
-    store
-        .execute("UPDATE audit SET payload = replace(payload, '11', '99') WHERE seq = 4", [])
-        .unwrap();
+    store::run(data, "UPDATE audit SET payload = replace(payload, '11', '99') WHERE seq = 4");
     let error = failed(&run(data, root, &["audit", "verify"]));
     assert!(error.contains("broken at line 4"), "{error}");
 }
@@ -56,6 +53,19 @@ async fn every_written_row_is_in_the_audit_and_a_changed_line_is_found() {
 async fn a_sync_goes_on_from_a_restored_backup_as_from_the_store() {
     let pair = Pair::in_step(STOCK).await;
     let (data, root) = (pair.house.data(), pair.house.folder.path());
+    if store::on_server("PostgreSQL has its own backups, which are told of instead") {
+        let error = failed(&run(data, root, &["backup", "kept.db"]));
+        assert!(error.contains("pg_dump"), "{error}");
+        let error = failed(&run(data, root, &["restore", "kept.db"]));
+        assert!(error.contains("pg_restore") && error.contains("--force"), "{error}");
+        let told = ok(&run(data, root, &["restore", "--force"]));
+        assert!(told.contains("settled"), "{told}");
+        pair.file("sku,name,qty\nA,Apple,11\nB,Beet,20\nC,Corn,30\n");
+        pair.apply(json!({})).await;
+        return;
+    }
+    let error = failed(&run(data, root, &["restore"]));
+    assert!(error.contains("needs the file"), "{error}");
     let kept = root.join("kept.db");
     let backup = kept.to_str().unwrap();
     ok(&run(data, root, &["backup", backup]));
@@ -101,6 +111,11 @@ async fn a_forgotten_record_is_nowhere_in_the_store() {
     let error = failed(&run(data, root, &["forget", "stock", "A", "B"]));
     assert!(error.contains("2 parts are given"), "{error}");
     assert!(lines(&ok(&run(data, root, &["audit", "verify"]))) >= 3, "the chain is unbroken");
+    let stored = store::rows(
+        data,
+        "SELECT payload FROM audit UNION ALL SELECT error FROM runs UNION ALL SELECT definition FROM plans",
+    );
+    assert!(!format!("{stored:?}").contains(secret), "{stored:?}");
     for name in ["lockstep.db", "lockstep.db-wal"] {
         let bytes = std::fs::read(data.join(name)).unwrap_or_default();
         let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());

@@ -17,6 +17,7 @@ use crate::{
     support::{bounded, programs, script},
 };
 
+mod for_people;
 mod formulas;
 mod people;
 

@@ -11,6 +11,8 @@ use lockstep::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::store;
+
 /// A running Lockstep: an embedded workspace of its own and a folder of its own.
 pub(crate) struct House {
     pub(crate) folder: TempDir,
@@ -47,6 +49,7 @@ impl House {
         config.workspace.data = Some(data.path().to_owned());
         config.files.root = folder.path().to_owned();
         config.files.writable = true;
+        config.store.url = store::url(data.path());
         change(&mut config);
         let app = App::start(&config).await.unwrap();
         Self { folder, data, app }

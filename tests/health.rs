@@ -102,12 +102,9 @@ async fn drift_moves_consistency_and_the_named_repair_restores_it() {
 
 /// Returns what is kept of the measurements.
 fn history(house: &House) -> Vec<Value> {
-    let database = rusqlite::Connection::open(house.data().join("lockstep.db")).unwrap();
-    let mut query = database
-        .prepare("SELECT data FROM quality_history WHERE dataset = 'd' ORDER BY at")
-        .unwrap();
-    let rows = query.query_map([], |row| row.get::<_, String>(0)).unwrap();
-    rows.map(|row| serde_json::from_str(&row.unwrap()).unwrap()).collect()
+    let query = "SELECT data FROM quality_history WHERE dataset = 'd' ORDER BY at";
+    let rows = crate::support::store::column(house.data(), query);
+    rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect()
 }
 
 #[tokio::test]

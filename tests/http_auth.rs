@@ -340,3 +340,33 @@ async fn an_issuer_changes_its_keys_without_a_restart() {
     assert_eq!(last, StatusCode::OK, "the new key is fetched after a pause");
     assert_eq!(*fetched.lock().unwrap(), 2);
 }
+
+#[tokio::test]
+async fn each_role_has_its_own_limits() {
+    let server = start(
+        "[access]\nmaxRows = 4\n[access.roles.reader]\nmaxRows = 2\n[access.roles.admin]\nmaxRows = 9\n",
+    );
+    let call = async |scope: &str, name: &str, arguments: Value| {
+        let client = server.client(Some(&signed(&claims("ada", scope))));
+        let call = json!({"name": name, "arguments": arguments});
+        answer(&messages(client.modern("tools/call", call, json!({})).await).await)["result"]
+            .clone()
+    };
+    let rows: Vec<Value> = (0..6).map(|n| json!([format!("r{n}")])).collect();
+    let sheets = json!([{"title": "S", "values": rows}]);
+    let new = json!({"type": "spreadsheet", "name": "six", "sheets": sheets});
+    let refused = call("lockstep:write", "createFile", new.clone()).await;
+    let text = refused["content"][0]["text"].as_str().unwrap();
+    assert!(
+        text.contains("6 rows") && text.contains("operator") && text.contains("at most 4"),
+        "{text}"
+    );
+    let made = call("lockstep:admin", "createFile", new).await;
+    let id =
+        made["structuredContent"]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    for (scope, expected) in [("lockstep:read", 2), ("lockstep:write", 4), ("lockstep:admin", 6)] {
+        let page = call(scope, "readSheet", json!({"spreadsheetId": id, "as": "rows"})).await;
+        let page = &page["structuredContent"];
+        assert_eq!(page["rows"].as_array().unwrap().len(), expected, "{scope}: {page}");
+    }
+}

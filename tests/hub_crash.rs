@@ -274,3 +274,37 @@ async fn a_row_that_was_left_out_is_not_taken_for_written_after_a_crash() {
     world.sync().await;
     assert_eq!(world.sheet("hub").await, model, "what else the refused row says is heard");
 }
+
+/// A file that was edited since a run died is what that run wrote, and the edit.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_of_a_file_that_a_dead_run_wrote_is_an_edit() {
+    let house = House::new().await;
+    let made = json!({"type": "spreadsheet", "name": "Hub", "sheets": [{"title": "hub"}]});
+    let made = house.ok("createFile", made).await;
+    let arguments = json!({
+        "name": "goods", "hub": {"spreadsheetId": made["id"], "sheet": "hub"},
+        "spokes": [{"name": "one", "file": "one.csv"}, {"name": "two", "file": "two.csv"}],
+        "key": ["sku"], "mode": "apply",
+        "policy": {"strategy": "priorityBased", "priorities": {"hub": 3, "one": 2, "two": 1}},
+    });
+    let child = || {
+        let mut command = lockstep(house.data());
+        let root = house.folder.path().to_str().unwrap();
+        command.args(["--root", root, "--allow-write", "call", "syncDataset"]);
+        command.arg(arguments.to_string());
+        command
+    };
+    house.write("one.csv", "sku,name\nA,Apple\nB,Beet\nC,Corn\n");
+    house.write("two.csv", "sku,name\n");
+    // All is written, and it is not known of the second file; then people edit both.
+    assert!(kill::at(child(), "sent:2"));
+    house.write("one.csv", "sku,name\nA,Apple\nB,Borage\nC,Corn\n");
+    house.write("two.csv", "sku,name\nA,Apricot\nB,Beet\n");
+    let done = house.ok("syncDataset", arguments.clone()).await;
+    assert_eq!(done["counts"]["conflicts"], json!(null), "{done:#}");
+    let read = |name: &str| std::fs::read_to_string(house.folder.path().join(name)).unwrap();
+    for file in ["one.csv", "two.csv"] {
+        // The row that was taken out of the second file was perhaps never in it: it stays.
+        assert_eq!(read(file), "sku,name\nA,Apricot\nB,Borage\nC,Corn\n", "{file}: {done:#}");
+    }
+}

@@ -4,12 +4,14 @@
 #![cfg(test)]
 
 mod abuse;
+mod accounts;
 mod airports;
 mod alerts;
 mod architecture;
 mod bad_input;
 mod care;
 mod clients;
+mod cluster;
 mod company;
 mod conflicts;
 mod conformance;
@@ -18,7 +20,9 @@ mod contracts;
 mod crash;
 mod desk;
 mod diff;
+mod documents;
 mod expectations;
+mod export;
 mod files;
 mod guarded_cells;
 mod harness;
@@ -32,11 +36,15 @@ mod hub_down;
 mod hub_reads;
 mod incremental;
 mod install;
+mod limits;
 mod moving_rows;
+mod privacy;
 #[cfg(feature = "remote-files")]
 mod remote_files;
 mod replicas;
 mod rollback;
+mod sampled;
+mod sealed;
 mod sheet_dress;
 mod sheet_headers;
 mod sheet_tables;

@@ -38,6 +38,7 @@ impl Stage {
         config.workspace.data = Some(data.path().to_owned());
         config.files.root = folder.path().to_owned();
         config.files.writable = true;
+        config.store.url = crate::support::store::url(data.path());
         let app = App::start(&config).await.unwrap();
         let mut stage = Self { app, id: String::new(), address, data, folder };
         let sheets = json!([{"title": "T"}]);

@@ -196,7 +196,7 @@ fn a_client_that_knows_no_tasks_and_a_short_call_are_answered_at_once() {
 #[test]
 fn a_task_that_is_cancelled_says_what_was_done() {
     // Several batches: each has at most 2 MB.
-    let house = House::new(AT_ONCE, 6_000, 1_500);
+    let house = House::new(AT_ONCE, 15_000, 1_500);
     let mut session = house.session();
     let id = house.begin(&mut session);
     let some = |task: &Value| {
@@ -210,11 +210,11 @@ fn a_task_that_is_cancelled_says_what_was_done() {
     assert_eq!(told["result"]["resultType"], "complete", "{told}");
     let ended = until(&mut session, &id, is_over);
     assert_eq!(ended["status"], "cancelled", "{ended}");
-    assert!(message(&ended).contains("of 6000 rows were written and stay written"), "{ended}");
+    assert!(message(&ended).contains("of 15000 rows were written and stay written"), "{ended}");
     // To cancel what is over changes nothing.
     ask(&mut session, "tasks/cancel", json!({"taskId": id}));
     assert_eq!(get(&mut session, &id)["status"], "cancelled");
-    house.assert_ends_in_step(6_000);
+    house.assert_ends_in_step(15_000);
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn a_task_whose_process_died_says_what_was_done_and_others_keep_their_results() 
 
 #[test]
 fn a_server_that_stops_ends_its_tasks_between_two_batches() {
-    let house = House::new(AT_ONCE, 6_000, 1_500);
+    let house = House::new(AT_ONCE, 15_000, 1_500);
     let mut session = house.session();
     let id = house.begin(&mut session);
     session.terminate();
@@ -313,7 +313,7 @@ fn a_server_that_stops_ends_its_tasks_between_two_batches() {
     let said = task["error"]["message"].as_str().unwrap();
     assert!(said.contains("stopped") || said.starts_with("interrupted: "), "{said}");
     drop(session);
-    house.assert_ends_in_step(6_000);
+    house.assert_ends_in_step(15_000);
 }
 
 /// Adds a token of `name` to settings.

@@ -21,10 +21,10 @@ use crate::support::{lockstep, session::Session};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-type Got = Arc<Mutex<Vec<(String, Bytes)>>>;
+pub(crate) type Got = Arc<Mutex<Vec<(String, Bytes)>>>;
 
 /// Starts a collector; returns its address and what it gets.
-async fn collector() -> (String, Got) {
+pub(crate) async fn collector() -> (String, Got) {
     let got = Got::default();
     let take = async |State(got): State<Got>, uri: Uri, body: Bytes| {
         got.lock().unwrap().push((uri.path().to_owned(), body));

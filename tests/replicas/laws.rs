@@ -132,6 +132,8 @@ pub(super) fn nasty() -> Vec<String> {
         "\\N",
         "a,b;c\td",
         "two\nlines",
+        "\t=1+1",
+        "\r=1+1",
         "cr\r\nlf",
         "=1+1",
         "+49",

@@ -14,6 +14,7 @@ pub(crate) mod proxy;
 pub(crate) mod require;
 pub(crate) mod server;
 pub(crate) mod session;
+pub(crate) mod store;
 pub(crate) mod wire;
 pub(crate) mod workspace;
 
@@ -28,7 +29,11 @@ pub(crate) fn lockstep(data: &Path) -> Command {
         .env_remove("LOCKSTEP_LOG")
         .env("LOCKSTEP_HOME", data)
         .env("LOCKSTEP_DATA", data)
+        .env_remove("LOCKSTEP_STORE_URL")
         .current_dir(data);
+    if let Some(url) = store::url(data) {
+        command.env("LOCKSTEP_STORE_URL", url);
+    }
     command
 }
 

@@ -46,7 +46,7 @@ impl Program for Postgres {
         let log = socket.join("server.log");
         let options = format!(
             "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off \
-             -c max_connections=200 -c max_prepared_transactions=10",
+             -c max_connections=400 -c max_prepared_transactions=10",
             socket.display()
         );
         let mut command = as_user(USER, &bin("pg_ctl"));

@@ -26,14 +26,11 @@ fn read(text: &str) -> Rows {
 
 /// Returns how many cells of each member runs wrote, from the journal.
 fn written(data: &std::path::Path) -> BTreeMap<String, usize> {
-    let store = rusqlite::Connection::open(data.join("lockstep.db")).unwrap();
     let query = "SELECT side, cells FROM actions JOIN batches USING (run, seq)";
-    let mut statement = store.prepare(query).unwrap();
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).unwrap();
     let mut written = BTreeMap::new();
-    for (side, cells) in rows.map(Result::unwrap) {
-        let cells: Vec<usize> = serde_json::from_str(&cells).unwrap();
-        *written.entry(side).or_default() += cells.len();
+    for row in crate::support::store::rows(data, query) {
+        let cells: Vec<usize> = serde_json::from_str(&row[1]).unwrap();
+        *written.entry(row[0].clone()).or_default() += cells.len();
     }
     written
 }

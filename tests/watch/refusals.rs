@@ -49,14 +49,15 @@ fn once(rows: &Rows) -> BTreeMap<String, Vec<i64>> {
 async fn a_quota_or_a_lost_credential_burns_no_retries() {
     let quota = Reply::json(429, &json!({})).with("retry-after", "600");
     // The first asks for ten minutes, so that it is met four times in half an hour and no more.
-    for (reply, most) in [(quota, 4), (Reply::json(401, &json!({})), 60)] {
+    let denied = |status| (Reply::json(status, &json!({})), 60);
+    for (reply, most) in [(quota, 4), denied(401), denied(403)] {
         let (status, api) = (reply.status, Stub::start(plain).await);
-        let mut stage = shop(&api, &rows(3, 0)).await;
+        let mut stage = shop(&api, &rows(4, 0)).await;
         api.trouble("PATCH", "", 1_000_000, Trouble::Instead(reply));
-        stage.house.write("a.csv", text(&rows(3, 7)));
+        stage.house.write("a.csv", text(&rows(4, 7)));
         stage.seconds(1_800).await;
         let shown = stage.status().await;
-        assert_eq!((&shown["depth"], &shown["deadLetters"]), (&json!(3), &json!(0)), "{shown:#}");
+        assert_eq!((&shown["depth"], &shown["deadLetters"]), (&json!(4), &json!(0)), "{shown:#}");
         let breaker = &shown["breakers"][0];
         assert_eq!(breaker["member"], "right", "{shown:#}");
         assert!(breaker["why"].as_str().unwrap().contains(&status.to_string()), "{breaker}");
@@ -64,7 +65,7 @@ async fn a_quota_or_a_lost_credential_burns_no_retries() {
         assert!((1..=most).contains(&tried), "{status}: {tried} times");
         api.world().rules.clear();
         stage.seconds(3_600).await;
-        assert_eq!(writes(&api), once(&rows(3, 7)), "{status}");
+        assert_eq!(writes(&api), once(&rows(4, 7)), "{status}");
         let shown = stage.status().await;
         assert_eq!((&shown["depth"], &shown["breakers"]), (&json!(0), &Value::Null), "{shown:#}");
     }
@@ -130,6 +131,44 @@ async fn an_item_that_an_api_refuses_dies_alone_and_lives_when_the_api_is_mended
     stage.seconds(60).await;
     assert_eq!(writes(&api), [("K03".to_owned(), vec![7])].into());
     assert_eq!(stage.letters().await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn poison_that_comes_without_others_dies_too_and_holds_nobody_back() {
+    let api = Stub::start(plain).await;
+    let mut stage = shop(&api, &rows(8, 0)).await;
+    let refusal = Reply::json(422, &json!({"message": "frozen for the audit"}));
+    let poison: Vec<String> = {
+        let world = api.world();
+        let frozen = |item: &Value| item["sku"].as_str().unwrap() < "K04";
+        let items = world.items.iter().filter(|(_, item)| frozen(item));
+        items.map(|(id, _)| format!("/items/{id}")).collect()
+    };
+    assert_eq!(poison.len(), 4);
+    for path in &poison {
+        api.trouble("PATCH", path, 1_000_000, Trouble::Instead(refusal.clone()));
+    }
+    let mut now = rows(8, 0);
+    for key in ["K00", "K01", "K02", "K03"] {
+        now.insert(key.to_owned(), 7);
+    }
+    stage.house.write("a.csv", text(&now));
+    stage.seconds(31).await;
+    let shown = stage.status().await;
+    let tried = (&shown["depth"], &shown["deadLetters"], &shown["breakers"][0]["member"]);
+    assert_eq!(tried, (&json!(4), &json!(0), &json!("right")), "it may be the API: {shown:#}");
+    // It refuses these again and again; then others come.
+    stage.seconds(300).await;
+    now.insert("K06".to_owned(), 9);
+    stage.house.write("a.csv", text(&now));
+    // A poll that found nothing for long comes every five minutes.
+    stage.seconds(600).await;
+    assert_eq!(writes(&api)["K06"], [9], "{:#}", stage.status().await);
+    let mut dead: Vec<Value> = stage.letters().await.iter().map(|one| one["key"].clone()).collect();
+    dead.sort_by_key(Value::to_string);
+    assert_eq!(dead, ["K00", "K01", "K02", "K03"]);
+    let shown = stage.status().await;
+    assert_eq!((&shown["depth"], &shown["breakers"]), (&json!(0), &Value::Null), "{shown:#}");
 }
 
 #[tokio::test]

@@ -104,12 +104,9 @@ async fn a_look_through_another_window_does_not_bend_the_history() {
     let site = Site::new("", None).await;
     site.dispute().await;
     let kept = || -> Vec<(String, f64)> {
-        let path = site.server.folder.path().join("lockstep.db");
-        let database = rusqlite::Connection::open(path).unwrap();
-        let mut query =
-            database.prepare("SELECT dataset, score FROM health_history ORDER BY dataset").unwrap();
-        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        rows.map(Result::unwrap).collect()
+        let query = "SELECT dataset, score FROM health_history ORDER BY dataset";
+        let rows = crate::support::store::rows(site.server.folder.path(), query);
+        rows.iter().map(|row| (row[0].clone(), row[1].parse().unwrap())).collect()
     };
     let mut visitor = site.visitor();
     visitor.get("/").await;

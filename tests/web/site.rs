@@ -8,7 +8,10 @@ use std::{
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::support::http::{Client, Server, answer, messages};
+use crate::support::{
+    http::{Client, Server, answer, messages},
+    store,
+};
 
 /// What stands in a cell, and would do harm on a page that does not escape it.
 pub(super) const EVIL: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&";
@@ -119,10 +122,8 @@ impl Site {
 
     /// Gives the goods a past: thirty days of scores, and of runs of which one a day failed.
     pub(super) fn past(&self) {
-        let mut database =
-            rusqlite::Connection::open(self.server.folder.path().join("lockstep.db")).unwrap();
-        database.busy_timeout(Duration::from_secs(10)).unwrap();
-        let all = database.transaction().unwrap();
+        let mut all = String::from("BEGIN;\n");
+        let mut add = |sql: String| all.push_str(&(sql + ";\n"));
         let hour = 3_600_000_000_i64;
         let now = jiff::Timestamp::now().as_microsecond();
         let now = now - now % hour;
@@ -130,29 +131,31 @@ impl Site {
             let at = now - back * hour;
             let dip = f64::from(i32::try_from((back % 240).min(40)).unwrap());
             for (dataset, score) in [("", 58.0 + dip), ("goods", 60.0 + dip)] {
-                let sql = "INSERT INTO health_history (dataset, at, score) VALUES (?1, ?2, ?3)";
-                all.execute(sql, (dataset, at, score)).unwrap();
+                add(format!(
+                    "INSERT INTO health_history (dataset, at, score) VALUES ('{dataset}', {at}, {score:.1})"
+                ));
             }
             let found = json!({"shares": {"consistency": 0.9 + dip / 1_000.0, "validity": 1.0}, "other": back % 5,
                 "unexplained": i64::from(back % 24 == 7)});
-            let sql = "INSERT INTO quality_history (dataset, at, data) VALUES ('goods', ?1, ?2)";
-            all.execute(sql, (at, found.to_string())).unwrap();
+            add(format!(
+                "INSERT INTO quality_history (dataset, at, data) VALUES ('goods', {at}, '{found}')"
+            ));
             let failed = i64::from(back % 24 == 7);
             let data = json!({"inStep": 50, "applied": 9 + back % 5, "failed": failed, "lags": {"60": 5, "70": 1},
                 "conflictsOpened": back % 3, "conflictsClosed": back % 2});
-            let sql = "INSERT INTO run_rollups (grain, bucket, dataset, data) VALUES (3600, ?1, 'goods', ?2)";
-            all.execute(sql, (at, data.to_string())).unwrap();
+            add(format!(
+                "INSERT INTO run_rollups (grain, bucket, dataset, data) VALUES (3600, {at}, 'goods', '{data}')"
+            ));
         }
-        all.commit().unwrap();
+        all.push_str("COMMIT");
+        store::run(self.server.folder.path(), &all);
     }
 
     /// Says of every run that its columns in these places are sensitive.
     pub(super) fn hide(&self, places: &str) {
-        let database =
-            rusqlite::Connection::open(self.server.folder.path().join("lockstep.db")).unwrap();
-        database.busy_timeout(Duration::from_secs(10)).unwrap();
-        let done = database.execute("UPDATE runs SET sensitive = ?1", [places]).unwrap();
-        assert!(done > 0);
+        let data = self.server.folder.path();
+        store::run(data, &format!("UPDATE runs SET sensitive = '{places}'"));
+        assert_ne!(store::column(data, "SELECT id FROM runs"), Vec::<String>::new());
     }
 
     /// Returns a browser that knows nothing yet.
