@@ -3,7 +3,9 @@
 //! `cargo bench --bench events -- lag` changes 100 rows of a file a second for 20 s, each of which goes to a sheet of the
 //! embedded workspace over real HTTP, and prints the 95th percentile from detection to delivery with its ratio to the
 //! poll interval. `cargo bench --bench events -- drain 1000000` puts so many new rows into the queue at once and prints
-//! at what rate they are noted and drain into an SQLite table.
+//! at what rate they are noted and drain into an SQLite table; with the address of an empty PostgreSQL database behind
+//! it, the same with the store there, and the ratio of the two. Each is set against a peer of the same run: as many rows
+//! like those of the queue put into a table of the same database by one statement, and deleted by one.
 // A run is a deep future.
 #![recursion_limit = "256"]
 #![allow(
@@ -114,8 +116,61 @@ async fn lag() {
     house.app.stop().await;
 }
 
-async fn drain(count: usize) {
+/// A table like the queue's, with as many rows as are drained: filled by one statement, and emptied by one.
+const PEER: [&str; 3] = [
+    "CREATE TABLE peer (number INTEGER NOT NULL PRIMARY KEY, dataset TEXT NOT NULL, member TEXT NOT NULL,
+         key_digest TEXT NOT NULL, key_values TEXT NOT NULL, kind TEXT NOT NULL, columns TEXT NOT NULL,
+         work TEXT NOT NULL, coalesced BIGINT NOT NULL, detected BIGINT NOT NULL, due BIGINT NOT NULL,
+         attempts BIGINT NOT NULL, fence BIGINT, story TEXT NOT NULL);
+     CREATE UNIQUE INDEX peer_key ON peer (dataset, member, key_digest);
+     CREATE INDEX peer_due ON peer (dataset, due)",
+    "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < COUNT)
+     INSERT INTO peer SELECT n, 'stock', 'right', 'a digest of thirty-two bytes ' || n, 'K' || n, 'insert',
+         '[\"name\",\"qty\"]', 'sixteen b ' || n, 1, n, n, 0, NULL, '[]' FROM n",
+    "DELETE FROM peer",
+];
+
+/// Returns the seconds that the peer takes in the database of a store.
+async fn peer(place: &Place, count: usize) -> f64 {
+    let [make, fill, empty] = PEER.map(|sql| sql.replace("COUNT", &count.to_string()));
+    match place {
+        Place::File => {
+            let folder = TempDir::new().unwrap();
+            let database = rusqlite::Connection::open(folder.path().join("peer.db")).unwrap();
+            database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL").unwrap();
+            database.execute_batch(&make).unwrap();
+            let began = Instant::now();
+            database.execute_batch(&fill).unwrap();
+            database.execute_batch(&empty).unwrap();
+            began.elapsed().as_secs_f64()
+        }
+        Place::Server(url) => {
+            let mut database =
+                <sqlx::PgConnection as sqlx::Connection>::connect(url).await.unwrap();
+            for sql in ["DROP TABLE IF EXISTS peer".to_owned(), make] {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut database).await.unwrap();
+            }
+            let began = Instant::now();
+            for sql in [fill, empty] {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut database).await.unwrap();
+            }
+            began.elapsed().as_secs_f64()
+        }
+    }
+}
+
+/// Where the store is.
+enum Place {
+    File,
+    Server(String),
+}
+
+/// Returns how many events a second were noted and delivered.
+async fn drain(count: usize, place: &Place) -> f64 {
     let house = House::new(|config, folder| {
+        if let Place::Server(url) = place {
+            config.store.url = Some(url.clone());
+        }
         let path = folder.join("shop.db");
         rusqlite::Connection::open(&path)
             .unwrap()
@@ -151,22 +206,39 @@ async fn drain(count: usize) {
         assert!(looks < 50, "it does not drain: {status:#}");
     }
     let seconds = began.elapsed().as_secs_f64();
-    println!(
-        "{count} events were noted and drained into SQLite in {seconds:.1} s: {:.0} a second",
-        count as f64 / seconds
-    );
     house.app.stop().await;
+    let (peer, rate) = (peer(place, count).await, count as f64 / seconds);
+    let name = match place {
+        Place::File => "SQLite",
+        Place::Server(_) => "PostgreSQL",
+    };
+    println!(
+        "{count} events were noted and drained into a table, the store in {name}, in {seconds:.1} s: {rate:.0} a \
+         second, {:.1} x the time of its peer ({peer:.1} s)",
+        seconds / peer
+    );
+    rate
+}
+
+/// Drains with the store in a file, and in a server's database where one is named.
+async fn drains(count: usize, url: Option<&str>) {
+    let file = drain(count, &Place::File).await;
+    if let Some(url) = url {
+        let server = drain(count, &Place::Server(url.to_owned())).await;
+        println!("the store in PostgreSQL drains at {:.2} x the rate of SQLite", server / file);
+    }
 }
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|one| one != "--bench").collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["drain", count] => runtime.block_on(drain(count.parse().unwrap())),
+        ["drain", count] => runtime.block_on(drains(count.parse().unwrap(), None)),
+        ["drain", count, url] => runtime.block_on(drains(count.parse().unwrap(), Some(url))),
         ["lag"] => runtime.block_on(lag()),
         _ => {
             runtime.block_on(lag());
-            runtime.block_on(drain(100_000));
+            runtime.block_on(drains(100_000, None));
         }
     }
 }
