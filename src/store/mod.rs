@@ -149,6 +149,17 @@ impl std::fmt::Debug for Store {
     }
 }
 
+/// Starts a transaction, to its end even when nobody waits for it any more.
+///
+/// sqlx (0.9.0) does not roll back a transaction whose beginning was dropped half-way: the connection would go back to the
+/// pool with the store's lock in its hands, and keep every server from writing. One that has begun is rolled back by its
+/// drop.
+async fn begun(pool: &Pool<Db>, begin: &'static str) -> sqlx::Result<Transaction<'static, Db>> {
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move { pool.begin_with(begin).await });
+    beginning.await.unwrap_or_else(|error| Err(sqlx::Error::Io(std::io::Error::other(error))))
+}
+
 impl Store {
     /// Returns the file, or the address of the database without its password.
     pub fn path(&self) -> &Path {
@@ -192,21 +203,22 @@ impl Store {
             Engine::Postgres => on_server,
         };
         for _ in 1..WRITE_ATTEMPTS {
-            match self.writes.begin_with(begin).await {
+            match begun(&self.writes, begin).await {
                 Err(error) if fault::is_busy(&error) => {}
                 begun => return Ok(begun?),
             }
         }
-        Ok(self.writes.begin_with(begin).await?)
+        Ok(begun(&self.writes, begin).await?)
     }
 
     /// Starts a read transaction: all its statements see the store at one moment.
     async fn read(&self) -> Result<Tx> {
-        let tx = match self.engine {
-            Engine::Sqlite => self.reads.pool.begin().await?,
-            Engine::Postgres => self.reads.pool.begin_with(server::READ).await?,
+        let begin = match self.engine {
+            Engine::Sqlite => "BEGIN",
+            Engine::Postgres => server::READ,
         };
-        Ok(Tx::new(tx, self.reads.seal.clone()))
+        let begun = begun(&self.reads.pool, begin).await?;
+        Ok(Tx::new(begun, self.reads.seal.clone()))
     }
 
     /// Folds the write-ahead log into the file and empties it, so that nothing erased is left there.
