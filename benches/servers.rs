@@ -2,8 +2,10 @@
 //!
 //! `cargo bench --bench servers [-- DATASETS ROWS]`: 24 watched datasets of 2,000 rows, each a CSV file on the left and a
 //! table of another PostgreSQL database on the right. All rows of all files are changed at once; the time is from there
-//! until every table has them. Each number of servers has a store and tables of its own. All run on this machine: servers
-//! on machines of their own have cores of their own. Rates are told as ratios to one server's.
+//! until every table has them. Each number of servers has a store and tables of its own. Rates are told as ratios to one
+//! server's, twice: with tables that take writes at once, where this machine's cores are the bound and are shared by all
+//! servers and the database; and with tables that take a second for each statement, as one does that is far away, where
+//! what a server does at a time is the bound.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -59,7 +61,7 @@ async fn number(database: &postgres::Database, sql: &str) -> i64 {
 }
 
 /// Returns how many rows a second some servers bring in step.
-async fn throughput(servers: usize, datasets: usize, rows: usize) -> Option<f64> {
+async fn throughput(servers: usize, datasets: usize, rows: usize, slow: bool) -> Option<f64> {
     let store = postgres::database().await?;
     let shop = postgres::database().await?;
     let (files, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -67,6 +69,17 @@ async fn throughput(servers: usize, datasets: usize, rows: usize) -> Option<f64>
     for n in 0..datasets {
         make.push_str(&format!("CREATE TABLE d{n} (sku text PRIMARY KEY, name text, qty bigint);"));
         save(files.path(), n, rows, 0);
+    }
+    if slow {
+        make.push_str(
+            "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;",
+        );
+        for n in 0..datasets {
+            make.push_str(&format!(
+                "CREATE TRIGGER slowly AFTER UPDATE ON d{n} EXECUTE FUNCTION slowly();"
+            ));
+        }
     }
     shop.run(make).await;
     let connection = format!("kind = \"postgres\"\nurl = \"{}\"\nwritable = true\n", shop.url);
@@ -87,15 +100,14 @@ async fn throughput(servers: usize, datasets: usize, rows: usize) -> Option<f64>
     let mut running: Vec<Child> =
         (0..servers).map(|_| start(home.path(), files.path(), &store.url)).collect();
     tokio::time::sleep(Duration::from_secs(3)).await;
-    // Watches that are started one after the other fall to whoever asks first.
     for n in 0..datasets {
         let watch = json!({"action": "start", "dataset": format!("d{n}"), "pollSeconds": 3600,
             "batchSize": 10_000});
         call(&maker, "watchDataset", watch).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
     }
     maker.stop().await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    // They are shared out.
+    tokio::time::sleep(Duration::from_secs(20)).await;
     let shares = "SELECT string_agg(n::text, ' + ') FROM (SELECT COUNT(*) n FROM leases
         WHERE dataset LIKE chr(31) || 'watch%' GROUP BY holder) h";
     let shares = store.texts(shares).await[0][0].clone().unwrap_or_default();
@@ -130,10 +142,13 @@ async fn main() {
         [datasets, rows] => (*datasets, *rows),
         _ => (24, 2_000),
     };
-    let mut one = None;
-    for servers in 1..=3 {
-        let Some(rate) = throughput(servers, datasets, rows).await else { return };
-        let first = *one.get_or_insert(rate);
-        println!("{servers} servers: {:.2} x the rate of one", rate / first);
+    for slow in [false, true] {
+        println!("tables that take a statement {}:", if slow { "a second" } else { "at once" });
+        let mut one = None;
+        for servers in 1..=3 {
+            let Some(rate) = throughput(servers, datasets, rows, slow).await else { return };
+            let first = *one.get_or_insert(rate);
+            println!("{servers} servers: {:.2} x the rate of one", rate / first);
+        }
     }
 }

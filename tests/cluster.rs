@@ -1,7 +1,11 @@
 //! Several servers over one store in PostgreSQL: they share the work, take over from those that die, and answer each
 //! other's clients.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 use lockstep::{app::App, config::Config, progress::Progress};
 use serde_json::{Value, json};
@@ -19,6 +23,14 @@ use crate::{
 
 mod deaths;
 mod manifests;
+mod shares;
+
+/// Starts a server that watches only.
+fn watching(home: &Path, files: &Path, store: &str) -> Child {
+    let mut command = server(home, store);
+    command.args(["--root", files.to_str().unwrap(), "--allow-write", "serve", "--watch-only"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
 
 /// Returns a command of the binary over a store.
 fn server(home: &Path, store: &str) -> Command {

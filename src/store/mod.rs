@@ -3,7 +3,8 @@
 //!
 //! - `datasets`: definitions. `base`, `advance`: what both sides last agreed on
 //!   (`segment`, `fold`: its form).
-//! - `plans`: content-addressed and expiring. `lease`: who may run a dataset.
+//! - `plans`: content-addressed and expiring. `lease`: who may run a dataset;
+//!   `presence`: which servers watch.
 //! - `journal`, `batches`: intent made durable before effects. `runs`: the one transaction that closes a run.
 //! - `seen`: what the last run saw, so that the next need not read it again.
 //! - `aims`: what the batch under way is aimed at. `appends`: which appends were made.
@@ -53,6 +54,7 @@ mod line;
 mod measured;
 mod open;
 mod plans;
+mod presence;
 mod queued;
 mod quota;
 mod rekey;

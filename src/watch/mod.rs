@@ -5,7 +5,8 @@
 //! - `round`: one look: compare, note the differences as events, deliver those that are due, settle each. `batch` tries
 //!   events together, and halves what is refused until the row that is to blame stands alone. `breaker`: how long to
 //!   wait for what.
-//! - `seat`: a watched dataset in this process. `worker`: all of them; `status`: what people see of it.
+//! - `seat`: a watched dataset in this process. `worker`: all of them; `share`: this
+//!   server's part of them; `status`: what people see of it.
 //!
 //! Base and the queue together are the last known state: what both sides agreed on, and what is still to be done.
 //! A difference that is neither is an event; our own writes are no difference, so that they never echo.
@@ -20,6 +21,7 @@ mod pokes;
 mod round;
 mod seat;
 pub(crate) mod settings;
+mod share;
 pub(crate) mod status;
 mod timing;
 mod worker;

@@ -26,6 +26,9 @@ const TTL: SignedDuration = SignedDuration::from_secs(60);
 /// How often it is looked whether another process still watches.
 const ASK: SignedDuration = SignedDuration::from_secs(5);
 
+/// How long a server that has its part of the watches leaves a free one to the others.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
+
 /// The least pause after a look that came to nothing.
 const REST: SignedDuration = SignedDuration::from_secs(1);
 
@@ -53,6 +56,8 @@ pub(super) struct Seat {
     failures: u64,
     poke: Poke,
     lease: Option<Lease>,
+    /// Since when this process, which has its part, leaves the watch to others.
+    passed: Option<Timestamp>,
     channels: Channels,
     lags: VecDeque<f64>,
     status: Status,
@@ -87,6 +92,7 @@ impl Seat {
             failures: 0,
             poke,
             lease: None,
+            passed: None,
             channels: Channels::default(),
             lags: VecDeque::new(),
             status,
@@ -127,6 +133,8 @@ impl Seat {
         match self.hold(house, now).await {
             Ok(true) => {}
             Ok(false) => {
+                // Whoever watches was told, too; and what changed until then is found by the one who takes it over.
+                self.poke.take();
                 self.wait(later(now, ASK));
                 return;
             }
@@ -184,7 +192,15 @@ impl Seat {
                 return Ok(true);
             }
             self.lease = None;
+            house.share.note(&self.dataset, false);
         }
+        if house.share.is_full() {
+            let since = *self.passed.get_or_insert(now);
+            if now.duration_since(since) < PATIENCE {
+                return Ok(false);
+            }
+        }
+        self.passed = None;
         let name = format!("{WATCH}{}", self.dataset);
         let mut got = store.acquire(&name, holder.name(), now, TTL).await?;
         if let Acquired::Busy { holder: other, until } = &got
@@ -195,11 +211,23 @@ impl Seat {
         }
         let Acquired::Held(lease) = got else { return Ok(false) };
         self.lease = Some(lease);
+        house.share.note(&self.dataset, true);
         Ok(true)
+    }
+
+    /// Gives the watch to another server that has room for it.
+    pub(super) async fn give(&mut self, house: &House) {
+        if self.lease.is_some() {
+            self.close(house).await;
+            let now = house.now();
+            self.passed = Some(now);
+            self.wait(later(now, ASK));
+        }
     }
 
     /// Gives the right to watch back.
     pub(super) async fn leave(&mut self, house: &House) {
+        house.share.note(&self.dataset, false);
         if let Some(lease) = self.lease.take()
             && let Err(error) = house.shell.store.release(&lease).await
         {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::{Notify, Semaphore},
     task::JoinHandle,
@@ -14,6 +14,7 @@ use super::{
     listen::Listening,
     pokes::{Poke, Pokes},
     seat::Seat,
+    share::Share,
 };
 use crate::{
     changes::Changes,
@@ -32,12 +33,20 @@ const ROUND: Duration = Duration::from_secs(1);
 /// The same where the store tells of both: a round only finds what was not heard.
 const TOLD_ROUND: Duration = Duration::from_secs(10);
 
+/// How often the servers of a store tell each other that they are there, and share the watches out.
+const BEAT: Duration = Duration::from_secs(3);
+
+/// How long a server counts as there without telling; one of this machine is known to be gone at once.
+const THERE: SignedDuration = SignedDuration::from_secs(20);
+
 /// What every seat uses.
 pub(super) struct House {
     pub(super) shell: Shell,
     pub(super) declared: Arc<BTreeMap<String, Definition>>,
     /// The address under which Drive reaches this server, if it does.
     pub(super) public_url: Option<String>,
+    /// Which part of the watches is this process's.
+    pub(super) share: Share,
     /// Where those who follow a watch hear of it.
     changes: Changes,
 }
@@ -74,6 +83,8 @@ impl std::fmt::Debug for Worker {
 struct Running {
     changed: Timestamp,
     stop: CancellationToken,
+    /// Tells it to leave the watch to another server.
+    give: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -85,7 +96,8 @@ impl Worker {
         pokes: Pokes,
         changes: Changes,
     ) -> Self {
-        let house = House { shell, declared, public_url: None, changes };
+        let share = Share::default();
+        let house = House { shell, declared, public_url: None, share, changes };
         Self { house, pokes, seats: BTreeMap::new() }
     }
 
@@ -141,16 +153,26 @@ impl Worker {
         let told = house.shell.store.is_shared();
         let mut ticks = tokio::time::interval(if told { TOLD_ROUND } else { ROUND });
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut beats = tokio::time::interval(BEAT);
+        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let watches = Arc::new(Notify::new());
+        if told {
+            share_out(&house, &running).await;
+        }
         let hearing = tokio::spawn(hear(Arc::clone(&house), pokes.clone(), Arc::clone(&watches)));
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = watches.notified() => {}
+                _ = beats.tick(), if told => {
+                    share_out(&house, &running).await;
+                    continue;
+                }
                 () = stop.cancelled() => break,
             }
             match house.shell.store.watches().await {
                 Ok(watches) => {
+                    house.share.watches(watches.iter().filter(|watch| watch.running).count());
                     for watch in watches {
                         arrange(&house, &pokes, &places, &stop, &mut running, watch).await;
                     }
@@ -165,6 +187,26 @@ impl Worker {
         for (_, watch) in running {
             watch.stop.cancel();
             let _ = watch.task.await;
+        }
+        if told && let Err(error) = house.shell.store.depart(house.shell.holder.name()).await {
+            tracing::debug!(%error, "that this server is gone is found out by the others");
+        }
+    }
+}
+
+/// Tells the other servers of the store that this one is there, and gives them what it watches beyond its part.
+async fn share_out(house: &House, running: &BTreeMap<String, Running>) {
+    let holder = &house.shell.holder;
+    match house.shell.store.attend(holder.name(), house.now(), THERE).await {
+        Ok(servers) => {
+            let there = servers.iter().filter(|name| !holder.is_gone(name)).count();
+            house.share.servers(there);
+        }
+        Err(error) => tracing::warn!(%error, "the servers of the store cannot be counted"),
+    }
+    for dataset in house.share.surplus() {
+        if let Some(watch) = running.get(&dataset) {
+            watch.give.notify_one();
         }
     }
 }
@@ -221,8 +263,10 @@ async fn arrange(
         Ok(seat) => {
             let own = stop.child_token();
             let (house, poke, places) = (Arc::clone(house), pokes.of(&dataset), Arc::clone(places));
-            let task = tokio::spawn(sit(house, seat, poke, places, own.clone()));
-            running.insert(dataset, Running { changed: watch.changed, stop: own, task });
+            let give = Arc::new(Notify::new());
+            let ends = (own.clone(), Arc::clone(&give));
+            let task = tokio::spawn(sit(house, seat, poke, places, ends));
+            running.insert(dataset, Running { changed: watch.changed, stop: own, give, task });
         }
         Err(error) => tracing::warn!(%error, dataset, "a watch cannot run"),
     }
@@ -234,7 +278,7 @@ async fn sit(
     mut seat: Seat,
     poke: Poke,
     places: Arc<Semaphore>,
-    stop: CancellationToken,
+    (stop, give): (CancellationToken, Arc<Notify>),
 ) {
     let mut told = Tellers::default();
     while !stop.is_cancelled() {
@@ -255,6 +299,7 @@ async fn sit(
         tokio::select! {
             () = tokio::time::sleep(wait.min(Duration::from_secs(3_600))) => {}
             () = poke.told() => {}
+            () = give.notified() => seat.give(&house).await,
             () = stop.cancelled() => {}
         }
     }

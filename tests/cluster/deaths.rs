@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
+    process::Child,
     time::{Duration, Instant},
 };
 
@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{app, call, server};
+use super::{app, call, watching};
 use crate::support::postgres::{self, Database};
 
 const DATASETS: usize = 60;
@@ -35,12 +35,6 @@ fn save(files: &Path, dataset: usize, rows: &Rows) {
     let aside = files.join(format!("aside{dataset}"));
     std::fs::write(&aside, format!("sku,qty\n{text}")).unwrap();
     std::fs::rename(aside, files.join(format!("d{dataset}.csv"))).unwrap();
-}
-
-fn start(home: &Path, files: &Path, store: &str) -> Child {
-    let mut command = server(home, store);
-    command.args(["--root", files.to_str().unwrap(), "--allow-write", "serve", "--watch-only"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// Returns the tables' rows by dataset.
@@ -99,7 +93,7 @@ async fn servers_that_are_killed_lose_nothing_and_write_nothing_twice() {
     maker.stop().await;
 
     let home: PathBuf = home.path().to_owned();
-    let begin = || start(&home, files.path(), &store.url);
+    let begin = || watching(&home, files.path(), &store.url);
     let mut servers: Vec<Child> = (0..SERVERS).map(|_| begin()).collect();
     let mut random = StdRng::seed_from_u64(11);
     let (began, mut edits, mut kills, mut next) =
