@@ -20,6 +20,7 @@ use crate::harness::{House, assert_valid, tool};
 
 mod abreast;
 mod bounds;
+mod calls;
 mod channels;
 mod health;
 mod hooks;

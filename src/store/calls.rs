@@ -1,4 +1,4 @@
-//! Calls from outside that were taken in: each once, and none lost.
+//! Calls from outside that were taken in: a repeat that comes while the first one waits is one call, and none is lost.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,7 +19,8 @@ pub(crate) struct HookCall {
 const MOST: i64 = 10_000;
 
 impl Store {
-    /// Takes a call in, unless one with the same digest was taken in within the window; returns whether it was.
+    /// Takes a call in, unless one with the same digest was taken in within the window and waits to be looked into; returns
+    /// whether it was.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -102,11 +103,11 @@ impl Store {
             .await?)
     }
 
-    /// Forgets calls that were looked into.
+    /// Forgets calls of a dataset that were looked into: an equal one is of another change from now on.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub(crate) async fn drop_calls(&self, numbers: &[u64]) -> Result<()> {
+    pub(crate) async fn drop_calls(&self, dataset: &str, numbers: &[u64]) -> Result<()> {
         if numbers.is_empty() {
             return Ok(());
         }
@@ -120,6 +121,10 @@ impl Store {
             query.push(")");
             query.build().execute(&mut *tx).await?;
         }
+        sqlx::query("DELETE FROM hook_seen WHERE dataset = $1")
+            .bind(dataset)
+            .execute(&mut *tx)
+            .await?;
         Ok(tx.commit().await?)
     }
 }

@@ -1,7 +1,7 @@
 //! The queue: for each row and member that has to be written one event, until it is written or given up.
 //!
-//! What is known of a dataset is its base and its queue; so both change in one transaction. A burst on one key is one
-//! event, which keeps its place, so that what happens to a key happens in order. Events are claimed under the
+//! What is known of a dataset is its base and its queue. An event is noted before base moves, and taken out after: whoever
+//! dies in between finds the same difference again, which is the same event. A burst on one key is one event, which keeps its place, so that what happens to a key happens in order. Events are claimed under the
 //! dataset's lease: a claim with an older fence is that of a process which is gone.
 
 use std::collections::{BTreeSet, HashMap};

@@ -89,6 +89,7 @@ use self::conn::{Conn, Reads, Tx};
 pub(crate) use self::datasets::Dataset;
 pub(crate) use self::ends::{EndState, Facts, Rollup, RunEnd};
 pub(crate) use self::events::{Event, Scope, Work};
+pub(crate) use self::held::Words;
 pub(crate) use self::histogram::Histogram;
 pub(crate) use self::history::ChangeRecord;
 pub(crate) use self::incidents::{Delivery, Incident};

@@ -3,14 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Store;
-use super::codec::micros;
+use super::codec::{micros, time};
 use crate::error::Result;
 
 /// What the name begins with under which a server is present, among the leases; no dataset has these characters in its name.
 const SERVER: &str = "\u{1f}server\u{1f}";
 
 impl Store {
-    /// Says that a server watches, for as long as `ttl`; returns the names of all that do, its own among them.
+    /// Says that a server watches, for as long as `ttl`; returns all that do, its own name among them, and since when.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -19,7 +19,7 @@ impl Store {
         holder: &str,
         now: Timestamp,
         ttl: SignedDuration,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Vec<(String, Timestamp)>> {
         let mut tx = self.write_of(SERVER).await?;
         sqlx::query("DELETE FROM leases WHERE substr(dataset, 1, 8) = $1 AND until <= $2")
             .bind(SERVER)
@@ -27,21 +27,23 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         sqlx::query(
-            "INSERT INTO leases (dataset, holder, fence, until) VALUES ($1, $2, 0, $3)
+            // What is a fence of other leases is here since when.
+            "INSERT INTO leases (dataset, holder, fence, until) VALUES ($1, $2, $3, $4)
              ON CONFLICT (dataset) DO UPDATE SET until = excluded.until",
         )
         .bind(format!("{SERVER}{holder}"))
         .bind(holder)
+        .bind(micros(now))
         .bind(micros(now).saturating_add(i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)))
         .execute(&mut *tx)
         .await?;
-        let names =
-            sqlx::query_scalar("SELECT holder FROM leases WHERE substr(dataset, 1, 8) = $1")
+        let found: Vec<(String, i64)> =
+            sqlx::query_as("SELECT holder, fence FROM leases WHERE substr(dataset, 1, 8) = $1")
                 .bind(SERVER)
                 .fetch_all(&mut *tx)
                 .await?;
         tx.commit().await?;
-        Ok(names)
+        found.into_iter().map(|(name, since)| Ok((name, time(since)?))).collect()
     }
 
     /// Says that a server does not watch any more.

@@ -5,7 +5,7 @@
 //! - `round`: one look: compare, note the differences as events, deliver those that are due, settle each. `batch` tries
 //!   events together, and halves what is refused until the row that is to blame stands alone. `breaker`: how long to
 //!   wait for what.
-//! - `seat`: a watched dataset in this process. `worker`: all of them; `share`: this
+//! - `seat`: a watched dataset in this process; `hold`: the right to watch it. `worker`: all of them; `share`: this
 //!   server's part of them; `status`: what people see of it.
 //!
 //! Base and the queue together are the last known state: what both sides agreed on, and what is still to be done.
@@ -15,6 +15,7 @@ mod batch;
 mod breaker;
 mod drive;
 mod files;
+mod hold;
 pub(crate) mod hook;
 mod listen;
 mod pokes;

@@ -24,9 +24,6 @@ use crate::{
 /// How many batches one look delivers before other datasets get their turn.
 const BATCHES: u32 = 20;
 
-/// The most events of a long queue that are tried together: every batch compares all rows afresh.
-const LONG: u64 = 100_000;
-
 /// What one look came to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rounded {
@@ -48,6 +45,15 @@ pub(super) struct Rounded {
     pub(super) lags: Vec<f64>,
     /// What kept the dataset from being compared at all.
     pub(super) error: Option<String>,
+    /// Whether that may be this process's own: what it lacks, another may have.
+    pub(super) misfit: bool,
+    /// Whether what differs is in the queue, and with it what the calls named.
+    pub(super) noted: bool,
+}
+
+/// Returns whether an error may be of this process alone: a connection, a file or a credential that it lacks.
+pub(super) fn is_misfit(kind: Kind) -> bool {
+    matches!(Cure::of(kind), Cure::Person | Cure::Row)
 }
 
 impl Rounded {
@@ -71,6 +77,8 @@ pub(super) struct Round<'a> {
     pub(super) definition: &'a Definition,
     pub(super) settings: &'a Settings,
     pub(super) asked: Asked,
+    /// Whether there are other servers, which may have what this one lacks.
+    pub(super) others: bool,
     /// The calls that asked; forgotten when what they named is in the queue.
     pub(super) calls: Vec<u64>,
 }
@@ -183,7 +191,7 @@ impl Round<'_> {
             waiting = self.note(lease, &seen, number, &mut rounded).await?;
             let without: BTreeSet<String> = breakers.closed_to(self.now()).into_keys().collect();
             let depth = store.depth(dataset).await?;
-            let size = u64::from(self.settings.batch_size).max((depth.events / 2).min(LONG));
+            let size = self.settings.batch(depth.events);
             let events = store.claim_events(lease, &without, size, self.now()).await?;
             let agreed = if number == 0 { seen.agreed() } else { BTreeSet::new() };
             if events.is_empty() && agreed.is_empty() {
@@ -218,7 +226,8 @@ impl Round<'_> {
         let waiting = work.iter().map(|one| one.member.clone()).collect();
         let keys: Option<BTreeSet<Key>> = match &self.asked {
             Asked::All => None,
-            Asked::Keys(keys) => Some(keys.iter().filter_map(|parts| seen.key(parts)).collect()),
+            // What cannot be read as a key may be any row.
+            Asked::Keys(keys) => keys.iter().map(|parts| seen.key(parts)).collect(),
         };
         let work = match &keys {
             None => work,
@@ -229,8 +238,9 @@ impl Round<'_> {
         rounded.new += noted.new;
         rounded.coalesced += noted.coalesced;
         if number == 0 {
-            self.shell.store.drop_calls(&self.calls).await?;
+            self.shell.store.drop_calls(&self.definition.name, &self.calls).await?;
         }
+        rounded.noted = true;
         crate::halt::point("noted").await;
         Ok(waiting)
     }
@@ -247,12 +257,12 @@ impl Round<'_> {
             return Err(Error::new(Kind::Cancelled, "the watch is being stopped"));
         }
         let (cure, why) = (Cure::of(error.kind()), error.to_string());
-        breakers.trip(
-            member,
-            if cure == Cure::Row { Cure::Person } else { cure },
-            &why,
-            self.now(),
-        );
+        rounded.misfit = is_misfit(error.kind());
+        // What this server lacks keeps no other from trying.
+        if !(rounded.misfit && self.others) {
+            let cure = if cure == Cure::Row { Cure::Person } else { cure };
+            breakers.trip(member, cure, &why, self.now());
+        }
         rounded.error = Some(why);
         Ok(())
     }

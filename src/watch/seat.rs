@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     breaker::{Cure, later, trip},
     drive::Channels,
+    hold::Right,
     pokes::Poke,
-    round::{Asked, Round, Rounded},
+    round::{Asked, Round, Rounded, is_misfit},
     settings::Settings,
     status::{Status, planned},
     timing::{Poll, Schedule},
@@ -16,18 +17,12 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    store::{Acquired, Lease, StoredWatch, WATCH},
+    store::StoredWatch,
     sync::{Shell, definition::Definition, saved},
 };
 
-/// How long the right to watch a dataset lasts without being renewed.
-const TTL: SignedDuration = SignedDuration::from_secs(60);
-
 /// How often it is looked whether another process still watches.
-const ASK: SignedDuration = SignedDuration::from_secs(5);
-
-/// How long a server that has its part of the watches leaves a free one to the others.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
+pub(super) const ASK: SignedDuration = SignedDuration::from_secs(5);
 
 /// The least pause after a look that came to nothing.
 const REST: SignedDuration = SignedDuration::from_secs(1);
@@ -55,12 +50,13 @@ pub(super) struct Seat {
     next_due: Option<Timestamp>,
     failures: u64,
     poke: Poke,
-    lease: Option<Lease>,
-    /// Since when this process, which has its part, leaves the watch to others.
-    passed: Option<Timestamp>,
-    channels: Channels,
+    /// The right to watch, and why not.
+    pub(super) right: Right,
+    pub(super) channels: Channels,
+    /// The latest call that a look could not take in, and until when it is left at that.
+    resting: Option<(u64, Timestamp)>,
     lags: VecDeque<f64>,
-    status: Status,
+    pub(super) status: Status,
     stored: Option<Timestamp>,
     /// What tells of changes beside polls and schedules.
     triggers: Vec<String>,
@@ -91,9 +87,9 @@ impl Seat {
             settings,
             failures: 0,
             poke,
-            lease: None,
-            passed: None,
+            right: Right::default(),
             channels: Channels::default(),
+            resting: None,
             lags: VecDeque::new(),
             status,
             stored: None,
@@ -111,11 +107,12 @@ impl Seat {
         if self.poke.is_poked() {
             return Some(now);
         }
-        self.times().min()
+        // The right to watch is renewed between two looks, too.
+        self.looks().chain(self.right.renewal()).min()
     }
 
-    /// Returns every time at which there is something to do.
-    fn times(&self) -> impl Iterator<Item = Timestamp> {
+    /// Returns every time at which there is something to look at.
+    fn looks(&self) -> impl Iterator<Item = Timestamp> {
         [self.next_poll, self.next_cron, self.next_due, self.channels.next()].into_iter().flatten()
     }
 
@@ -148,7 +145,7 @@ impl Seat {
         let poked = self.poke.take();
         let all = poked || due(self.next_poll) || due(self.next_cron);
         let other = due(self.next_due) || due(self.channels.next());
-        if !all && !other && !self.is_called(house).await {
+        if !all && !other && !self.is_called(house, now).await {
             return;
         }
         self.next_due = None;
@@ -157,88 +154,39 @@ impl Seat {
         shell.abreast = usize::try_from(self.settings.concurrency).unwrap_or(1);
         // Work that nobody waits for leaves room for the calls of people.
         shell.reach.google = shell.reach.google.background();
-        let outcome = self.look(house, &shell, all).await;
-        let now = house.now();
+        let (asked, calls) = match self.asked(house, all).await {
+            Ok(asked) => asked,
+            Err(error) => return self.remember(house, (now, true, 0), Err(error)).await,
+        };
+        let last = calls.last().copied().unwrap_or(0);
+        let whole = matches!(asked, Asked::All);
+        let outcome = self.look(house, &shell, asked, calls).await;
         if let Err(error) = &outcome
             && error.kind() == Kind::Cancelled
         {
             return;
         }
-        self.remember(house, now, outcome).await;
+        self.remember(house, (now, whole, last), outcome).await;
     }
 
-    /// Returns whether calls wait.
-    async fn is_called(&self, house: &House) -> bool {
+    /// Returns whether calls wait; those that could not be taken in rest for a while.
+    async fn is_called(&self, house: &House, now: Timestamp) -> bool {
+        let rests =
+            |number: u64| self.resting.is_some_and(|(last, until)| number <= last && now < until);
         let calls = house.shell.store.calls(&self.dataset).await;
-        calls.is_ok_and(|calls| !calls.is_empty())
+        calls.is_ok_and(|calls| calls.iter().any(|call| !rests(call.number)))
     }
 
     /// Waits for a time and nothing else.
-    fn wait(&mut self, until: Timestamp) {
+    pub(super) fn wait(&mut self, until: Timestamp) {
         (self.next_poll, self.next_cron, self.next_due) = (None, None, Some(until));
         // They are those of the process that watches.
         self.channels = Channels::default();
     }
 
-    /// Makes sure that this process is the one that watches the dataset.
-    async fn hold(&mut self, house: &House, now: Timestamp) -> Result<bool> {
-        let (store, holder) = (&house.shell.store, &house.shell.holder);
-        if let Some(lease) = &self.lease {
-            if lease.until.duration_since(now) > TTL / 2 {
-                return Ok(true);
-            }
-            if let Ok(lease) = store.renew(lease, now, TTL).await {
-                self.lease = Some(lease);
-                return Ok(true);
-            }
-            self.lease = None;
-            house.share.note(&self.dataset, false);
-        }
-        if house.share.is_full() {
-            let since = *self.passed.get_or_insert(now);
-            if now.duration_since(since) < PATIENCE {
-                return Ok(false);
-            }
-        }
-        self.passed = None;
-        let name = format!("{WATCH}{}", self.dataset);
-        let mut got = store.acquire(&name, holder.name(), now, TTL).await?;
-        if let Acquired::Busy { holder: other, until } = &got
-            && (holder.is_gone(other) || other == holder.name())
-            && let Acquired::Held(lease) = store.acquire(&name, holder.name(), *until, TTL).await?
-        {
-            got = Acquired::Held(store.renew(&lease, now, TTL).await?);
-        }
-        let Acquired::Held(lease) = got else { return Ok(false) };
-        self.lease = Some(lease);
-        house.share.note(&self.dataset, true);
-        Ok(true)
-    }
-
-    /// Gives the watch to another server that has room for it.
-    pub(super) async fn give(&mut self, house: &House) {
-        if self.lease.is_some() {
-            self.close(house).await;
-            let now = house.now();
-            self.passed = Some(now);
-            self.wait(later(now, ASK));
-        }
-    }
-
-    /// Gives the right to watch back.
-    pub(super) async fn leave(&mut self, house: &House) {
-        house.share.note(&self.dataset, false);
-        if let Some(lease) = self.lease.take()
-            && let Err(error) = house.shell.store.release(&lease).await
-        {
-            tracing::debug!(%error, "the right to watch runs out by itself");
-        }
-    }
-
-    async fn look(&mut self, house: &House, shell: &Shell, all: bool) -> Result<Rounded> {
-        let definition = self.definition(house).await?;
-        self.channels.keep(house, &definition).await;
-        let calls = shell.store.calls(&self.dataset).await?;
+    /// Returns what the calls that wait, or else a time that has come, ask for; and the calls.
+    async fn asked(&self, house: &House, all: bool) -> Result<(Asked, Vec<u64>)> {
+        let calls = house.shell.store.calls(&self.dataset).await?;
         let mut keys = BTreeSet::new();
         let mut named = !all && !calls.is_empty();
         for call in &calls {
@@ -246,19 +194,32 @@ impl Seat {
             keys.extend(call.keys.iter().cloned());
         }
         let asked = if named { Asked::Keys(keys) } else { Asked::All };
-        let round = Round {
-            shell,
-            definition: &definition,
-            settings: &self.settings,
-            asked,
-            calls: calls.iter().map(|call| call.number).collect(),
-        };
-        round.run().await
+        Ok((asked, calls.iter().map(|call| call.number).collect()))
     }
 
-    /// Takes in what a look came to, and decides when the next one is.
-    async fn remember(&mut self, house: &House, now: Timestamp, outcome: Result<Rounded>) {
-        let before = self.status.clone();
+    async fn look(
+        &mut self,
+        house: &House,
+        shell: &Shell,
+        asked: Asked,
+        calls: Vec<u64>,
+    ) -> Result<Rounded> {
+        let definition = self.definition(house).await?;
+        self.channels.keep(house, &definition).await;
+        let others = house.share.has_others();
+        let (definition, settings) = (&definition, &self.settings);
+        Round { shell, definition, settings, asked, others, calls }.run().await
+    }
+
+    /// Takes in what a look came to, and decides when the next one is: a look that began then, of all rows or of some, and
+    /// the last call that asked for it.
+    async fn remember(
+        &mut self,
+        house: &House,
+        (began, whole, last): (Timestamp, bool, u64),
+        outcome: Result<Rounded>,
+    ) {
+        let (now, before) = (house.now(), self.status.clone());
         let found = match outcome {
             Ok(rounded) => {
                 self.failures = 0;
@@ -273,32 +234,46 @@ impl Seat {
                 let next = later(now, wait.max(REST));
                 self.next_due = Some(next);
                 self.channels.put_off(next);
-                Rounded { error: Some(error.to_string()), ..Rounded::default() }
+                Rounded {
+                    error: Some(error.to_string()),
+                    misfit: is_misfit(error.kind()),
+                    ..Rounded::default()
+                }
             }
         };
         let changed = found.changed();
-        if let Some(poll) = &mut self.poll {
-            self.next_poll = Some(later(now, poll.after(changed)));
-        } else {
-            self.next_poll = None;
+        // A look at the rows that calls named is not the one at all rows that is due.
+        if whole || self.poll.is_none() {
+            self.next_poll = self.poll.as_mut().map(|poll| later(now, poll.after(changed)));
         }
-        self.next_cron = self.schedule.as_ref().and_then(|schedule| schedule.next(now));
+        if whole {
+            self.next_cron = self.schedule.as_ref().and_then(|schedule| schedule.next(began));
+        }
         match self.due(house, now, &found).await {
             Ok(due) => self.next_due = self.next_due.into_iter().chain(due).min(),
             Err(error) => {
                 tracing::warn!(%error, dataset = self.dataset, "the queue cannot be read")
             }
         }
+        self.resting = (!found.noted && last > 0).then(|| {
+            let least = if found.halts.is_empty() { ASK } else { HALTED };
+            (last, later(now, least))
+        });
+        self.next_due = self.next_due.into_iter().chain(self.resting.map(|rest| rest.1)).min();
+        let misfit = found.misfit;
         self.note(found, now);
         self.status.worker = house.shell.holder.name().to_owned();
         let news = changed
             || (&before.error, &before.halts) != (&self.status.error, &self.status.halts)
             || before.conflicts != self.status.conflicts;
         self.keep(house, now, news).await;
+        if misfit {
+            self.stay_away(house).await;
+        }
     }
 
     fn note(&mut self, found: Rounded, now: Timestamp) {
-        let next = self.times().min();
+        let next = self.looks().min();
         if found.new + found.coalesced > 0 {
             self.status.event = Some(now);
         }
@@ -367,11 +342,5 @@ impl Seat {
         if news {
             house.tell(&self.dataset, self.status.run.as_deref());
         }
-    }
-
-    /// Ends the channels of a watch that was stopped.
-    pub(super) async fn close(&mut self, house: &House) {
-        self.channels.close(house, &self.dataset).await;
-        self.leave(house).await;
     }
 }

@@ -15,6 +15,12 @@ const LEAST_POLL: f64 = 0.1;
 /// The most seconds between two polls: a day.
 const MOST_POLL: f64 = 86_400.0;
 
+/// How many events are delivered together where nobody says otherwise.
+const BATCH: u32 = 500;
+
+/// The most events of a long queue that are tried together: every batch compares all rows afresh.
+const LONG: u64 = 100_000;
+
 /// The most events of a batch.
 const MOST_BATCH: u32 = 100_000;
 
@@ -33,7 +39,8 @@ pub(crate) struct Settings {
     /// The time zone of the expression; UTC if not named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) time_zone: Option<String>,
-    /// How many events are delivered together; of a long queue half, where that is more.
+    /// How many events are delivered together; of a long queue half, where that is more and nobody asked for less than
+    /// [`BATCH`].
     pub(crate) batch_size: u32,
     /// How often a row may be refused before it is given up.
     pub(crate) retry_limit: u32,
@@ -57,7 +64,7 @@ impl Default for Settings {
             poll_seconds: POLL,
             cron: None,
             time_zone: None,
-            batch_size: 500,
+            batch_size: BATCH,
             retry_limit: 3,
             concurrency: 1,
         }
@@ -65,6 +72,14 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Returns how many of the events that wait are delivered together.
+    pub(super) fn batch(&self, waiting: u64) -> u64 {
+        match self.batch_size {
+            asked if asked < BATCH => u64::from(asked),
+            asked => u64::from(asked).max((waiting / 2).min(LONG)),
+        }
+    }
+
     /// Checks the bounds, the expression and the zone.
     ///
     /// # Errors

@@ -5,9 +5,11 @@
 //! another came, gives the rest back, each watch once. A store in a file is one machine's: there is nothing to share out.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
 };
+
+use tokio::sync::Notify;
 
 /// The part of this process.
 #[derive(Debug, Default)]
@@ -22,6 +24,7 @@ struct Part {
     held: BTreeSet<String>,
     /// What it gave back because it had too much; what comes back all the same is kept.
     given: BTreeSet<String>,
+    bells: BTreeMap<String, Arc<Notify>>,
 }
 
 impl Part {
@@ -47,6 +50,23 @@ impl Share {
         });
     }
 
+    /// Returns whether there are servers beside this one.
+    pub(super) fn has_others(&self) -> bool {
+        self.with(|part| part.servers > 1)
+    }
+
+    /// Returns the bell at which a watch is given to another server.
+    pub(super) fn bell(&self, dataset: &str) -> Arc<Notify> {
+        self.with(|part| Arc::clone(part.bells.entry(dataset.to_owned()).or_default()))
+    }
+
+    /// Gives what is too much to the other servers.
+    pub(super) fn give_surplus(&self) {
+        for dataset in self.surplus() {
+            self.bell(&dataset).notify_one();
+        }
+    }
+
     /// Returns whether this process has its part.
     pub(super) fn is_full(&self) -> bool {
         self.with(|part| part.most().is_some_and(|most| part.held.len() >= most))
@@ -61,7 +81,7 @@ impl Share {
     }
 
     /// Returns the datasets to be given to others, each only once while there are as many servers.
-    pub(super) fn surplus(&self) -> Vec<String> {
+    fn surplus(&self) -> Vec<String> {
         self.with(|part| {
             let over = part.most().map_or(0, |most| part.held.len().saturating_sub(most));
             // Those on their way are not gone yet.

@@ -37,7 +37,10 @@ const TOLD_ROUND: Duration = Duration::from_secs(10);
 const BEAT: Duration = Duration::from_secs(3);
 
 /// How long a server counts as there without telling; one of this machine is known to be gone at once.
-const THERE: SignedDuration = SignedDuration::from_secs(20);
+const THERE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a server must have been there to be counted by the others: one that keeps dying gets no part.
+const LASTING: SignedDuration = SignedDuration::from_secs(10);
 
 /// What every seat uses.
 pub(super) struct House {
@@ -83,8 +86,6 @@ impl std::fmt::Debug for Worker {
 struct Running {
     changed: Timestamp,
     stop: CancellationToken,
-    /// Tells it to leave the watch to another server.
-    give: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -153,21 +154,17 @@ impl Worker {
         let told = house.shell.store.is_shared();
         let mut ticks = tokio::time::interval(if told { TOLD_ROUND } else { ROUND });
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut beats = tokio::time::interval(BEAT);
-        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let watches = Arc::new(Notify::new());
+        close_stopped(&house, &pokes).await;
         if told {
-            share_out(&house, &running).await;
+            share_out(&house).await;
         }
         let hearing = tokio::spawn(hear(Arc::clone(&house), pokes.clone(), Arc::clone(&watches)));
+        let beating = told.then(|| tokio::spawn(beat(Arc::clone(&house))));
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = watches.notified() => {}
-                _ = beats.tick(), if told => {
-                    share_out(&house, &running).await;
-                    continue;
-                }
                 () = stop.cancelled() => break,
             }
             match house.shell.store.watches().await {
@@ -184,31 +181,52 @@ impl Worker {
             }
         }
         hearing.abort();
+        if let Some(beating) = beating {
+            beating.abort();
+            let _ = beating.await;
+            if let Err(error) = house.shell.store.depart(house.shell.holder.name()).await {
+                tracing::debug!(%error, "that this server is gone is found out by the others");
+            }
+        }
         for (_, watch) in running {
             watch.stop.cancel();
             let _ = watch.task.await;
         }
-        if told && let Err(error) = house.shell.store.depart(house.shell.holder.name()).await {
-            tracing::debug!(%error, "that this server is gone is found out by the others");
+    }
+}
+
+/// Ends the channels of watches that were stopped while no server ran.
+async fn close_stopped(house: &House, pokes: &Pokes) {
+    let watches = house.shell.store.watches().await.unwrap_or_default();
+    for watch in watches.into_iter().filter(|watch| !watch.running) {
+        if let Ok(mut seat) = Seat::new(&watch, pokes.of(&watch.dataset), house.now()) {
+            seat.close(house).await;
         }
     }
 }
 
+/// Tells the other servers again and again.
+async fn beat(house: Arc<House>) {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        share_out(&house).await;
+    }
+}
+
 /// Tells the other servers of the store that this one is there, and gives them what it watches beyond its part.
-async fn share_out(house: &House, running: &BTreeMap<String, Running>) {
-    let holder = &house.shell.holder;
-    match house.shell.store.attend(holder.name(), house.now(), THERE).await {
+async fn share_out(house: &House) {
+    let (holder, now) = (&house.shell.holder, house.now());
+    match house.shell.store.attend(holder.name(), now, THERE).await {
         Ok(servers) => {
-            let there = servers.iter().filter(|name| !holder.is_gone(name)).count();
-            house.share.servers(there);
+            let lasting = |(name, since): &&(String, Timestamp)| {
+                name == holder.name()
+                    || (now.duration_since(*since) >= LASTING && !holder.is_gone(name))
+            };
+            house.share.servers(servers.iter().filter(lasting).count());
         }
         Err(error) => tracing::warn!(%error, "the servers of the store cannot be counted"),
     }
-    for dataset in house.share.surplus() {
-        if let Some(watch) = running.get(&dataset) {
-            watch.give.notify_one();
-        }
-    }
+    house.share.give_surplus();
 }
 
 /// The pause before a lost connection to the store's server is made again.
@@ -263,10 +281,8 @@ async fn arrange(
         Ok(seat) => {
             let own = stop.child_token();
             let (house, poke, places) = (Arc::clone(house), pokes.of(&dataset), Arc::clone(places));
-            let give = Arc::new(Notify::new());
-            let ends = (own.clone(), Arc::clone(&give));
-            let task = tokio::spawn(sit(house, seat, poke, places, ends));
-            running.insert(dataset, Running { changed: watch.changed, stop: own, give, task });
+            let task = tokio::spawn(sit(house, seat, poke, places, own.clone()));
+            running.insert(dataset, Running { changed: watch.changed, stop: own, task });
         }
         Err(error) => tracing::warn!(%error, dataset, "a watch cannot run"),
     }
@@ -278,14 +294,18 @@ async fn sit(
     mut seat: Seat,
     poke: Poke,
     places: Arc<Semaphore>,
-    (stop, give): (CancellationToken, Arc<Notify>),
+    stop: CancellationToken,
 ) {
+    let give = house.share.bell(&seat.dataset);
     let mut told = Tellers::default();
     while !stop.is_cancelled() {
-        if !told.started
-            && let Ok(definition) = seat.definition(&house).await
+        // A spoke that is new is listened to as well.
+        if let Ok(definition) = seat.definition(&house).await
+            && let Ok(of) = definition.fingerprint()
+            && told.of.as_ref() != Some(&of)
         {
             told = Tellers::start(&house, &definition, &poke);
+            told.of = (!told.failed).then_some(of);
             seat.triggered_by(told.names.clone());
         }
         if let Ok(_place) = places.acquire().await {
@@ -309,7 +329,10 @@ async fn sit(
 /// What tells a watch of changes while it lives.
 #[derive(Default)]
 struct Tellers {
-    started: bool,
+    /// The definition that they are of.
+    of: Option<String>,
+    /// Whether one of them could not be started, and is to be tried again.
+    failed: bool,
     names: Vec<String>,
     _files: Vec<FileWatch>,
     _listening: Vec<Listening>,
@@ -317,7 +340,7 @@ struct Tellers {
 
 impl Tellers {
     fn start(house: &House, definition: &Definition, poke: &Poke) -> Self {
-        let mut tellers = Self { started: true, ..Self::default() };
+        let mut tellers = Self::default();
         for (member, source) in definition.members() {
             match FileWatch::start(&house.shell.reach, source, poke) {
                 Ok(None) => {}
@@ -325,7 +348,10 @@ impl Tellers {
                     tellers.names.push(format!("file ({member})"));
                     tellers._files.push(watch);
                 }
-                Err(error) => tracing::warn!(%error, member, "a file is polled alone"),
+                Err(error) => {
+                    tellers.failed = true;
+                    tracing::warn!(%error, member, "a file is polled alone");
+                }
             }
             if let Some(listening) = Listening::start(&house.shell.reach, source, poke) {
                 tellers.names.push(format!("notify ({member})"));

@@ -95,3 +95,48 @@ async fn watches_are_shared_out_among_the_servers_that_are_there() {
         server.wait().unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lacks_the_files_leaves_the_watches_to_the_others() {
+    let Some(store) = postgres::database().await else { return };
+    let (files, nothing) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let homes = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let maker = app(homes[0].path(), files.path(), &store.url, |_| {}).await;
+    let text = |n: usize, qty: u32| {
+        std::fs::write(files.path().join(format!("d{n}.csv")), format!("id,qty\nA,{qty}\n"))
+            .unwrap();
+    };
+    for n in 0..4 {
+        text(n, 0);
+        let dataset = json!({"name": format!("d{n}"), "left": {"file": format!("d{n}.csv")}, "key": ["id"],
+            "right": {"file": format!("e{n}.csv")}, "mode": "apply"});
+        call(&maker, "syncDataset", dataset).await;
+        let watch = json!({"action": "start", "dataset": format!("d{n}"), "pollSeconds": 1});
+        call(&maker, "watchDataset", watch).await;
+    }
+    maker.stop().await;
+    let mut servers = [
+        watching(homes[0].path(), files.path(), &store.url),
+        watching(homes[1].path(), nothing.path(), &store.url),
+    ];
+    // Its part would be two of them, after ten seconds.
+    for qty in 1..=30 {
+        (0..4).for_each(|n| text(n, qty));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let began = Instant::now();
+    let arrived = |n: usize| {
+        let there = std::fs::read_to_string(files.path().join(format!("e{n}.csv")));
+        there.is_ok_and(|there| there.contains("A,30"))
+    };
+    while !(0..4).all(arrived) {
+        assert!(began.elapsed() < Duration::from_secs(30), "not all arrived");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!("all arrived {:.1} s after the last change", began.elapsed().as_secs_f64());
+    shared_as(&store, &["4"], Duration::from_secs(30)).await;
+    for server in &mut servers {
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+}

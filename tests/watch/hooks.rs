@@ -45,7 +45,7 @@ fn signature(stamp: i64, body: &str) -> String {
     format!("t={stamp},v1={digits}")
 }
 
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(super) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..200 {
         if holds().await {
             return;

@@ -94,6 +94,13 @@ fn systemd_takes_the_unit() {
     assert!(output.status.success() && about.is_empty(), "{said}");
 }
 
+/// Returns the next piece of a stream.
+async fn next(stream: &mut reqwest::Response) -> String {
+    let chunk = tokio::time::timeout(Duration::from_secs(30), stream.chunk()).await;
+    let chunk = chunk.expect("the stream is silent").unwrap().expect("the stream ended");
+    String::from_utf8(chunk.to_vec()).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_of_2026_07_28_hears_of_a_watch() {
     let folder = folder();
@@ -112,16 +119,28 @@ async fn a_stream_of_2026_07_28_hears_of_a_watch() {
     let listen = json!({"notifications": {"resourceSubscriptions": [uri]}});
     let mut stream = client.modern("subscriptions/listen", listen, json!({})).await;
     let mut heard = String::new();
-    let mut hears = async |word: &str| {
-        while !heard.contains(word) {
-            let chunk = tokio::time::timeout(Duration::from_secs(30), stream.chunk()).await;
-            let chunk = chunk.unwrap_or_else(|_| panic!("no {word} in {heard}")).unwrap().unwrap();
-            heard.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-        heard.clone()
-    };
-    hears("acknowledged").await;
+    while !heard.contains("acknowledged") {
+        heard.push_str(&next(&mut stream).await);
+    }
     tool("watchDataset", json!({"action": "start", "dataset": "stock", "pollSeconds": 0.5})).await;
-    let told = hears("notifications/resources/updated").await;
+    while !heard.contains("notifications/resources/updated") {
+        heard.push_str(&next(&mut stream).await);
+    }
+    let told = heard;
     assert!(told.contains(uri), "{told}");
+    // That was the start, or the first look; a later change is heard of, too.
+    hooks::eventually("the first look", async || {
+        std::fs::read_to_string(folder.path().join("b.csv"))
+            .is_ok_and(|there| there.contains("A,1"))
+    })
+    .await;
+    let quiet = tokio::time::timeout(Duration::from_secs(2), async {
+        loop {
+            stream.chunk().await.unwrap().unwrap();
+        }
+    });
+    assert!(quiet.await.is_err(), "nothing changes");
+    std::fs::write(folder.path().join("a.csv"), "sku,qty\nA,2\n").unwrap();
+    let told = next(&mut stream).await;
+    assert!(told.contains("notifications/resources/updated") && told.contains(uri), "{told}");
 }

@@ -177,8 +177,11 @@ async fn a_call_is_taken_in_once_within_its_window() {
     let calls = store.calls("stock").await.unwrap();
     assert_eq!(calls.iter().map(|call| call.keys.len()).collect::<Vec<_>>(), [1, 0, 1]);
     let numbers: Vec<u64> = calls.iter().map(|call| call.number).collect();
-    store.drop_calls(&numbers[..2]).await.unwrap();
+    store.drop_calls("stock", &numbers[..2]).await.unwrap();
     assert_eq!(store.calls("stock").await.unwrap().len(), 1);
+    // What was looked into says nothing of a later change that is told in the same words.
+    assert!(store.take_call("stock", &keys, once, at(62)).await.unwrap());
+    assert!(!store.take_call("stock", &keys, once, at(63)).await.unwrap());
 }
 
 #[tokio::test]
