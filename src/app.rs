@@ -100,6 +100,7 @@ impl App {
             subject: None,
             limits: bounds.of(Role::Admin),
             bounds: Arc::new(bounds),
+            told_below: alerts.as_ref().map(Settings::threshold),
         };
         Ok(Self { context, alerts, workspace })
     }
@@ -252,4 +253,51 @@ async fn start_workspace(
         }
     });
     Ok((url, (stop, task)))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::store::{Task, TaskState};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_too_old_is_dropped_again_and_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.workspace.data = Some(folder.path().to_owned());
+        config.files.root = folder.path().to_owned();
+        let app = App::start(&config).await.unwrap();
+        let context = app.context();
+        let store = context.store.clone();
+        let dropping =
+            tokio::spawn(async move { context.retain_every(Duration::from_millis(20), 90).await });
+        for id in ["first", "second"] {
+            let task = Task {
+                id: id.to_owned(),
+                subject: "ann".to_owned(),
+                tool: "syncDataset".to_owned(),
+                state: TaskState::Completed,
+                message: None,
+                holder: "me".to_owned(),
+                created: Timestamp::UNIX_EPOCH,
+                updated: Timestamp::UNIX_EPOCH,
+                expires: Timestamp::UNIX_EPOCH,
+                cancel: false,
+                question: None,
+                answer: None,
+                outcome: None,
+            };
+            store.add_task(&task).await.unwrap();
+            let gone = async {
+                while store.task(id).await.unwrap().is_some() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
+        }
+        dropping.abort();
+        app.stop().await;
+    }
 }

@@ -29,6 +29,10 @@ enum Manner {
     Sleeps,
     /// Says that all is well, and that much more is to come, which never comes.
     Lies,
+    /// Says that all is well, and breaks off before it said all that it announced.
+    Breaks,
+    /// Answers with a success whose text is a refusal, as Slack's API does.
+    Denies,
     /// Sends the message on to somebody else.
     Redirects,
 }
@@ -81,7 +85,11 @@ impl Hook {
                             "HTTP/1.1 307 Go\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"
                         }
                         Manner::Lies => {
-                            "HTTP/1.1 503 OK\r\ncontent-length: 999999999\r\n\r\nall is well"
+                            "HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\n\r\nall is well"
+                        }
+                        Manner::Breaks => "HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nok",
+                        Manner::Denies => {
+                            "HTTP/1.1 200 OK\r\ncontent-length: 33\r\n\r\n{\"ok\":false,\"error\":\"no_service\"}"
                         }
                         Manner::Sleeps => "",
                     };
@@ -201,7 +209,7 @@ async fn what_lasts_is_told_again_after_a_day() {
 
 #[tokio::test]
 async fn a_webhook_that_fails_is_tried_again_and_reported() {
-    for manner in [Manner::Refuses, Manner::Redirects] {
+    for manner in [Manner::Refuses, Manner::Redirects, Manner::Breaks, Manner::Denies] {
         let hook = Hook::new(manner).await;
         let house = house(webhook(&hook)).await;
         halt(&house).await;
@@ -284,7 +292,7 @@ fn soon() -> (Timestamp, i64) {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_command_gets_the_message_and_a_sheet_a_row() {
+async fn a_command_gets_the_message_on_its_standard_input() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("told.jsonl");
     let script = format!("cat >> '{0}'; echo >> '{0}'", file.display());

@@ -4,12 +4,17 @@ use serde_json::{Value, json};
 
 use crate::harness::House;
 
+mod faults;
+mod kept;
+
 /// Forty rows of three columns beside the key, synced one way.
 async fn house() -> House {
     let house = House::new().await;
     house.write("a.csv", rows());
     let arguments = json!({"name": "d", "left": {"file": "a.csv"}, "right": {"file": "b.csv"}, "key": ["id"],
         "deletes": "delete", "mode": "apply", "expectations": [{"column": "mail", "notNull": true}],
+        "columns": [{"name": "id", "type": "text"}, {"name": "name", "type": "text"},
+            {"name": "mail", "type": "text"}, {"name": "price", "type": "number"}],
         "health": {"systemOfRecord": "left"}});
     assert_eq!(house.ok("syncDataset", arguments).await["state"], "applied");
     house
@@ -144,20 +149,44 @@ async fn nulls_and_wrong_types_and_duplicates_each_move_their_own_number() {
     assert!((share(&nulls, "completeness") - expected).abs() < 1e-4, "{nulls:#}");
     assert_eq!((share(&nulls, "validity"), share(&nulls, "uniqueness")), (1.0, 1.0));
     let why = deduction(&nulls, "quality")["why"].as_str().unwrap().to_owned();
-    assert!(why.contains("completeness: mail (2)"), "{why}");
+    assert!(
+        why.contains("completeness: mail of left (1), completeness: mail of right (1)"),
+        "{why}"
+    );
     for file in ["a.csv", "b.csv"] {
         edit(&house, file, |text| text.replace("5,n5,,10", "5,n5,n5@x.de,10"));
     }
     assert_eq!(health(&house).await["score"], 100.0);
+
+    // One price that is no number, on both sides: 2 of the cells that have a type or an expectation.
+    let whole = health(&house).await["quality"]["shares"]["validity"].clone();
+    for file in ["a.csv", "b.csv"] {
+        edit(&house, file, |text| text.replace("5,n5,n5@x.de,10", "5,n5,n5@x.de,ten"));
+    }
+    let typed = health(&house).await;
+    let found = &typed["quality"]["shares"]["validity"];
+    // Mails and prices of 40 rows on two sides.
+    assert_eq!((&whole["numerator"], &whole["denominator"]), (&json!(160.0), &json!(160.0)));
+    assert_eq!((&found["numerator"], &found["denominator"]), (&json!(158.0), &json!(160.0)));
+    assert!((share(&typed, "validity") - 158.0 / 160.0).abs() < 1e-4, "{typed:#}");
+    assert_eq!((share(&typed, "completeness"), share(&typed, "uniqueness")), (1.0, 1.0));
+    let why = deduction(&typed, "quality")["why"].as_str().unwrap().to_owned();
+    assert!(why.contains("validity: price of left (1), validity: price of right (1)"), "{why}");
+    for file in ["a.csv", "b.csv"] {
+        edit(&house, file, |text| text.replace("5,n5,n5@x.de,ten", "5,n5,n5@x.de,10"));
+    }
 
     // One of 40 rows of one side twice: 2 of 81 rows.
     edit(&house, "b.csv", |text| text.replace("8,n8,", "8,n8,n8@x.de,16\n8,n8,"));
     let twice = health(&house).await;
     assert!((share(&twice, "uniqueness") - 79.0 / 81.0).abs() < 1e-4, "{twice:#}");
     assert_eq!(share(&twice, "completeness"), 1.0);
-    // The named plan shows people which row it is.
+    // The named call shows people which row it is, a plan where it stands.
     let call = &deduction(&twice, "quality")["call"];
-    let plan = house.ok(call["tool"].as_str().unwrap(), call["arguments"].clone()).await;
+    let list = house.ok(call["tool"].as_str().unwrap(), call["arguments"].clone()).await;
+    let twice = json!([{"key": "8", "side": "right", "column": "id", "what": "uniqueness"}]);
+    assert_eq!(list["datasets"][0]["toCorrect"], twice, "{list:#}");
+    let plan = house.ok("syncDataset", json!({"name": "d"})).await;
     let findings = plan["findings"].to_string();
     assert!(findings.contains("rows 9, 10 all have the key '8'"), "{plan:#}");
     edit(&house, "b.csv", |text| text.replacen("8,n8,n8@x.de,16\n", "", 1));

@@ -25,12 +25,16 @@ pub(crate) type Got = Arc<Mutex<Vec<(String, Bytes)>>>;
 
 /// Starts a collector; returns its address and what it gets.
 pub(crate) async fn collector() -> (String, Got) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    collector_on(listener)
+}
+
+fn collector_on(listener: tokio::net::TcpListener) -> (String, Got) {
     let got = Got::default();
     let take = async |State(got): State<Got>, uri: Uri, body: Bytes| {
         got.lock().unwrap().push((uri.path().to_owned(), body));
     };
     let app = Router::new().fallback(take).with_state(Arc::clone(&got));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
     (url, got)
@@ -117,6 +121,22 @@ async fn a_run_and_its_google_calls_are_one_trace_under_the_callers_span() {
     }
     let told = got.iter().any(|(_, body)| body.windows(9).any(|piece| piece == b"Geheimnis"));
     assert!(!told, "a cell left the house");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_told_to_a_collector_that_nobody_named() {
+    // Where collectors listen, and where a client sends to that is on by default.
+    let Ok(listener) = tokio::net::TcpListener::bind("127.0.0.1:4318").await else {
+        println!("skipped: somebody else listens on port 4318");
+        return;
+    };
+    let (_, got) = collector_on(listener);
+    let report = tokio::task::spawn_blocking(|| {
+        let folder = TempDir::new().unwrap();
+        sync(folder.path(), None)
+    });
+    assert_eq!(report.await.unwrap()["state"], "applied");
+    assert!(got.lock().unwrap().is_empty(), "it was told");
 }
 
 #[test]

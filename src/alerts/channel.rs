@@ -67,6 +67,9 @@ fn late() -> Error {
 
 /// Posts to a webhook: only an answer of 200 to 299 counts, redirects are not followed, and of the answer no more than a
 /// few bytes are read.
+///
+/// An answer that breaks off or never ends, and one that says `"ok": false` as Slack's API does, is no delivery: the
+/// message is sent again, under the same idempotency key. What else a success says of itself cannot be checked.
 async fn webhook(url: &str, id: i64, body: &Value) -> Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()
@@ -76,8 +79,11 @@ async fn webhook(url: &str, id: i64, body: &Value) -> Result<()> {
         .map_err(|error| Error::internal("no HTTP client can be made").with_source(error))?;
     // The address may hold a secret: errors leave it out.
     let failed = |error: reqwest::Error| {
-        let what =
-            if error.is_timeout() { "it did not answer in time" } else { "it cannot be reached" };
+        let what = match (error.is_timeout(), error.is_body() || error.is_decode()) {
+            (true, _) => "it did not answer in time",
+            (false, true) => "its answer broke off",
+            (false, false) => "it cannot be reached",
+        };
         Error::new(Kind::Unavailable, what).with_source(error.without_url())
     };
     let slack = json!({"text": body["text"], "blocks": body["blocks"]});
@@ -89,16 +95,21 @@ async fn webhook(url: &str, id: i64, body: &Value) -> Result<()> {
         .await
         .map_err(failed)?;
     let code = answer.status();
-    if code.is_success() {
-        return Ok(());
-    }
     let mut answer = answer;
     let mut text = Vec::new();
-    while let Ok(Some(piece)) = answer.chunk().await {
-        text.extend_from_slice(&piece);
-        if text.len() >= ANSWER {
-            break;
+    while text.len() < ANSWER {
+        match answer.chunk().await {
+            Ok(Some(piece)) => text.extend_from_slice(&piece),
+            Err(error) if code.is_success() => return Err(failed(error)),
+            Ok(None) | Err(_) => break,
         }
+    }
+    let denied = || {
+        let said: Option<Value> = serde_json::from_slice(&text).ok();
+        said.is_some_and(|said| said.get("ok") == Some(&Value::Bool(false)))
+    };
+    if code.is_success() && !denied() {
+        return Ok(());
     }
     let text: String = String::from_utf8_lossy(&text).chars().take(200).collect();
     Err(Error::new(Kind::Unavailable, format!("it answered {}: {}", code.as_u16(), text.trim())))

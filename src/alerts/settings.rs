@@ -47,6 +47,11 @@ pub struct Written {
 }
 
 impl Settings {
+    /// Returns below which score people are told.
+    pub(crate) fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
     /// Checks what the operator wrote.
     ///
     /// # Errors

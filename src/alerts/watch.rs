@@ -75,7 +75,8 @@ impl Alerts {
         shell.reach.clock = Clock::Fixed(now);
         let found = report(&shell, &Ask { detail: true, ..Ask::default() }).await?;
         let mut bad = wrong(&found.datasets, self.settings.threshold);
-        let stuck = store.stuck_deliveries(PATIENCE).await?;
+        let channels = channels(&self.settings);
+        let stuck = store.stuck_deliveries(PATIENCE, &channels).await?;
         if let Some((channel, error)) = stuck {
             let detail = format!("the channel {channel} does not take messages: {error}");
             bad.insert((String::new(), Wrong::Alerts.as_str().into()), detail);
@@ -83,7 +84,6 @@ impl Alerts {
         let open = store.incidents().await?;
         let hours = i64::from(self.settings.remind_hours);
         let remind = (hours > 0).then(|| SignedDuration::from_hours(hours));
-        let channels = channels(&self.settings);
         for step in steps(&bad, &open, now, remind) {
             let known = |id: i64| open.iter().find(|one| one.id == id);
             match step {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     metrics::{Window, numbers},
-    report::{Ask, DatasetHealth, HealthReport, THRESHOLD, report, status},
+    report::{Ask, DatasetHealth, HealthReport, report, status},
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -27,17 +27,19 @@ type Table = Vec<Vec<CellWrite>>;
 
 /// Makes the report and writes it; `place` is a spreadsheet's id or URL, or the one that was written last.
 ///
+/// It is always of all datasets: one alone would take the others' place on the sheets that all have in common.
+///
 /// # Errors
 /// A store that cannot be read, and a spreadsheet that cannot be written.
 pub(crate) async fn write(shell: &Shell, ask: &Ask, place: Option<&str>) -> Result<HealthReport> {
     let now = shell.reach.clock.now();
-    let full = Ask { detail: true, ..ask.clone() };
+    let full = Ask { detail: true, dataset: None, ..ask.clone() };
     let mut made = report(shell, &full).await?;
     let spreadsheet = find(shell, place).await?;
     let tables = [
         health(shell, ask, &made, now).await?,
         datasets(&made.datasets),
-        history(shell, ask.dataset.as_deref(), now).await?,
+        history(shell, now).await?,
     ];
     let mut requests = Vec::new();
     for (title, table) in SHEETS.into_iter().zip(tables) {
@@ -51,6 +53,8 @@ pub(crate) async fn write(shell: &Shell, ask: &Ask, place: Option<&str>) -> Resu
             one.deductions.truncate(3);
             one.metrics.clear();
             one.quality = None;
+            one.expectations.truncate(3);
+            one.to_correct.clear();
         }
         made.more = made.datasets.len().saturating_sub(10) as u64;
         made.datasets.truncate(10);
@@ -205,13 +209,13 @@ async fn health(shell: &Shell, ask: &Ask, made: &HealthReport, now: Timestamp) -
     let begin = ask.window.begin(now);
     let length = now.duration_since(begin);
     let before = begin.checked_sub(length).unwrap_or(Timestamp::UNIX_EPOCH);
-    let earlier = shell.store.window((before, begin), ask.dataset.as_deref()).await?;
+    let earlier = shell.store.window((before, begin), None).await?;
     let mut all = Rollup::default();
     earlier.values().for_each(|runs| all.merge(runs));
     let before = if all.runs() > 0 { numbers(&all, ask.window) } else { Default::default() };
     let number = |name: &str| made.metrics.get(name).copied().flatten();
     let trend = |name: &str| Some(number(name)? - before.get(name).copied().flatten()?);
-    let below = made.datasets.iter().filter(|one| one.score < THRESHOLD).count() as f64;
+    let below = made.datasets.iter().filter(|one| one.score < ask.bound()).count() as f64;
     let graded = |value: Option<f64>, good: f64, fair: f64| match value {
         None => "",
         Some(value) if (good > fair && value >= good) || (good < fair && value <= good) => "good",
@@ -261,7 +265,8 @@ async fn health(shell: &Shell, ask: &Ask, made: &HealthReport, now: Timestamp) -
     row("Events waiting", number("queueDepth"), Pattern::Count, "", None);
     let dead = number("deadLetters");
     row("Dead letters", dead, Pattern::Count, graded(dead, 0.0, 0.5), None);
-    row("Datasets below 70", Some(below), Pattern::Count, graded(Some(below), 0.0, 0.5), None);
+    let name = format!("Datasets below {}", ask.bound());
+    row(&name, Some(below), Pattern::Count, graded(Some(below), 0.0, 0.5), None);
     row("Datasets", Some(made.datasets.len() as f64), Pattern::Count, "", None);
     let window = match ask.window {
         Window::Day => 1.0,
@@ -317,10 +322,10 @@ fn datasets(all: &[DatasetHealth]) -> Table {
     table
 }
 
-async fn history(shell: &Shell, dataset: Option<&str>, now: Timestamp) -> Result<Table> {
+async fn history(shell: &Shell, now: Timestamp) -> Result<Table> {
     let from =
         now.checked_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(Timestamp::UNIX_EPOCH);
-    let scores = shell.store.scores(dataset.unwrap_or(""), from).await?;
+    let scores = shell.store.scores("", from).await?;
     let mut table = vec![heads(&["At (UTC)", "Score"])];
     table.extend(scores.into_iter().map(|(at, score)| {
         vec![Pattern::Time.cell(Some(serial(at))), Pattern::Points.cell(Some(score))]

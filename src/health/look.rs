@@ -12,6 +12,7 @@ use super::{
     waits::{self, Waits},
 };
 use crate::{
+    error::Kind,
     store::{EndState, Facts, Queued, Rollup},
     sync::verify::Call,
 };
@@ -40,6 +41,15 @@ impl Look<'_> {
         Call::new("verifyDataset", json!({"name": self.dataset}))
     }
 
+    /// Returns the call that lists what was found to correct: the same keys are drawn again.
+    fn list(&self, quality: Option<&Quality>) -> Call {
+        let (keys, seed) = quality.map_or((1_000, 1), |one| (one.sampled.max(1), one.seed));
+        Call::new(
+            "healthReport",
+            json!({"dataset": self.dataset, "detail": true, "sample": keys, "seed": seed}),
+        )
+    }
+
     fn waits(&self) -> Waits<'_> {
         Waits { dataset: self.dataset, facts: self.facts, queued: self.queued, now: self.now }
     }
@@ -59,6 +69,9 @@ impl Look<'_> {
         if quality.as_ref().is_some_and(|quality| quality.share("accuracy").is_none()) {
             not_measured.push("accuracy (no systemOfRecord)".into());
         }
+        for one in quality.iter().flat_map(|quality| &quality.untold) {
+            not_measured.push(format!("{one}: a sample cannot tell"));
+        }
         let last = self.facts.last_success.and_then(|at| Timestamp::from_microsecond(at).ok());
         DatasetHealth {
             dataset: self.dataset.to_owned(),
@@ -67,6 +80,8 @@ impl Look<'_> {
             parts: shares.chain(measured.iter().map(part)).map(rounded).collect(),
             not_measured,
             deductions: found.deductions,
+            to_correct: Vec::new(),
+            expectations: quality.as_ref().map_or_else(Vec::new, |quality| quality.failed.clone()),
             last_success: last.map(|at| at.to_string()),
             quality,
             metrics: numbers(self.runs, self.window)
@@ -104,7 +119,12 @@ impl Look<'_> {
         add(
             Part::Success,
             success(self.runs),
-            format!("{bad} of {} runs did not end well{kinds}", self.runs.runs()),
+            format!(
+                "{bad} of {} runs did not end well{kinds}; each good run raises it, and what failed counts until the \
+                 window of {} has passed",
+                self.runs.runs(),
+                self.window.as_str()
+            ),
             self.sync("apply"),
         );
         add(Part::Timeliness, self.timeliness(), self.age(), self.sync("apply"));
@@ -114,8 +134,12 @@ impl Look<'_> {
         add(
             Part::Quality,
             (!found.is_empty()).then(|| found.iter().product()),
-            format!("rows to correct, of {of} keys: {}", places(&shares)),
-            self.sync("plan"),
+            format!(
+                "cells and rows to correct by hand on their side, of {of} keys: {}; the call lists them by key in \
+                 toCorrect, and syncDataset carries the correction on",
+                places(&shares)
+            ),
+            self.list(quality),
         );
         let (value, causes) = self.waits().backlog(self.runs.rows as f64 / self.window.days());
         if self.facts.last_run.is_some() || !causes.is_empty() {
@@ -130,6 +154,12 @@ impl Look<'_> {
         let lags = self.runs.lags.mean(|lag| timely(lag, target));
         let waits = self.waits().lag().map(|age| timely(age, target));
         fresh.into_iter().chain(lags).chain(waits).reduce(f64::min)
+    }
+
+    /// Returns whether the last run was refused for a credential.
+    fn refused(&self) -> bool {
+        let kind = self.facts.last_error.as_ref().map(|(kind, _)| kind.as_str());
+        kind == Some(Kind::Unauthenticated.as_str())
     }
 
     fn age(&self) -> String {
@@ -159,8 +189,20 @@ impl Look<'_> {
             Some(EndState::Halted) => {
                 add(
                     Cap::Halted,
-                    format!("a safety bound stopped the last run: {}", error()),
+                    format!(
+                        "a safety bound stopped the last run: {}; the call says why: correct the data, or have a \
+                         person agree to override, then call it with mode \"apply\"",
+                        error()
+                    ),
                     self.sync("plan"),
+                );
+            }
+            // A spoke was left out because its credential is refused: no later run catches that up.
+            Some(EndState::Partial) if self.refused() => {
+                add(
+                    Cap::LastRunFailed,
+                    format!("the last run left a member out: {}", error()),
+                    self.sync("apply"),
                 );
             }
             Some(EndState::Failed) => {
@@ -212,6 +254,35 @@ fn timely(age: f64, target: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spoke_that_is_refused_for_its_credential_caps_a_partial_run() {
+        let caps = |state, kind: &str| {
+            let last_error = Some((kind.to_owned(), format!("{kind}: the token has expired")));
+            let now = Timestamp::UNIX_EPOCH;
+            let facts = Facts {
+                last_state: Some(state),
+                last_error,
+                compared: Some(0),
+                ..Facts::default()
+            };
+            let look = Look {
+                dataset: "d",
+                facts: &facts,
+                runs: &Rollup::default(),
+                queued: &Queued::default(),
+                window: Window::Day,
+                within: Span::hours(24),
+                unreadable: None,
+                now,
+            };
+            look.caps().into_iter().map(|one| (one.cap, one.why)).collect::<Vec<_>>()
+        };
+        let [(cap, why)] = &caps(EndState::Partial, "unauthenticated")[..] else { panic!() };
+        assert!(*cap == Cap::LastRunFailed && why.contains("unauthenticated"), "{why}");
+        assert_eq!(caps(EndState::Partial, "unavailable"), [], "the next run catches it up");
+        assert_eq!(caps(EndState::Applied, "unauthenticated"), []);
+    }
 
     #[test]
     fn timeliness_by_hand() {

@@ -5,6 +5,7 @@
 
 pub(crate) mod dashboard;
 mod estimate;
+mod expected;
 mod look;
 pub(crate) mod metrics;
 mod quality;

@@ -10,13 +10,17 @@ use lockstep_engine::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::estimate::{Estimate, Unit, estimate};
+use super::{
+    estimate::{Estimate, Unit, estimate},
+    expected,
+};
 use crate::{
     error::Result,
     sync::{
         Shell,
         definition::Definition,
         drift::{Cause, Drift, Kind},
+        hidden::Hidden,
         inspect::{Inspected, Seen, Which, inspect},
     },
 };
@@ -42,8 +46,29 @@ pub(crate) struct Quality {
     pub(crate) drift: BTreeMap<String, u64>,
     pub(crate) pending: u64,
     pub(crate) unexplained: u64,
-    /// Where what is wrong was found, most first: dimension and column, with how often.
+    /// Where what is wrong was found, most first: dimension, column and member, with how often.
     pub(crate) places: Vec<(String, u64)>,
+    /// Expectations that the rows that were read do not meet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failed: Vec<String>,
+    /// Expectations of which a sample cannot tell whether they are met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) untold: Vec<String>,
+    /// What a person has to correct. It names rows: it is told, and never kept.
+    #[serde(skip)]
+    pub(crate) to_correct: Vec<ToCorrect>,
+}
+
+/// A cell or a row that no call can correct, because nobody but a person knows what it should be.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ToCorrect {
+    pub(crate) key: String,
+    pub(crate) side: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<String>,
+    /// completeness, validity or uniqueness.
+    pub(crate) what: String,
 }
 
 impl Quality {
@@ -52,6 +77,9 @@ impl Quality {
         self.shares.get(name)?.as_ref().map(|share| share.value)
     }
 }
+
+/// How many cells and rows to correct are listed.
+const LISTED: usize = 100;
 
 /// How many places are named.
 const PLACES: usize = 8;
@@ -72,7 +100,14 @@ pub(super) struct Ask {
 pub(super) async fn measure(shell: &Shell, definition: &Definition, ask: Ask) -> Result<Quality> {
     let which = Which::Sample { keys: ask.keys, seed: ask.seed };
     let seen = inspect(shell, definition, which).await?;
-    Ok(judge(&seen, ask, shell.reach.clock.now()))
+    let now = shell.reach.clock.now();
+    let mut found = judge(&seen, ask, now);
+    let hidden = Hidden::of(definition);
+    for one in &mut found.to_correct {
+        one.key = hidden.key(std::mem::take(&mut one.key));
+    }
+    (found.failed, found.untold) = expected::judge(&seen, found.sampled >= found.of, now);
+    Ok(found)
 }
 
 #[derive(Default)]
@@ -84,6 +119,7 @@ struct Tally {
     unique: Vec<Unit>,
     accurate: Vec<Unit>,
     places: BTreeMap<String, u64>,
+    to_correct: Vec<ToCorrect>,
     drift: BTreeMap<String, u64>,
     pending: u64,
     unexplained: u64,
@@ -118,6 +154,8 @@ fn judge(seen: &Inspected, ask: Ask, now: Timestamp) -> Quality {
         pending: tally.pending,
         unexplained: tally.unexplained,
         places,
+        to_correct: tally.to_correct,
+        ..Quality::default()
     }
 }
 
@@ -130,10 +168,31 @@ impl Tally {
         self.truth(seen, key);
     }
 
-    fn place(&mut self, dimension: &str, seen: &Inspected, column: Option<usize>) {
+    fn place(&mut self, dimension: &str, seen: &Inspected, member: usize, column: Option<usize>) {
         let name = column.and_then(|at| Some(seen.schema.columns.get(at)?.name.as_str()));
-        let place = format!("{dimension}: {}", name.unwrap_or("rows"));
+        let member = seen.members.get(member).map_or("", |member| &member.name);
+        let place = format!("{dimension}: {} of {member}", name.unwrap_or("rows"));
         *self.places.entry(place).or_default() += 1;
+    }
+
+    /// Counts something that a person has to correct, and lists it.
+    fn wrong(
+        &mut self,
+        dimension: &str,
+        seen: &Inspected,
+        (key, member): (&Seen, usize),
+        column: Option<usize>,
+    ) {
+        self.place(dimension, seen, member, column);
+        if self.to_correct.len() < LISTED {
+            let named = column.and_then(|at| Some(seen.schema.columns.get(at)?.name.clone()));
+            self.to_correct.push(ToCorrect {
+                key: key.key.to_string(),
+                side: seen.members.get(member).map_or_else(String::new, |one| one.name.clone()),
+                column: named,
+                what: dimension.to_owned(),
+            });
+        }
     }
 
     /// Cells that must be filled and valid, and rows that must be alone with their key.
@@ -146,7 +205,7 @@ impl Tally {
             if rows.len() == 1 {
                 unique.good += 1.0;
             } else if rows.len() > 1 {
-                self.place("uniqueness", seen, seen.schema.key.first().copied());
+                self.wrong("uniqueness", seen, (key, member), seen.schema.key.first().copied());
             }
             for row in rows {
                 let invalid = seen.checks.invalid(row, &seen.references);
@@ -155,14 +214,14 @@ impl Tally {
                     if required.contains(&at) {
                         filled.of += 1.0;
                         match value.is_null() {
-                            true => self.place("completeness", seen, Some(at)),
+                            true => self.wrong("completeness", seen, (key, member), Some(at)),
                             false => filled.good += 1.0,
                         }
                     }
                     if !value.is_null() && is_checked(seen, at) {
                         valid.of += 1.0;
                         match invalid.contains(&at) || is_mistyped(seen, at, value) {
-                            true => self.place("validity", seen, Some(at)),
+                            true => self.wrong("validity", seen, (key, member), Some(at)),
                             false => valid.good += 1.0,
                         }
                     }
@@ -192,7 +251,7 @@ impl Tally {
                 unit.of += 1.0;
                 unit.good += f64::from(u8::from(there));
                 if !there {
-                    self.place("completeness", seen, None);
+                    self.place("completeness", seen, member, None);
                 }
             }
         }
@@ -232,7 +291,7 @@ impl Tally {
                 } else {
                     wrong += size;
                     self.unexplained += u64::from(seen.is_unexplained(drift));
-                    self.place("consistency", seen, drift.column);
+                    self.place("consistency", seen, drift.member, drift.column);
                 }
             }
             unit.of += of;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{
     look::{Look, seconds_since},
     metrics::{Window, numbers},
-    quality::{self, Quality, measure},
+    quality::{self, Quality, ToCorrect, measure},
     score::{Deduction, overall, tenth},
     waits,
 };
@@ -24,8 +24,8 @@ use crate::{
     },
 };
 
-/// Below this people are told.
-pub(crate) const THRESHOLD: f64 = 70.0;
+/// Below this a score is poor.
+pub(crate) const POOR: f64 = 70.0;
 
 /// From this on all is well.
 const GOOD: f64 = 90.0;
@@ -51,6 +51,15 @@ pub(crate) struct Ask {
     pub(crate) detail: bool,
     /// Keeps no scores: a look through another window must not bend the history.
     pub(crate) look_only: bool,
+    /// Below which score people are told, where somebody is named who is.
+    pub(crate) told_below: Option<f64>,
+}
+
+impl Ask {
+    /// Returns below which score a dataset is named as one to look at.
+    pub(crate) fn bound(&self) -> f64 {
+        self.told_below.unwrap_or(POOR)
+    }
 }
 
 /// A dataset's health.
@@ -65,6 +74,13 @@ pub(crate) struct DatasetHealth {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) not_measured: Vec<String>,
     pub(crate) deductions: Vec<Deduction>,
+    /// Those that the rows that were read do not meet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) expectations: Vec<String>,
+    /// What a person has to correct, by key, on detail and where the data was measured now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
+    pub(crate) to_correct: Vec<ToCorrect>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_success: Option<String>,
     /// Shares with their 95 % intervals, on detail.
@@ -102,7 +118,7 @@ pub(crate) fn status(score: Option<f64>) -> &'static str {
     match score {
         None => "unknown",
         Some(score) if score >= GOOD => "good",
-        Some(score) if score >= THRESHOLD => "fair",
+        Some(score) if score >= POOR => "fair",
         Some(_) => "poor",
     }
 }
@@ -117,10 +133,14 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
     let mut facts = store.all_facts().await?;
     let targets = targets(shell).await?;
     let mut unreadable: BTreeMap<String, String> = BTreeMap::new();
+    let mut to_correct = BTreeMap::new();
     for definition in &ask.measure {
         let known = facts.entry(definition.name.clone()).or_default();
         match learn(shell, definition, known, ask, now).await {
-            Ok(learned) => *known = learned,
+            Ok((learned, rows)) => {
+                *known = learned;
+                to_correct.insert(definition.name.clone(), rows);
+            }
             Err(error) => {
                 shell.reach.progress.check()?;
                 unreadable.insert(definition.name.clone(), error.to_string());
@@ -147,7 +167,8 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
             unreadable: unreadable.get(dataset),
             now,
         };
-        datasets.push(look.health());
+        let to_correct = to_correct.remove(dataset).unwrap_or_default();
+        datasets.push(DatasetHealth { to_correct, ..look.health() });
     }
     datasets.sort_by(|a, b| a.score.total_cmp(&b.score).then_with(|| a.dataset.cmp(&b.dataset)));
     let mut kept: Vec<(&str, f64)> =
@@ -172,13 +193,15 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
     metrics.insert("alertsUndelivered".into(), Some(undelivered as f64));
     let shown = if ask.detail { usize::MAX } else { SHOWN.0 };
     let of = datasets.len();
-    let poor = poor(&datasets);
+    let poor = poor(&datasets, ask.bound());
     datasets.truncate(shown);
     if !ask.detail {
         for one in &mut datasets {
             one.deductions.truncate(SHOWN.1);
             one.metrics.clear();
             one.quality = None;
+            one.expectations.truncate(SHOWN.1);
+            one.to_correct.clear();
         }
     }
     let mut report = HealthReport {
@@ -197,37 +220,45 @@ pub(crate) async fn report(shell: &Shell, ask: &Ask) -> Result<HealthReport> {
         shorten(&mut report, |report| {
             let longest = report.datasets.iter_mut().max_by_key(|one| one.deductions.len());
             longest.is_some_and(|one| drop_last(&mut one.deductions, 1))
+                || report.datasets.iter_mut().any(|one| drop_last(&mut one.expectations, 1))
                 || drop_last(&mut report.datasets, FEW)
         });
     }
     report.more = of.saturating_sub(report.datasets.len()) as u64;
-    report.next = next(of == 0, &poor, report.more);
+    report.next = next(of == 0, &poor, ask.bound(), report.more);
     Ok(report)
 }
 
-/// Measures a dataset's data and learns from it.
+/// Measures a dataset's data and learns from it; also returns what a person has to correct.
 async fn learn(
     shell: &Shell,
     definition: &Definition,
     known: &Facts,
     ask: &Ask,
     now: Timestamp,
-) -> Result<Facts> {
+) -> Result<(Facts, Vec<ToCorrect>)> {
     let age = known.last_success.map(|at| seconds_since(at, now));
     let in_time = age.is_some_and(|age| age <= definition.health.within().seconds());
     let how = quality::Ask { keys: ask.sample, seed: ask.seed, in_time };
     let found = measure(shell, definition, how).await?;
     shell.store.keep_measurement(&definition.name, now, &measurement(&found)).await?;
     let kept = serde_json::to_value(&found).ok();
-    let unexplained = found.unexplained;
-    shell
+    let to_correct = found.to_correct;
+    let (unexplained, whole) = (found.unexplained, found.sampled >= found.of);
+    let learned = shell
         .store
         .learn(&definition.name, |facts| {
             facts.quality = kept;
-            facts.compared = Some(now.as_microsecond());
-            facts.unexplained = unexplained;
+            if whole {
+                facts.compared = Some(now.as_microsecond());
+                facts.unexplained = unexplained;
+            } else {
+                // What a sample does not show may be in the rows that it left out.
+                facts.unexplained = facts.unexplained.max(unexplained);
+            }
         })
-        .await
+        .await?;
+    Ok((learned, to_correct))
 }
 
 /// Returns what the history keeps of a measurement.
@@ -256,21 +287,21 @@ async fn targets(shell: &Shell) -> Result<BTreeMap<String, Span>> {
 }
 
 /// Returns the names of the datasets that are looked at first.
-fn poor(datasets: &[DatasetHealth]) -> Vec<String> {
+fn poor(datasets: &[DatasetHealth], bound: f64) -> Vec<String> {
     let poor: BTreeSet<&str> = datasets
         .iter()
-        .filter(|one| one.score < THRESHOLD)
+        .filter(|one| one.score < bound)
         .map(|one| one.dataset.as_str())
         .take(5)
         .collect();
     poor.into_iter().map(str::to_owned).collect()
 }
 
-fn next(nothing: bool, poor: &[String], more: u64) -> String {
+fn next(nothing: bool, poor: &[String], bound: f64, more: u64) -> String {
     let mut next = match (nothing, poor.is_empty()) {
         (true, _) => "no dataset has run yet: syncDataset defines and syncs one".to_owned(),
         (_, true) => {
-            "nothing is below 70; each deduction names the call that removes it".to_owned()
+            format!("nothing is below {bound}; each deduction names the call that removes it")
         }
         (_, false) => {
             format!("look at {}: each deduction names the call that removes it", poor.join(", "))

@@ -50,8 +50,11 @@ impl Waits<'_> {
         add(
             conflicts,
             conflicts_since,
-            format!("{conflicts} conflicts wait for a person"),
-            Call::new("resolveConflicts", json!({"dataset": self.dataset})),
+            format!(
+                "{conflicts} conflicts wait for a person: the call lists them, and action \"decide\" with their ids \
+                 settles them"
+            ),
+            Call::new("resolveConflicts", json!({"dataset": self.dataset, "state": "open"})),
         );
         let Queued { late, oldest, dead, oldest_dead, .. } = *self.queued;
         let micros = |at: Option<Timestamp>| at.map(Timestamp::as_microsecond);

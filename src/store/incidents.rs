@@ -140,18 +140,28 @@ impl Store {
         found.into_iter().map(delivery).collect()
     }
 
-    /// Returns a channel that has refused a message several times, and why.
+    /// Returns a channel, of those that are in use, that has refused a message several times, and why.
+    ///
+    /// A channel that took a later message works again, whatever it did with that one.
     ///
     /// # Errors
     /// A store that cannot be read.
-    pub(crate) async fn stuck_deliveries(&self, tries: u32) -> Result<Option<(String, String)>> {
-        Ok(sqlx::query_as(
-            "SELECT channel, COALESCE(error, '') AS error FROM deliveries
-             WHERE delivered IS NULL AND attempts >= $1 ORDER BY id DESC LIMIT 1",
+    pub(crate) async fn stuck_deliveries(
+        &self,
+        tries: u32,
+        channels: &[&str],
+    ) -> Result<Option<(String, String)>> {
+        let found: Vec<(String, String)> = sqlx::query_as(
+            "SELECT channel, COALESCE(error, '') AS error FROM deliveries AS stuck
+             WHERE delivered IS NULL AND attempts >= $1 AND NOT EXISTS (
+                 SELECT 1 FROM deliveries AS later WHERE later.channel = stuck.channel
+                     AND later.id > stuck.id AND later.delivered IS NOT NULL)
+             ORDER BY id DESC",
         )
         .bind(i64::from(tries))
-        .fetch_optional(&self.reads)
-        .await?)
+        .fetch_all(&self.reads)
+        .await?;
+        Ok(found.into_iter().find(|(channel, _)| channels.contains(&channel.as_str())))
     }
 
     /// Returns how many incidents last, and how many messages were tried and are not delivered.

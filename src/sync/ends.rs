@@ -2,7 +2,7 @@
 
 use lockstep_engine::value::Value;
 
-use super::{Shell, definition::Definition, prepare::Planned};
+use super::{Shell, definition::Definition, deliver::kind_of, prepare::Planned};
 use crate::{
     error::{Error, Kind, Result},
     store::{EndState, Histogram, RunEnd, RunState},
@@ -47,6 +47,7 @@ pub(super) fn written(
     };
     RunEnd {
         rows,
+        error: refused(planned.down().filter_map(|member| member.down.as_deref())),
         // A run of some keys does not know of the conflicts about others.
         conflicts: (definition.only.is_none() && !planned.limited)
             .then_some(planned.plan.body().result.conflicts.len() as u64),
@@ -54,6 +55,12 @@ pub(super) fn written(
         whole: definition.only.is_none(),
         ..end(shell, &definition.name, state)
     }
+}
+
+/// Returns the first reason of members that were left out for their credential: no later run mends that by itself.
+fn refused<'a>(mut down: impl Iterator<Item = &'a str>) -> Option<(String, String)> {
+    let why = down.find(|why| kind_of(why) == Kind::Unauthenticated)?;
+    Some((Kind::Unauthenticated.as_str().to_owned(), why.to_owned()))
 }
 
 /// Returns how old the changes of a plan are, where a column says when a row was changed.
@@ -96,7 +103,10 @@ pub(super) async fn note(
             let halts: Vec<&str> = report.halted.iter().map(|halt| halt.name.as_str()).collect();
             let whole = definition.only.is_none();
             RunEnd {
-                error: (state == EndState::Halted).then(|| ("halted".into(), halts.join(", "))),
+                error: match state {
+                    EndState::Halted => Some(("halted".into(), halts.join(", "))),
+                    _ => refused(report.sides.iter().filter_map(|side| side.error.as_deref())),
+                },
                 conflicts: whole.then_some(report.counts.conflicts),
                 whole,
                 ..end(shell, &definition.name, state)

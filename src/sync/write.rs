@@ -232,9 +232,9 @@ async fn close(
     let applied = journal.iter().filter(|batch| batch.state == BatchState::Applied);
     let applied: usize = applied.map(|batch| batch.actions.len()).sum();
     let rows = applied.saturating_sub(left_out(journal).len()) as u64;
-    let end = job.definition.map(|definition| RunEnd {
-        error: error.clone(),
-        ..ends::written(shell, definition, job.planned, state_of(journal), rows)
+    let end = job.definition.map(|definition| {
+        let end = ends::written(shell, definition, job.planned, state_of(journal), rows);
+        RunEnd { error: error.clone().or(end.error), ..end }
     });
     let outcome = Outcome {
         state: state_of(journal),

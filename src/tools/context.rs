@@ -1,6 +1,6 @@
 //! What a tool call may reach.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use lockstep_google::Google;
@@ -55,6 +55,8 @@ pub struct Context {
     pub limits: Limits,
     /// The limits of every role.
     pub bounds: Arc<Bounds>,
+    /// Below which score people are told, where somebody is named who is.
+    pub told_below: Option<f64>,
 }
 
 impl Context {
@@ -89,6 +91,18 @@ impl Context {
     /// Settles runs that an earlier process left open, and drops images that are older than they have to be kept.
     pub(crate) async fn tidy(&self, keep_days: u16) {
         recover_all(&self.shell("serve")).await;
+        self.retain(keep_days).await;
+    }
+
+    /// Drops images that are older than they have to be kept, again and again until it is dropped itself.
+    pub(crate) async fn retain_every(&self, every: Duration, keep_days: u16) {
+        loop {
+            tokio::time::sleep(every).await;
+            self.retain(keep_days).await;
+        }
+    }
+
+    async fn retain(&self, keep_days: u16) {
         let keep = SignedDuration::from_hours(i64::from(keep_days) * 24);
         match self.store.retain(self.clock.now(), keep).await {
             Ok(gone) => tracing::debug!(?gone, keep_days, "old images were dropped"),

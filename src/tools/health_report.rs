@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// All datasets, deductions, intervals.
     #[serde(default)]
     detail: bool,
-    /// Writes the dashboard spreadsheet, made at the first time.
+    /// Writes the dashboard spreadsheet of all datasets, made at the first time.
     #[serde(default)]
     dashboard: bool,
     /// Where, instead: id or URL.
@@ -59,6 +59,12 @@ of a sample.";
         if args.sample == Some(0) || args.sample.is_some_and(|sample| sample > 100_000) {
             return Err(Error::invalid("argument sample: it is not between 1 and 100000")
                 .next("leave it out for 1000"));
+        }
+        let dashboard = args.dashboard || args.spreadsheet_id.is_some();
+        if dashboard && args.dataset.is_some() {
+            return Err(Error::invalid("argument dataset: the dashboard is of all datasets").next(
+                "leave dataset out (measure: true measures them all), or ask without dashboard",
+            ));
         }
         let shell = context.shell(Self::NAME);
         let mut measure = Vec::new();
@@ -85,10 +91,11 @@ of a sample.";
             sample: args.sample.unwrap_or(1_000) as usize,
             seed: args.seed.unwrap_or(1),
             detail: args.detail,
-            look_only: false,
+            look_only: args.window != Window::default(),
+            told_below: context.told_below,
             dataset: args.dataset,
         };
-        match args.dashboard || args.spreadsheet_id.is_some() {
+        match dashboard {
             true => dashboard::write(&shell, &ask, args.spreadsheet_id.as_deref()).await,
             false => report(&shell, &ask).await,
         }

@@ -6,7 +6,8 @@
 //!   events together, and halves what is refused until the row that is to blame stands alone. `breaker`: how long to
 //!   wait for what.
 //! - `seat`: a watched dataset in this process; `hold`: the right to watch it. `worker`: all of them; `share`: this
-//!   server's part of them; `status`: what people see of it.
+//!   server's part of them; `status`: what people see of it; `news`: what
+//!   other processes did.
 //!
 //! Base and the queue together are the last known state: what both sides agreed on, and what is still to be done.
 //! A difference that is neither is an event; our own writes are no difference, so that they never echo.
@@ -18,6 +19,7 @@ mod files;
 mod hold;
 pub(crate) mod hook;
 mod listen;
+mod news;
 mod pokes;
 mod round;
 mod seat;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     files::FileWatch,
     listen::Listening,
+    news::News,
     pokes::{Poke, Pokes},
     seat::Seat,
     share::Share,
@@ -151,6 +152,7 @@ impl Worker {
         house.shell.reach.progress = Progress::new(stop.clone(), None);
         let (house, places) = (Arc::new(house), Arc::new(Semaphore::new(AT_ONCE)));
         let mut running: BTreeMap<String, Running> = BTreeMap::new();
+        let mut news = News::default();
         let told = house.shell.store.is_shared();
         let mut ticks = tokio::time::interval(if told { TOLD_ROUND } else { ROUND });
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -170,6 +172,9 @@ impl Worker {
             match house.shell.store.watches().await {
                 Ok(watches) => {
                     house.share.watches(watches.iter().filter(|watch| watch.running).count());
+                    for (dataset, run) in news.of(&watches, house.shell.holder.name()) {
+                        house.tell(&dataset, run.as_deref());
+                    }
                     for watch in watches {
                         arrange(&house, &pokes, &places, &stop, &mut running, watch).await;
                     }

@@ -8,7 +8,7 @@ use super::{
     course::course,
     definition::facts,
     frame::{self, Place, page, scroll, secret},
-    overview::{metrics, window, windows},
+    overview::{limit, metrics, window, windows},
     plot::{Bars, Line, Share, shares},
     runs,
     words::{apart, badge, count, moment_text, number, seconds},
@@ -17,7 +17,7 @@ use crate::{
     error::{Kind, Result},
     health::{
         metrics::Window,
-        report::{Ask, DatasetHealth, THRESHOLD, report},
+        report::{Ask, DatasetHealth, report},
     },
     store::Rollup,
     sync::history,
@@ -62,13 +62,14 @@ pub(super) async fn show(
     };
     let list = history::runs(&shell, Some(name), query.get("before"), RUNS).await?;
     let path = frame::dataset(name);
+    let (bound, limit_name) = limit(context.told_below);
     let line = Line {
         id: "score",
         title: "Score",
         points: &scores,
         span: (from, now),
         top: 100.0,
-        limit: Some((THRESHOLD, "people are told below 70")),
+        limit: Some((bound, &limit_name)),
     };
     let body = html! {
         @if let Some(definition) = &definition { (facts(viewer, definition)) }
@@ -232,6 +233,9 @@ fn quality(health: Option<&DatasetHealth>) -> Markup {
         div.row {
             section.card aria-label="Quality" {
                 (shares("quality", "Quality, with 95 % intervals", &found.collect::<Vec<_>>()))
+                @if !quality.failed.is_empty() {
+                    p.small { "Not as expected: " (quality.failed.join("; ")) }
+                }
                 @if !quality.places.is_empty() {
                     p.small { "Found in: "
                         (quality.places.iter().map(|(place, many)| format!("{place} ({many})")).collect::<Vec<_>>().join(", ")) }

@@ -15,7 +15,7 @@ use crate::{
     error::Result,
     health::{
         metrics::Window,
-        report::{Ask, DatasetHealth, HealthReport, THRESHOLD, report},
+        report::{Ask, DatasetHealth, HealthReport, POOR, report},
     },
     store::conflicts::{Filter, State},
     tools::Context,
@@ -33,7 +33,8 @@ pub(super) async fn show(context: &Context, viewer: &Viewer, query: &Query) -> R
     let now = context.clock.now();
     let window = window(query);
     let look_only = window != Window::default();
-    let ask = Ask { window, detail: true, look_only, ..Ask::default() };
+    let told_below = context.told_below;
+    let ask = Ask { window, detail: true, look_only, told_below, ..Ask::default() };
     let found = report(&shell, &ask).await?;
     let from = now.checked_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or_default();
     let history = context.store.scores("", from).await?;
@@ -55,7 +56,7 @@ pub(super) async fn show(context: &Context, viewer: &Viewer, query: &Query) -> R
     let skip = usize::try_from(query.number("from")?).unwrap_or(usize::MAX);
     let body = html! {
         div data-live {
-            (top(&found, &history, (from, now)))
+            (top(&found, &history, (from, now), told_below))
             h2 { "Datasets" }
             (datasets(&found, &watches, &conflicts, skip))
             (pager(found.datasets.len(), skip, ask.window))
@@ -90,14 +91,28 @@ pub(super) fn windows(path: &str, current: Window) -> Markup {
     }
 }
 
-fn top(found: &HealthReport, history: &[(Timestamp, f64)], span: (Timestamp, Timestamp)) -> Markup {
+/// Returns the score below which something is wrong, with its name on plots.
+pub(super) fn limit(told_below: Option<f64>) -> (f64, String) {
+    match told_below {
+        Some(bound) => (bound, format!("people are told below {bound}")),
+        None => (POOR, format!("poor below {POOR}")),
+    }
+}
+
+fn top(
+    found: &HealthReport,
+    history: &[(Timestamp, f64)],
+    span: (Timestamp, Timestamp),
+    told_below: Option<f64>,
+) -> Markup {
+    let (bound, name) = limit(told_below);
     let line = Line {
         id: "score",
         title: "Score of the last 30 days",
         points: history,
         span,
         top: 100.0,
-        limit: Some((THRESHOLD, "people are told below 70")),
+        limit: Some((bound, &name)),
     };
     html! {
         div.row {
@@ -200,5 +215,16 @@ fn pager(all: usize, skip: usize, window: Window) -> Markup {
                 @if skip.saturating_add(PAGE) < all { li { a rel="next" href=(link(skip.saturating_add(PAGE))) { "Better ones" } } }
             } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_promised_to_be_told_without_alerts() {
+        assert_eq!(limit(None), (70.0, "poor below 70".to_owned()));
+        assert_eq!(limit(Some(85.0)), (85.0, "people are told below 85".to_owned()));
     }
 }

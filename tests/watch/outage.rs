@@ -158,3 +158,38 @@ pub(super) async fn health(stage: &Stage) -> Value {
     let ask = json!({"dataset": "stock", "detail": true, "measure": false});
     stage.ok("healthReport", ask).await["datasets"][0].clone()
 }
+
+#[tokio::test]
+async fn a_spoke_whose_credential_is_refused_is_told_though_the_others_are_in_step() {
+    let api = Stub::start(plain).await;
+    let connection: ConnectionConfig = toml::from_str(&API.replace("URL", &api.url)).unwrap();
+    let stage = Stage::new(|config| {
+        config.connections.insert("crm".into(), connection);
+    })
+    .await;
+    stage.house.write("a.csv", "sku,qty\nA,1\n");
+    let dataset = json!({"name": "stock", "hub": {"file": "a.csv"}, "key": ["sku"], "mode": "apply",
+        "spokes": [{"name": "b", "file": "b.csv"},
+            {"name": "crm", "connection": "crm", "resource": "items", "direction": "out"}],
+        "columns": [{"name": "sku", "type": "text"}, {"name": "qty", "type": "number"}]});
+    stage.ok("syncDataset", dataset).await;
+    let before = health(&stage).await;
+    assert_eq!(before["score"], 100.0, "{before:#}");
+    for method in ["GET", "POST"] {
+        api.trouble(method, "", 1_000_000, Trouble::Instead(Reply::json(401, &json!({}))));
+    }
+    // With something to write to the others, and without.
+    for text in ["sku,qty\nA,2\n", "sku,qty\nA,2\n"] {
+        stage.house.write("a.csv", text);
+        let report = stage.ok("syncDataset", json!({"name": "stock", "mode": "apply"})).await;
+        assert_eq!(report["state"], "partial", "{report:#}");
+        let found = health(&stage).await;
+        let why = deduction(&found, "lastRunFailed")["why"].as_str().unwrap();
+        assert!(why.contains("unauthenticated") && why.contains("crm"), "{found:#}");
+    }
+    api.world().rules.clear();
+    stage.ok("syncDataset", json!({"name": "stock", "mode": "apply"})).await;
+    let after = health(&stage).await;
+    let deductions = after["deductions"].as_array().unwrap();
+    assert!(deductions.iter().all(|one| one["what"] != "lastRunFailed"), "{after:#}");
+}

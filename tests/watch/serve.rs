@@ -144,3 +144,33 @@ async fn a_stream_of_2026_07_28_hears_of_a_watch() {
     let told = next(&mut stream).await;
     assert!(told.contains("notifications/resources/updated") && told.contains(uri), "{told}");
 }
+
+#[tokio::test]
+async fn a_client_hears_of_what_another_process_watches() {
+    let folder = folder();
+    let (a, b) = (folder.path().join("a.csv"), folder.path().join("b.csv"));
+    std::fs::write(&a, "sku,qty\nA,1\n").unwrap();
+    let dataset = json!({"name": "stock", "left": {"file": "a.csv"}, "right": {"file": "b.csv"},
+        "key": ["sku"], "direction": "both"});
+    call(folder.path(), "syncDataset", &dataset);
+    let start = json!({"action": "start", "dataset": "stock", "pollSeconds": 0.5});
+    call(folder.path(), "watchDataset", &start);
+    let mut command = lockstep(folder.path());
+    command.args(["serve", "--watch-only"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().unwrap();
+    assert!(arrives(&b, "A,1"), "the first process watches");
+
+    let server = hooks::start(folder.path(), 0, "[files]\nwritable = true\n");
+    let client = hooks::client(&server).await;
+    let uri = "lockstep://watches/stock";
+    let listen = json!({"notifications": {"resourceSubscriptions": [uri]}});
+    let mut stream = client.modern("subscriptions/listen", listen, json!({})).await;
+    assert!(next(&mut stream).await.contains("acknowledged"));
+    // What was there before is no news: by now it is known here.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    std::fs::write(&a, "sku,qty\nA,2\n").unwrap();
+    let told = next(&mut stream).await;
+    assert!(told.contains("notifications/resources/updated") && told.contains(uri), "{told}");
+    assert!(ends_well(child));
+}

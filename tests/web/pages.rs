@@ -32,7 +32,7 @@ async fn every_page_says_what_there_is_and_no_text_of_a_cell_becomes_markup() {
                 "goods",
                 "stock",
                 "href=\"/letters?dataset=stock\"",
-                "people are told below 70",
+                "poor below 70",
             ],
         ),
         ("/?window=30d", vec!["30d"]),

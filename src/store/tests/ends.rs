@@ -109,8 +109,10 @@ async fn messages_are_on_their_way_until_they_are_delivered() {
     assert_eq!((left.len(), left[0].attempts), (1, 1));
     assert_eq!(store.due_deliveries(at(60), 1).await.unwrap().len(), 0, "given up");
     assert_eq!(store.alert_counts().await.unwrap(), (1, 1));
-    assert_eq!(store.stuck_deliveries(2).await.unwrap(), None);
-    assert_eq!(store.stuck_deliveries(1).await.unwrap(), Some(("sheet".into(), "down".into())));
+    assert_eq!(store.stuck_deliveries(2, &["sheet"]).await.unwrap(), None);
+    let stuck = store.stuck_deliveries(1, &["sheet", "webhook"]).await.unwrap();
+    assert_eq!(stuck, Some(("sheet".into(), "down".into())));
+    assert_eq!(store.stuck_deliveries(1, &["webhook"]).await.unwrap(), None);
     let incident = store.incidents().await.unwrap().remove(0);
     store.tell(incident.id, true, at(99), &channels, &body).await.unwrap();
     let due = store.due_deliveries(at(99), 20).await.unwrap();
