@@ -48,6 +48,7 @@ impl Office {
         tokio::spawn(async move { workspace.serve(listener, std::future::pending()).await });
         let office = Self { url, folder: TempDir::new().unwrap() };
         fs::write(office.path("robot.json"), robot(&office.url)).unwrap();
+        private(&office.path("robot.json"));
         let client = json!({"installed": {
             "client_id": "app", "client_secret": "app-secret-0815",
             "auth_uri": format!("{}/o/oauth2/v2/auth", office.url),
@@ -93,6 +94,11 @@ impl Office {
     fn robot_key(&self) -> String {
         format!("credentials = \"${{file:{}}}\"", self.path("robot.json").display())
     }
+}
+
+/// Takes a file from everybody but its owner.
+pub(crate) fn private(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 fn robot(url: &str) -> String {

@@ -177,3 +177,80 @@ async fn a_rollback_is_bounded_and_its_plan_is_shown_in_part() {
         lockstep::server::resources::read(&context, &format!("{page}.csv")).await.unwrap_err();
     told(&error.to_string(), &["5 rows", "at most 3", "page"]);
 }
+
+/// Runs a call by the program, in a folder with a lockstep.toml; returns what it said, and whether it went well.
+fn called(folder: &std::path::Path, tool: &str, arguments: &Value) -> (bool, String) {
+    let mut command = crate::support::lockstep(folder);
+    command.args(["--allow-write", "call", tool, &arguments.to_string()]);
+    let done = command.output().unwrap();
+    (done.status.success(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
+}
+
+#[test]
+fn where_nothing_may_be_written_the_program_writes_nothing_and_reaches_named_files_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    rusqlite::Connection::open(path("shop.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE stock (id TEXT PRIMARY KEY, qty TEXT)")
+        .unwrap();
+    std::fs::write(path("a.csv"), "id,qty\n1,one\n").unwrap();
+    std::fs::write(path("b.csv"), "id,qty\n").unwrap();
+    let connection =
+        "[connections.shop]\nkind = \"sqlite\"\nurl = \"sqlite:shop.db\"\nwritable = true\n";
+    let configure = |access: &str| {
+        std::fs::write(path("lockstep.toml"), format!("{connection}[access]\n{access}\n")).unwrap();
+    };
+    let call = |tool: &str, arguments: Value| called(folder.path(), tool, &arguments);
+    let make = |name: &str| {
+        let new = json!({"type": "spreadsheet", "name": name, "sheets": [{"title": "S", "values": [["id", "qty"]]}]});
+        let (well, said) = call("createFile", new);
+        assert!(well, "{said}");
+        serde_json::from_str::<Value>(&said).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    configure("");
+    let (named, other) = (make("Named"), make("Other"));
+    let writes = || {
+        let sync = |right: Value| json!({"left": {"file": "a.csv"}, "right": right, "key": ["id"], "mode": "apply", "maxChangePercent": 100});
+        [
+            ("updateCells", json!({"spreadsheetId": named, "range": "A2", "values": [["x"]]})),
+            ("appendRows", json!({"spreadsheetId": named, "rows": [["1", "one"]]})),
+            ("createFile", json!({"type": "spreadsheet", "name": "New"})),
+            ("syncDataset", sync(json!({"spreadsheetId": named, "sheet": "S"}))),
+            ("syncDataset", sync(json!({"file": "b.csv"}))),
+            ("syncDataset", sync(json!({"connection": "shop", "table": "stock"}))),
+        ]
+    };
+    configure("readOnly = true");
+    for (tool, arguments) in writes() {
+        let (well, said) = call(tool, arguments.clone());
+        assert!(!well, "{tool} {arguments}: {said}");
+    }
+    let (well, said) = call("readSheet", json!({"spreadsheetId": named}));
+    assert!(well, "what is there can be read: {said}");
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["rows"], json!([]), "{said}");
+    let (_, found) = call("findFiles", json!({"name": "New"}));
+    assert_eq!(serde_json::from_str::<Value>(&found).unwrap()["files"], json!([]), "{found}");
+    assert_eq!(std::fs::read_to_string(path("b.csv")).unwrap(), "id,qty\n");
+    let count = || {
+        let shop = rusqlite::Connection::open(path("shop.db")).unwrap();
+        shop.query_row("SELECT COUNT(*) FROM stock", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(count(), 0);
+
+    configure(&format!("files = [\"{named}\"]"));
+    let (well, said) = call("readSheet", json!({"spreadsheetId": other}));
+    assert!(!well && said.contains("[access]"), "{said}");
+    let cells = json!({"spreadsheetId": other, "range": "A2", "values": [["x"]]});
+    assert!(!call("updateCells", cells).0);
+    // And with neither, all of these are carried out.
+    configure("");
+    for (tool, arguments) in writes() {
+        let (well, said) = call(tool, arguments.clone());
+        assert!(well, "{tool} {arguments}: {said}");
+    }
+    assert_eq!(
+        (count(), std::fs::read_to_string(path("b.csv")).unwrap().as_str()),
+        (1, "id,qty\n1,one\n")
+    );
+}

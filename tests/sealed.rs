@@ -99,9 +99,9 @@ fn found(folder: &Path) -> Vec<String> {
     places
 }
 
-fn write_key(folder: &Path) {
+fn write_key(folder: &Path, name: &str) {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
-    let path = folder.join("lockstep.keys");
+    let path = folder.join(name);
     let key = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()].concat();
     fs::write(&path, STANDARD.encode(key)).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -223,7 +223,7 @@ async fn sealed(key: &str) -> Office {
             settings.replace("encrypt = false", "encrypt = true"),
         )
         .unwrap();
-        write_key(folder);
+        write_key(folder, "lockstep.keys");
     });
     office
 }
@@ -244,7 +244,7 @@ async fn a_store_that_was_open_shows_every_value_until_it_is_encrypted_and_rekey
             settings.replace("encrypt = false", "encrypt = true"),
         )
         .unwrap();
-        write_key(folder);
+        write_key(folder, "lockstep.keys");
         rekey(folder);
         assert_eq!(found(folder), Vec::<String>::new());
     });
@@ -252,4 +252,49 @@ async fn a_store_that_was_open_shows_every_value_until_it_is_encrypted_and_rekey
     assert_eq!(listed["total"], 1, "{listed:#}");
     office.command(&["audit", "verify"]);
     assert!(office.said["lockstep audit verify"].contains("unbroken"), "{:?}", office.said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_named_key_is_changed_by_rekey_with_the_earlier_one_beside_it() {
+    let mut office = office("mail", false).await;
+    let settings = fs::read_to_string(office.folder.path().join("lockstep.toml")).unwrap();
+    let named = |folder: &Path, key: &str, previous: &str| {
+        let sealed = format!(
+            "encrypt = true\n[secrets]\nkey = \"${{file:{key}}}\"\npreviousKeys = [{previous}]\n"
+        );
+        let settings = settings.replace("encrypt = false", &sealed);
+        fs::write(folder.join("lockstep.toml"), settings).unwrap();
+    };
+    let verify = |folder: &Path| {
+        let done = lockstep(folder).args(["audit", "verify"]).output().unwrap();
+        let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+        (done.status.success(), said)
+    };
+    office.without_server(|folder| {
+        write_key(folder, "one.key");
+        write_key(folder, "two.key");
+        named(folder, "one.key", "");
+    });
+    day(&mut office).await;
+    office.without_server(|folder| {
+        assert_eq!(found(folder), Vec::<String>::new());
+        // The new key alone opens nothing; with the earlier one beside it the store works before it is sealed again.
+        named(folder, "two.key", "");
+        let (well, said) = verify(folder);
+        assert!(!well && said.contains("which is not here"), "{said}");
+        named(folder, "two.key", "\"${file:one.key}\"");
+        assert!(verify(folder).0);
+        let said = rekey(folder);
+        assert!(said.contains("values of the store were sealed"), "{said}");
+        assert!(said.contains("previousKeys of [secrets] can be taken out now"), "{said}");
+        assert_eq!(found(folder), Vec::<String>::new());
+        named(folder, "one.key", "");
+        assert!(!verify(folder).0, "the earlier key opens nothing any more");
+        named(folder, "two.key", "");
+        let (well, said) = verify(folder);
+        assert!(well && said.contains("unbroken"), "{said}");
+        assert!(!folder.join("lockstep.keys").exists(), "no key of its own was made");
+    });
+    let listed = office.call("resolveConflicts", json!({"dataset": "staff"})).await;
+    assert_eq!(listed["total"], 1, "{listed:#}");
 }

@@ -70,6 +70,8 @@ pub struct Found {
     pub auth: Auth,
     /// Where they came from, in words.
     pub origin: String,
+    /// The file that Google's tools left, if it is one.
+    pub file: Option<PathBuf>,
     /// The same for the same user; it may be a secret.
     identity: Zeroizing<String>,
 }
@@ -125,8 +127,9 @@ pub fn find(config: &Config, store_path: &Path) -> Result<Found> {
     if let Some(json) = signed_in(config, store_path)? {
         return read(config, &json, "lockstep login");
     }
-    if let Some((json, origin)) = application_default()? {
-        return read(config, &json, &origin);
+    if let Some((json, file)) = application_default()? {
+        let found = read(config, &json, &file.display().to_string())?;
+        return Ok(Found { file: Some(file), ..found });
     }
     if std::env::var_os("GCE_METADATA_HOST").is_some() {
         return of(config, machine(), "the metadata server");
@@ -141,6 +144,7 @@ fn token(text: &str, origin: &str) -> Found {
     Found {
         auth: Auth::Token(lockstep_google::Secret::new(text)),
         origin: origin.to_owned(),
+        file: None,
         identity: Zeroizing::new(text.to_owned()),
     }
 }
@@ -163,6 +167,7 @@ fn of(config: &Config, credentials: Credentials, origin: &str) -> Result<Found> 
     Ok(Found {
         auth: Auth::Credentials(credentials, scopes(config)),
         origin: origin.to_owned(),
+        file: None,
         identity,
     })
 }
@@ -184,7 +189,7 @@ fn machine() -> Credentials {
 }
 
 /// Reads what `GOOGLE_APPLICATION_CREDENTIALS` names, or the file of `gcloud auth application-default login`.
-fn application_default() -> Result<Option<(Zeroizing<String>, String)>> {
+fn application_default() -> Result<Option<(Zeroizing<String>, PathBuf)>> {
     let named = std::env::var_os(DEFAULT_FILE).filter(|path| !path.is_empty());
     let path = match &named {
         Some(path) => Some(PathBuf::from(path)),
@@ -192,7 +197,7 @@ fn application_default() -> Result<Option<(Zeroizing<String>, String)>> {
     };
     let Some(path) = path else { return Ok(None) };
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some((Zeroizing::new(text), path.display().to_string()))),
+        Ok(text) => Ok(Some((Zeroizing::new(text), path))),
         Err(_) if named.is_none() => Ok(None),
         Err(error) => Err(Error::new(
             Kind::Unauthenticated,

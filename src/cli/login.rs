@@ -13,7 +13,7 @@ use super::Operator;
 use crate::{
     app::{google, store_path},
     error::{Error, Kind, Result},
-    secrets::Secret,
+    secrets::{Secret, content},
 };
 
 /// How long the service may take to take a sign-in back.
@@ -42,8 +42,9 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     let config = operator.config()?;
     let store = store_path(&config)?;
     let named = match (&args.client, &config.google.client) {
-        (Some(path), _) => Secret::new(format!("${{file:{}}}", path.display())),
-        (None, Some(secret)) => secret.clone(),
+        // As a browser downloaded it, which everybody may read: the client is a program, and no account.
+        (Some(path), _) => Secret::new(content(path)?),
+        (None, Some(secret)) => secret.resolve("google.client")?,
         (None, None) => {
             return Err(Error::invalid("nothing says which OAuth client signs people in").next(
                 "make one of the type \"Desktop app\" in Google's console (APIs & Services, Credentials), download its \
@@ -51,7 +52,7 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
             ));
         }
     };
-    let client = OAuthClient::from_json(named.resolve("google.client")?.reveal())?;
+    let client = OAuthClient::from_json(named.reveal())?;
     // Whatever keeps the sign-in from being kept is said before anybody agrees to anything.
     google::ring(&config, &store)?;
     let scopes = google::scopes(&config);

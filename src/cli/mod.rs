@@ -26,6 +26,7 @@ mod forget;
 mod install;
 mod login;
 mod merge;
+mod record;
 mod rekey;
 mod serve;
 mod sql;

@@ -15,5 +15,5 @@ mod text;
 
 pub use key::{Key, Ring};
 pub use place::{load, rotate};
-pub(crate) use source::{address, literal, private, value};
+pub(crate) use source::{address, content, literal, private, value};
 pub use text::Secret;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use zeroize::Zeroizing;
 
 use super::keyring;
 use crate::{
@@ -16,7 +17,7 @@ const LARGEST: u64 = 64 * 1024;
 /// Returns what stands between `${` and `}` stands for; it is kept out of errors and logs from then on.
 ///
 /// # Errors
-/// A variable that is not set, a file that cannot be read, and a keyring that has nothing.
+/// A variable that is not set, a file that cannot be read or that everybody can, and a keyring that has nothing.
 pub(crate) fn value(name: &str) -> Result<String> {
     let value = if let Some(path) = name.strip_prefix("file:") {
         file(Path::new(path))?
@@ -58,7 +59,7 @@ pub(crate) fn fill(
             return value(name);
         }
         filled.push_str(before);
-        filled.push_str(&part(value(name)?));
+        filled.push_str(&Zeroizing::new(part(value(name)?)));
         rest = after;
     }
     filled.push_str(rest);
@@ -90,8 +91,18 @@ fn missing(what: String) -> Error {
     Error::new(Kind::Unauthenticated, what)
 }
 
-/// Reads a file of one secret; a line break at its end is none of it.
+/// Reads a file of one secret that not everybody can read.
 fn file(path: &Path) -> Result<String> {
+    let text = content(path)?;
+    private(path)?;
+    Ok(text)
+}
+
+/// Reads a file of one secret; a line break at its end is none of it.
+///
+/// # Errors
+/// A file that cannot be read, is empty or too large.
+pub(crate) fn content(path: &Path) -> Result<String> {
     let unreadable = |error: std::io::Error| {
         missing(format!("the file {} cannot be read: {error}", path.display()))
             .next("name a file that the server's user can read")
@@ -104,7 +115,7 @@ fn file(path: &Path) -> Result<String> {
         ))
         .next("name the file of the secret alone"));
     }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
     let text = text
         .strip_suffix('\n')
         .map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
@@ -175,6 +186,14 @@ mod tests {
         let name = format!("file:{}", path.display());
         assert!(value(&name).unwrap_err().to_string().contains("cannot be read"));
         std::fs::write(&path, "from a file\r\n").unwrap();
+        let mode = |mode| {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(0o604);
+        let error = value(&name).unwrap_err().to_string();
+        assert!(error.contains("chmod 600") && !error.contains("from a file"), "{error}");
+        mode(0o640);
         assert_eq!(value(&name).unwrap(), "from a file");
     }
 }

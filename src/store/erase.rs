@@ -3,17 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_engine::key::Key;
+use lockstep_engine::value::{Row, Value};
 
 use super::Conn;
 use super::base::work;
 use super::codec::{self, stored};
 use super::fold::{pack_delta, unpack_delta, without};
-use super::segment::Packed;
+use super::segment::{Packed, take_key, take_row, unpack};
 use crate::error::Result;
 
-/// Takes a key out of every version of a base; returns how many versions named it.
-pub(super) async fn erase(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
-    let mut erased = in_deltas(conn, dataset, key).await?;
+/// Takes a key out of every version of a base; returns how many versions named it, and adds their rows of it.
+pub(super) async fn erase(
+    conn: &mut Conn,
+    dataset: &str,
+    key: &Key,
+    rows: &mut Vec<Row>,
+) -> Result<u64> {
+    let mut erased = in_deltas(conn, dataset, key, rows).await?;
     let parts: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
         "SELECT p.version, s.id, s.last_key
          FROM base_parts p JOIN base_segments s ON s.id = p.segment
@@ -31,7 +37,7 @@ pub(super) async fn erase(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u
     }
     let mut found = BTreeSet::new();
     for id in candidates.values().copied().collect::<BTreeSet<i64>>() {
-        if rewrite(conn, id, key).await? {
+        if rewrite(conn, id, key, rows).await? {
             found.insert(id);
         }
     }
@@ -41,7 +47,12 @@ pub(super) async fn erase(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u
 }
 
 /// Takes a key out of the deltas; returns the versions that had it there.
-async fn in_deltas(conn: &mut Conn, dataset: &str, key: &Key) -> Result<BTreeSet<i64>> {
+async fn in_deltas(
+    conn: &mut Conn,
+    dataset: &str,
+    key: &Key,
+    rows: &mut Vec<Row>,
+) -> Result<BTreeSet<i64>> {
     let versions: Vec<(i64, Vec<u8>, Vec<u8>)> =
         sqlx::query_as("SELECT version, delta_digest, delta FROM base_versions WHERE dataset = $1")
             .bind(dataset)
@@ -50,9 +61,8 @@ async fn in_deltas(conn: &mut Conn, dataset: &str, key: &Key) -> Result<BTreeSet
     let mut erased = BTreeSet::new();
     for (version, digest, data) in versions {
         let mut delta = unpack_delta(&Packed { digest, data })?;
-        if delta.remove(key.row()).is_none() {
-            continue;
-        }
+        let Some(row) = delta.remove(key.row()) else { continue };
+        rows.extend(row);
         let packed = conn.seal.packed(("delta_digest", "delta"), pack_delta(&delta)?)?;
         sqlx::query(
             "UPDATE base_versions SET delta_digest = $1, delta = $2
@@ -70,14 +80,21 @@ async fn in_deltas(conn: &mut Conn, dataset: &str, key: &Key) -> Result<BTreeSet
 }
 
 /// Takes a key out of a segment; returns whether it was there.
-async fn rewrite(conn: &mut Conn, id: i64, key: &Key) -> Result<bool> {
+async fn rewrite(conn: &mut Conn, id: i64, key: &Key, rows: &mut Vec<Row>) -> Result<bool> {
     let (digest, data): (Vec<u8>, Vec<u8>) =
         sqlx::query_as("SELECT digest, data FROM base_segments WHERE id = $1")
             .bind(id)
             .fetch_one(&mut *conn)
             .await?;
     let values = key.as_values().to_vec();
-    match work(move || without(&Packed { digest, data }, &values)).await? {
+    let (rest, row) = work(move || {
+        let packed = Packed { digest, data };
+        let row = row_of(&packed, &values)?;
+        Ok((without(&packed, &values)?, row))
+    })
+    .await?;
+    rows.extend(row);
+    match rest {
         None => return Ok(false),
         Some(None) => {
             sqlx::query("DELETE FROM base_parts WHERE segment = $1")
@@ -102,4 +119,17 @@ async fn rewrite(conn: &mut Conn, id: i64, key: &Key) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Returns a key's row in a segment.
+fn row_of(packed: &Packed, key: &[Value]) -> Result<Option<Row>> {
+    let bytes = unpack(packed)?;
+    let mut rest = bytes.as_slice();
+    while !rest.is_empty() {
+        let (entry, row) = (take_key(&mut rest)?, take_row(&mut rest)?);
+        if *entry == *key {
+            return Ok(row);
+        }
+    }
+    Ok(None)
 }

@@ -3,15 +3,39 @@
 use lockstep_engine::findings::Finding;
 use lockstep_engine::key::Key;
 use lockstep_engine::plan::Body;
+use lockstep_engine::value::Row;
+use serde_json::Value as Json;
 
 use super::base::{names, work};
 use super::codec::{self, damaged, json};
+use super::ends::Facts;
 use super::erase::erase;
+use super::held::{QUALITY_WORDS, STATUS_WORDS, Words, texts};
 use super::seen::drop_seen;
 use super::segment::{Packed, unpack};
 use super::tasks;
 use super::{Conn, Store};
 use crate::error::{Error, Kind, Result};
+
+/// What stands for words that quoted a record.
+const ERASED: &str = "(erased)";
+
+/// Where messages of a dataset stand that have a number, and how one is replaced.
+const NUMBERED: [(&str, &str); 3] = [
+    (
+        "SELECT number, error FROM runs WHERE dataset = $1 AND error IS NOT NULL",
+        "UPDATE runs SET error = $2 WHERE number = $1",
+    ),
+    (
+        "SELECT id, detail FROM incidents WHERE dataset IN ($1, '')",
+        "UPDATE incidents SET detail = $2 WHERE id = $1",
+    ),
+    (
+        "SELECT d.id, d.error FROM deliveries d JOIN incidents i ON i.id = d.incident
+         WHERE i.dataset IN ($1, '') AND d.error IS NOT NULL",
+        "UPDATE deliveries SET error = $2 WHERE id = $1",
+    ),
+];
 
 /// What was erased of one record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +55,7 @@ pub(crate) struct Forgotten {
 }
 
 impl Store {
-    /// Erases a key's data from a dataset's bases, journal, plans, tombstones and audit.
+    /// Erases a key's data from a dataset's bases, journal, plans, tombstones, audit, and messages that quote it.
     ///
     /// What is erased is overwritten on disk. Backups made before, and the replicas themselves, are not touched.
     ///
@@ -54,6 +78,7 @@ impl Store {
                 "let it end, or run the dataset once so that it is recovered, then forget again",
             ));
         }
+        let mut rows = images(&mut tx, dataset, key).await?;
         let mut forgotten = Forgotten {
             actions: actions(&mut tx, dataset, key).await?,
             plans: plans(&mut tx, dataset, key).await?,
@@ -62,18 +87,33 @@ impl Store {
             ..Forgotten::default()
         };
         for base in names(&mut tx, dataset).await? {
-            forgotten.bases += erase(&mut tx, &base, key).await?;
-            forgotten.tombstones += tombstones(&mut tx, &base, key).await?;
+            forgotten.bases += erase(&mut tx, &base, key, &mut rows).await?;
+            forgotten.tombstones += tombstones(&mut tx, &base, key, &mut rows).await?;
         }
         queue(&mut tx, dataset, key).await?;
         drop_seen(&mut tx, dataset).await?;
-        notes(&mut tx, dataset, key).await?;
+        notes(&mut tx, dataset, &Words::of(key, &rows)).await?;
         // They are kept for a day only, and may quote any row.
         tasks::silence(&mut tx).await?;
         tx.commit().await?;
         self.clear_log().await?;
         Ok(forgotten)
     }
+}
+
+/// Returns what the journal knows of a record's rows.
+async fn images(conn: &mut Conn, dataset: &str, key: &Key) -> Result<Vec<Row>> {
+    type Images = (Option<Vec<u8>>, Option<Vec<u8>>);
+    let found: Vec<Images> = sqlx::query_as(
+        "SELECT before_image, after_image FROM actions
+         WHERE key_digest = $1 AND run IN (SELECT number FROM runs WHERE dataset = $2)",
+    )
+    .bind(conn.seal.index(key))
+    .bind(dataset)
+    .fetch_all(conn)
+    .await?;
+    let images = found.iter().flat_map(|(before, after)| [before, after]).flatten();
+    images.map(|image| codec::row(image)).collect()
 }
 
 async fn actions(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
@@ -123,7 +163,16 @@ fn names_key(packed: &Packed, key: &str) -> Result<bool> {
     Ok(body.findings.iter().any(quotes))
 }
 
-async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
+async fn tombstones(conn: &mut Conn, dataset: &str, key: &Key, rows: &mut Vec<Row>) -> Result<u64> {
+    let images: Vec<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT image FROM tombstones WHERE dataset = $1 AND key_digest = $2")
+            .bind(dataset)
+            .bind(conn.seal.index(key))
+            .fetch_all(&mut *conn)
+            .await?;
+    for image in images.iter().flatten() {
+        rows.push(codec::row(image)?);
+    }
     let done = sqlx::query("DELETE FROM tombstones WHERE dataset = $1 AND key_digest = $2")
         .bind(dataset)
         .bind(conn.seal.index(key))
@@ -173,25 +222,15 @@ async fn payloads(conn: &mut Conn, dataset: &str, key: &Key) -> Result<u64> {
     Ok(done.rows_affected())
 }
 
-/// Blanks messages that quote a part of the key.
-async fn notes(conn: &mut Conn, dataset: &str, key: &Key) -> Result<()> {
-    let parts: Vec<String> =
-        key.as_values().iter().map(|part| part.to_string().to_lowercase()).collect();
+/// Blanks messages that quote the record.
+async fn notes(conn: &mut Conn, dataset: &str, words: &Words) -> Result<()> {
     // What is sealed cannot be searched in the tables.
-    let quotes = |text: &str| {
-        let text = text.to_lowercase();
-        parts.iter().any(|part| !part.is_empty() && text.contains(part.as_str()))
-    };
-    let errors: Vec<(i64, String)> =
-        sqlx::query_as("SELECT number, error FROM runs WHERE dataset = $1 AND error IS NOT NULL")
-            .bind(dataset)
-            .fetch_all(&mut *conn)
-            .await?;
-    for (number, _) in errors.iter().filter(|(_, error)| quotes(error)) {
-        sqlx::query("UPDATE runs SET error = '(erased)' WHERE number = $1")
-            .bind(*number)
-            .execute(&mut *conn)
-            .await?;
+    for (find, blank) in NUMBERED {
+        let said: Vec<(i64, String)> =
+            sqlx::query_as(find).bind(dataset).fetch_all(&mut *conn).await?;
+        for (number, _) in said.iter().filter(|(_, said)| words.quoted_in(said)) {
+            sqlx::query(blank).bind(*number).bind(ERASED).execute(&mut *conn).await?;
+        }
     }
     let notes: Vec<(i64, i64, String)> = sqlx::query_as(
         "SELECT run, seq, note FROM batches
@@ -200,10 +239,114 @@ async fn notes(conn: &mut Conn, dataset: &str, key: &Key) -> Result<()> {
     .bind(dataset)
     .fetch_all(&mut *conn)
     .await?;
-    for (run, seq, _) in notes.iter().filter(|(.., note)| quotes(note)) {
-        sqlx::query("UPDATE batches SET note = '(erased)' WHERE run = $1 AND seq = $2")
+    for (run, seq, _) in notes.iter().filter(|(.., note)| words.quoted_in(note)) {
+        sqlx::query("UPDATE batches SET note = $1 WHERE run = $2 AND seq = $3")
+            .bind(ERASED)
             .bind(*run)
             .bind(*seq)
+            .execute(&mut *conn)
+            .await?;
+    }
+    let why: Vec<(String, String)> =
+        sqlx::query_as("SELECT member, why FROM breakers WHERE dataset = $1")
+            .bind(dataset)
+            .fetch_all(&mut *conn)
+            .await?;
+    for (member, _) in why.iter().filter(|(_, why)| words.quoted_in(why)) {
+        sqlx::query("UPDATE breakers SET why = $1 WHERE dataset = $2 AND member = $3")
+            .bind(ERASED)
+            .bind(dataset)
+            .bind(member)
+            .execute(&mut *conn)
+            .await?;
+    }
+    health(conn, dataset, words).await?;
+    watch(conn, dataset, words).await?;
+    alerts(conn, dataset, words).await
+}
+
+/// Blanks the texts under some names that quote the record; returns whether there were any.
+fn blank(value: &mut Json, names: [&str; 2], words: &Words) -> bool {
+    let mut erased = false;
+    for name in names {
+        let Some(said) = value.get_mut(name) else { continue };
+        if texts(said).into_iter().any(|said| words.quoted_in(said)) {
+            *said = match said {
+                Json::Array(_) => Json::from(vec![ERASED]),
+                _ => Json::from(ERASED),
+            };
+            erased = true;
+        }
+    }
+    erased
+}
+
+/// Blanks the last error and the expectations that the health of a dataset tells.
+async fn health(conn: &mut Conn, dataset: &str, words: &Words) -> Result<()> {
+    let found: Option<String> =
+        sqlx::query_scalar("SELECT facts FROM dataset_health WHERE dataset = $1")
+            .bind(dataset)
+            .fetch_optional(&mut *conn)
+            .await?;
+    let Some(found) = found else { return Ok(()) };
+    let mut facts: Facts = codec::parse(&found)?;
+    let before = facts.clone();
+    if let Some((_, said)) = &mut facts.last_error
+        && words.quoted_in(said)
+    {
+        *said = ERASED.to_owned();
+    }
+    if let Some(quality) = &mut facts.quality {
+        blank(quality, QUALITY_WORDS, words);
+    }
+    if facts == before {
+        return Ok(());
+    }
+    sqlx::query("UPDATE dataset_health SET facts = $1 WHERE dataset = $2")
+        .bind(conn.seal.text("facts", json(&facts)?)?)
+        .bind(dataset)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Blanks what a watch says of itself; its times and counts stay.
+async fn watch(conn: &mut Conn, dataset: &str, words: &Words) -> Result<()> {
+    let found: Option<String> = sqlx::query_scalar("SELECT status FROM watches WHERE dataset = $1")
+        .bind(dataset)
+        .fetch_optional(&mut *conn)
+        .await?;
+    let Some(found) = found else { return Ok(()) };
+    let mut status: Json = codec::parse(&found)?;
+    if blank(&mut status, STATUS_WORDS, words) {
+        sqlx::query("UPDATE watches SET status = $1 WHERE dataset = $2")
+            .bind(conn.seal.text("status", json(&status)?)?)
+            .bind(dataset)
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Blanks messages to people, those on their way too: they say then that something is wrong, and not what.
+async fn alerts(conn: &mut Conn, dataset: &str, words: &Words) -> Result<()> {
+    let found: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT d.id, d.body FROM deliveries d JOIN incidents i ON i.id = d.incident
+         WHERE i.dataset IN ($1, '')",
+    )
+    .bind(dataset)
+    .fetch_all(&mut *conn)
+    .await?;
+    for (id, body) in found.iter().filter(|(_, body)| words.quoted_in(body)) {
+        let mut body: Json = codec::parse(body)?;
+        for place in ["/text", "/blocks/0/text/text", "/lockstep/detail"] {
+            if let Some(said) = body.pointer_mut(place) {
+                *said = Json::from(ERASED);
+            }
+        }
+        sqlx::query("UPDATE deliveries SET body = $1 WHERE id = $2")
+            .bind(conn.seal.text("body", json(&body)?)?)
+            .bind(*id)
             .execute(&mut *conn)
             .await?;
     }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{history::key_of, saved};
 use crate::{
     error::{Error, Result},
-    store::{Event, PlanLookup, Store, base_name, conflicts::Filter},
+    store::{Event, PlanLookup, Store, Words, base_name, conflicts::Filter},
 };
 
 /// How many writes, conflicts and calls are read: all.
@@ -36,18 +36,23 @@ pub(crate) struct Held {
 pub(crate) async fn held(store: &Store, dataset: &str, parts: &[String]) -> Result<Held> {
     let key = key_of(store, dataset, parts).await?;
     let schema = saved::schema(store, dataset).await?.unwrap_or_default();
-    let look = Look { store, dataset, key: &key, schema };
+    let mut rows = Vec::new();
+    let mut look = Look { store, dataset, key: &key, schema, words: Words::of(&key, []) };
     let mut held = BTreeMap::from([
-        ("bases", look.bases().await?),
-        ("changes", look.changes().await?),
+        ("bases", look.bases(&mut rows).await?),
+        ("changes", look.changes(&mut rows).await?),
+        ("deleted", look.tombstone(&mut rows).await?),
+    ]);
+    look.words = Words::of(&key, &rows);
+    held.extend([
         ("plans", look.plans().await?),
         ("conflicts", look.conflicts().await?),
         ("rowsInConflict", look.conflict_rows().await?),
         ("timesSeen", look.times().await?),
         ("lastSeen", look.seen().await?),
-        ("deleted", look.tombstone().await?),
         ("hookCalls", look.calls(parts).await?),
         ("messages", look.messages().await?),
+        ("notices", look.notices().await?),
         ("tasks", look.tasks().await?),
         ("audit", look.audit().await?),
     ]);
@@ -63,6 +68,8 @@ struct Look<'a> {
     dataset: &'a str,
     key: &'a Key,
     schema: Schema,
+    /// By which messages are known to quote the record, as `forget` judges it.
+    words: Words,
 }
 
 impl Look<'_> {
@@ -77,20 +84,14 @@ impl Look<'_> {
         values.is_some_and(|own| Key::normalised(own, self.schema.fold_key_case) == *self.key)
     }
 
-    /// Returns whether words quote a part of the key, as `forget` judges it.
-    fn quotes(&self, words: &str) -> bool {
-        let words = words.to_lowercase();
-        let parts = self.key.as_values().iter().map(|part| part.to_string().to_lowercase());
-        parts.into_iter().any(|part| !part.is_empty() && words.contains(&part))
-    }
-
-    async fn bases(&self) -> Result<Vec<Json>> {
+    async fn bases(&self, rows: &mut Vec<Row>) -> Result<Vec<Json>> {
         let mut found = Vec::new();
         for (name, version) in self.store.base_versions(self.dataset).await? {
             let Some(base) = self.store.base_at(&name, version).await? else { continue };
             let spoke = name.strip_prefix(&base_name(self.dataset, "")).unwrap_or(&name);
             let spoke = spoke.trim_start_matches(|sign: char| sign.is_control());
             for row in base.rows.iter().filter(|row| self.is(&base.columns, row)) {
+                rows.push(row.clone());
                 found.push(
                     json!({"spoke": spoke, "version": version, "row": named(&base.columns, row)?}),
                 );
@@ -99,8 +100,10 @@ impl Look<'_> {
         Ok(found)
     }
 
-    async fn changes(&self) -> Result<Vec<Json>> {
+    async fn changes(&self, rows: &mut Vec<Row>) -> Result<Vec<Json>> {
         let life = self.store.life(self.dataset, self.key, ALL).await?;
+        let images = life.iter().flat_map(|one| [&one.action.before, &one.action.after]);
+        rows.extend(images.flatten().cloned());
         life.iter()
             .map(|one| {
                 let row = |row: &Option<Row>| -> Result<Json> {
@@ -136,7 +139,7 @@ impl Look<'_> {
                 .findings
                 .iter()
                 .map(ToString::to_string)
-                .filter(|words| self.quotes(words))
+                .filter(|words| self.words.quoted_in(words))
                 .collect();
             if text(body)?.contains(&sought) || !quoted.is_empty() {
                 found.push(json!({"planId": id, "changes": changes, "conflicts": conflicts, "findings": quoted}));
@@ -186,11 +189,12 @@ impl Look<'_> {
         Ok(own.map(|(member, row)| json!({"side": member, "row": row})).collect())
     }
 
-    async fn tombstone(&self) -> Result<Vec<Json>> {
+    async fn tombstone(&self, rows: &mut Vec<Row>) -> Result<Vec<Json>> {
         let mut found = Vec::new();
         for (name, _) in self.store.base_versions(self.dataset).await? {
             if let Some(one) = self.store.any_tombstone(&name, self.key).await? {
                 let row = one.row.as_ref().map(|row| named(&one.columns, row)).transpose()?;
+                rows.extend(one.row.clone());
                 let one = json!({"runId": one.run, "at": one.at, "row": row});
                 if !found.contains(&one) {
                     found.push(one);
@@ -208,8 +212,14 @@ impl Look<'_> {
 
     async fn messages(&self) -> Result<Vec<Json>> {
         let all = self.store.messages_of(self.dataset).await?;
-        let own = all.iter().filter(|(_, words)| self.quotes(words));
+        let own = all.iter().filter(|(_, words)| self.words.quoted_in(words));
         Ok(own.map(|(run, words)| json!({"runId": run, "message": words})).collect())
+    }
+
+    async fn notices(&self) -> Result<Vec<Json>> {
+        let all = self.store.notices_of(self.dataset).await?;
+        let own = all.iter().filter(|(_, words)| self.words.quoted_in(words));
+        Ok(own.map(|(of, words)| json!({"of": of, "message": words})).collect())
     }
 
     async fn tasks(&self) -> Result<Vec<Json>> {
@@ -219,7 +229,7 @@ impl Look<'_> {
             format!("{} {}", task.message.clone().unwrap_or_default(), parts.join(" "))
         };
         let all = self.store.all_tasks().await?;
-        let own = all.iter().filter(|task| self.quotes(&said(task)));
+        let own = all.iter().filter(|task| self.words.quoted_in(&said(task)));
         Ok(own
             .map(|task| {
                 json!({"id": task.id, "tool": task.tool, "created": task.created, "message": task.message,

@@ -11,7 +11,7 @@ use std::{
 use lockstep_workspace::Options;
 use serde_json::{Value, json};
 
-use super::{Office, ROBOT, both};
+use super::{Office, ROBOT, both, private};
 use crate::support::lockstep;
 
 /// Returns the line of a check, as JSON.
@@ -119,6 +119,7 @@ async fn credentials_that_are_missing_refused_or_too_weak() {
     let stranger =
         fs::read_to_string(office.path("robot.json")).unwrap().replace(ROBOT, "nobody@x.example");
     fs::write(office.path("stranger.json"), stranger).unwrap();
+    private(&office.path("stranger.json"));
     office.configure(&format!(
         "credentials = \"${{file:{}}}\"",
         office.path("stranger.json").display()
@@ -252,4 +253,30 @@ async fn each_connection_is_looked_at_by_itself() {
     assert!(!both(&output).contains("pw-of-the-wages"));
     fs::create_dir(&folder).unwrap();
     assert_eq!(line(&run(), "connection drop")["state"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_everybody_can_read_is_refused_or_told_of() {
+    let office = Office::new().await;
+    let mode = |mode| {
+        let rights = fs::Permissions::from_mode(mode);
+        fs::set_permissions(office.path("robot.json"), rights).unwrap();
+    };
+    mode(0o644);
+    office.configure(&office.robot_key());
+    wrong(&doctor(&office), "credentials", "everybody on this machine can read it", "chmod 600");
+    // What Google's tools left is theirs to protect: it works, and it is said.
+    office.configure("");
+    let default = || {
+        let mut command = office.command();
+        command.env("GOOGLE_APPLICATION_CREDENTIALS", office.path("robot.json"));
+        command.args(["doctor", "--json"]).output().unwrap()
+    };
+    let told = line(&default(), "key file");
+    assert_eq!(told["state"], "warning", "{told}");
+    let fix = format!("chmod 600 {}", office.path("robot.json").display());
+    assert_eq!(told["fix"], fix, "{told}");
+    mode(0o600);
+    let output = default();
+    assert!(!both(&output).contains("key file"), "{}", both(&output));
 }

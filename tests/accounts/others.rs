@@ -72,6 +72,7 @@ async fn ask(office: &Office, fields: &[(&str, &str)]) -> Value {
 
 fn uses(office: &Office, credentials: &Value) {
     fs::write(office.path("adc.json"), credentials.to_string()).unwrap();
+    private(&office.path("adc.json"));
     office.configure(&format!("credentials = \"${{file:{}}}\"", office.path("adc.json").display()));
 }
 
@@ -150,4 +151,50 @@ async fn somebody_elses_token_is_exchanged_and_a_refusal_is_told() {
     fs::remove_file(office.path("subject")).unwrap();
     let text = both(&office.run(&MAKE));
     assert!(text.contains("subject"), "the file that is missing is named: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_is_asked_where_the_settings_or_the_environment_say_so() {
+    let office = Office::new().await;
+    let refresh = signed_in(&office).await;
+    let given = ask(&office, &[("grant_type", "refresh_token"), ("refresh_token", &refresh)]).await;
+    let token = given["access_token"].as_str().unwrap().to_owned();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let answer = async |State(token): State<String>, headers: axum::http::HeaderMap| {
+        let google = headers.get("metadata-flavor").is_some_and(|value| value == "Google");
+        let status = if google { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        (status, Json(json!({"access_token": token, "expires_in": 3599, "token_type": "Bearer"})))
+    };
+    let place = "/computeMetadata/v1/instance/service-accounts/default/token";
+    let app = Router::new().route(place, axum::routing::get(answer)).with_state(token);
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    for google in ["metadataServer = true", ""] {
+        office.configure(google);
+        let mut command = office.command();
+        command.env("GCE_METADATA_HOST", &host);
+        made(command);
+        let mut command = office.command();
+        let output = command.env("GCE_METADATA_HOST", &host).arg("doctor").output().unwrap();
+        assert!(both(&output).contains("from the metadata server"), "{}", both(&output));
+    }
+    // Credentials that are named come first.
+    office.configure(&office.robot_key());
+    let mut command = office.command();
+    let output = command.env("GCE_METADATA_HOST", &host).arg("doctor").output().unwrap();
+    assert!(both(&output).contains("from google.credentials"), "{}", both(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_that_signs_people_in_may_stand_in_the_settings() {
+    let office = Office::new().await;
+    let client = office.path("client.json");
+    office.configure(&format!("client = \"${{file:{}}}\"", client.display()));
+    private(&client);
+    let text = both(&office.run(&["login", "--timeout", "1"]));
+    assert!(text.contains("Open this address") && text.contains("within 1 s"), "{text}");
+    assert!(!text.contains("app-secret-0815"), "{text}");
+    fs::set_permissions(&client, fs::Permissions::from_mode(0o644)).unwrap();
+    let text = both(&office.run(&["login", "--timeout", "1"]));
+    assert!(text.contains("chmod 600") && !text.contains("Open this address"), "{text}");
 }

@@ -4,7 +4,7 @@ use std::{fs, io::Write, os::unix::fs::PermissionsExt, process::Stdio};
 
 use serde_json::json;
 
-use super::{KEY, Office, both, files};
+use super::{KEY, Office, both, files, private};
 use crate::support::{
     http::{Client, answer, messages},
     listening::Listening,
@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// What is planted, by where.
-const PLANTED: [(&str, &str); 8] = [
+const PLANTED: [(&str, &str); 9] = [
     ("DATABASE", "planted/database pass+word"),
     ("API", "planted-api-token-1234"),
     ("WEBHOOK", "planted-webhook-path-5678"),
@@ -21,18 +21,21 @@ const PLANTED: [(&str, &str); 8] = [
     ("HEADER", "planted-header-0123"),
     ("LITERAL", "planted-literal-4567"),
     ("CLIENT", "planted-client-89ab"),
+    ("SEAL", "cGxhbnRlZC1rZXktdGhhdC1zZWFscy1hbGwtb2YtaXQ="),
 ];
 
 fn configuration(office: &Office) -> String {
     let file = office.path("api.token");
     fs::write(&file, "planted-api-token-1234\n").unwrap();
+    private(&file);
     format!(
         "{}\n[connections.shop]\nkind = \"postgres\"\nurl = \"postgres://u:${{DATABASE}}@127.0.0.1:9/x\"\nconnectTimeoutSeconds = 1\n\
          [connections.lit]\nkind = \"mysql\"\nurl = \"mysql://u:planted-literal-4567@127.0.0.1:9/x\"\nconnectTimeoutSeconds = 1\n\
          [connections.crm]\nkind = \"http\"\nbaseUrl = \"http://127.0.0.1:9\"\nauth = {{ kind = \"bearer\", token = \"${{file:{}}}\" }}\nheaders = {{ \"X-Key\" = \"${{HEADER}}\" }}\n[connections.crm.resources.a]\nid = \"/id\"\nlist = {{ path = \"/a\" }}\nfields = {{ id = \"/id\" }}\n\
          [connections.erp]\nkind = \"http\"\nbaseUrl = \"http://127.0.0.1:9\"\nauth = {{ kind = \"basic\", user = \"u\", password = \"${{BASIC}}\" }}\n[connections.erp.resources.a]\nid = \"/id\"\nlist = {{ path = \"/a\" }}\nfields = {{ id = \"/id\" }}\n\
          [connections.oauth]\nkind = \"http\"\nbaseUrl = \"http://127.0.0.1:9\"\nauth = {{ kind = \"clientCredentials\", tokenUrl = \"http://127.0.0.1:9/t\", clientId = \"id\", clientSecret = \"${{CLIENT}}\" }}\n[connections.oauth.resources.a]\nid = \"/id\"\nlist = {{ path = \"/a\" }}\nfields = {{ id = \"/id\" }}\n\
-         [alerts]\nwebhook = \"http://127.0.0.1:9/${{WEBHOOK}}\"\n\
+         [alerts]\nwebhook = \"http://127.0.0.1:9/${{WEBHOOK}}\"\ncommand = [\"sh\", \"-c\", \"cat >> told.txt\"]\n\
+         threshold = 100\neverySeconds = 1\n[store]\nencrypt = true\n[secrets]\nkey = \"${{SEAL}}\"\n\
          [hooks.datasets.stock]\nsecretEnv = \"HOOK\"\n",
         office.robot_key(),
         file.display()
@@ -153,8 +156,31 @@ async fn no_secret_is_on_a_page_or_at_a_collector() {
     }
     let call = json!({"name": "createFile", "arguments": {"type": "spreadsheet", "name": "F"}});
     messages(client.modern("tools/call", call, json!({})).await).await;
-    let call = json!({"name": "healthReport", "arguments": {}});
-    messages(client.modern("tools/call", call, json!({})).await).await;
+    let call = json!({"name": "healthReport", "arguments": {"dashboard": true, "detail": true}});
+    let said = answer(&messages(client.modern("tools/call", call, json!({})).await).await);
+    clean("healthReport", said.to_string().as_bytes());
+    let dashboard = said["result"]["structuredContent"]["dashboard"].as_str().unwrap().to_owned();
+    let call = json!({"name": "describeSpreadsheet", "arguments": {"spreadsheetId": dashboard}});
+    let said = answer(&messages(client.modern("tools/call", call, json!({})).await).await);
+    let sheets = said["result"]["structuredContent"]["sheets"].as_array().unwrap().clone();
+    let mut read = String::new();
+    for sheet in sheets {
+        let arguments = json!({"spreadsheetId": dashboard, "sheet": sheet["title"], "as": "rows"});
+        let call = json!({"name": "readSheet", "arguments": arguments});
+        let said = answer(&messages(client.modern("tools/call", call, json!({})).await).await);
+        read += &said.to_string();
+    }
+    assert!(read.contains("shop"), "the dashboard shows the datasets: {read}");
+    clean("the dashboard", read.as_bytes());
+    let told = || fs::read(office.path("told.txt")).unwrap_or_default();
+    for _ in 0..100 {
+        if !told().is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(!told().is_empty(), "people were told");
+    clean("what people were told", &told());
     let mut shown = 0;
     for _ in 0..2 {
         for page in [
@@ -241,4 +267,100 @@ async fn a_secret_may_stand_in_the_keyring() {
     office.configure("credentials = \"${keyring:robot-key}\"");
     let output = office.command().args(super::MAKE).env("PATH", "/nonexistent").output().unwrap();
     assert!(both(&output).contains("the keyring cannot be read"), "{}", both(&output));
+}
+
+/// The secrets of the store's address, of Google's token and of callers; none may be in what is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_of_the_store_of_a_token_or_of_a_caller_is_shown() {
+    let password = "planted/store pass+word";
+    let forms = [password, "planted%2Fstore%20pass%2Bword", "planted%2Fstore+pass%2Bword"];
+    let office = Office::new().await;
+    let loud = |office: &Office| {
+        let mut command = office.command();
+        command.env_remove("LOCKSTEP_STORE_URL").env("LOCKSTEP_LOG", "trace");
+        command.env("RUST_LOG", "trace").env("STORE", password).stdin(Stdio::null());
+        command
+    };
+    let mut said = String::new();
+    let place = "127.0.0.1:9/x";
+    for url in [
+        format!("postgres://u:${{STORE}}@{place}"),
+        format!("postgres://u:planted%2Fstore%20pass%2Bword@{place}"),
+    ] {
+        office.configure_with(&office.robot_key(), &format!("[store]\nurl = \"{url}\""));
+        private(&office.path("lockstep.toml"));
+        for arguments in [&["doctor"][..], &super::MAKE, &["audit", "verify"], &["rekey"]] {
+            said += &both(&loud(&office).args(arguments).output().unwrap());
+        }
+    }
+    office.configure(&office.robot_key());
+    let mut command = loud(&office);
+    command
+        .env("LOCKSTEP_STORE_URL", format!("postgres://u:planted%2Fstore%20pass%2Bword@{place}"));
+    said += &both(&command.args(["audit", "verify"]).output().unwrap());
+    assert!(said.contains("127.0.0.1"), "the store was looked for: {said}");
+
+    // A token that Google refuses, from each place that it may stand.
+    let token = "ya29.planted-google-token";
+    for google in
+        ["token = \"${TOKEN}\"", "tokenEnv = \"TOKEN\"", &format!("token = \"{token}\""), ""]
+    {
+        office.configure(google);
+        private(&office.path("lockstep.toml"));
+        let name = if google.is_empty() { "LOCKSTEP_GOOGLE_TOKEN" } else { "TOKEN" };
+        for arguments in [&["doctor"][..], &super::MAKE] {
+            let output = loud(&office).env(name, token).args(arguments).output().unwrap();
+            assert!(!output.status.success());
+            said += &both(&output);
+        }
+    }
+    for secret in forms.iter().chain(&[token]) {
+        let near =
+            said.find(secret).map(|at| said.split_at(at).1.chars().take(200).collect::<String>());
+        assert_eq!(near, None, "{secret} was shown");
+    }
+
+    // Tokens of callers: one that is good, and one that is not.
+    let made = both(&office.run(&["token", "ci", "--role", "admin"]));
+    let good = made.lines().map(str::trim).find(|line| line.starts_with("lockstep_")).unwrap();
+    let (_, rule) = made.split_once("[[auth.tokens]]").unwrap();
+    office.configure_with(&office.robot_key(), &format!("[[auth.tokens]]{rule}"));
+    let mut command = office.command();
+    command.env("LOCKSTEP_LOG", "trace").env("RUST_LOG", "trace");
+    let server = Listening::start({
+        command.args(["serve", "--http", "127.0.0.1:0"]);
+        command
+    });
+    let bad = "lockstep_planted-token-that-nobody-made";
+    let mut said = String::new();
+    for token in [good, bad] {
+        let client = Client {
+            http: wire::http(),
+            url: server.url.clone(),
+            token: Some(token.to_owned()),
+            session: None,
+        };
+        for (tool, arguments) in
+            [("findFiles", json!({})), ("readSheet", json!({"spreadsheetId": "none"}))]
+        {
+            let call = json!({"name": tool, "arguments": arguments});
+            let answered = client.modern("tools/call", call, json!({})).await;
+            assert_eq!(answered.status().is_success(), token == good);
+            said += &format!("{:?} {}", answered.headers().clone(), answered.text().await.unwrap());
+        }
+        for page in ["/", "/metrics", "/healthz", "/runs"] {
+            let answered = client.request(reqwest::Method::GET, page).send().await.unwrap();
+            said += &format!("{:?} {}", answered.headers().clone(), answered.text().await.unwrap());
+        }
+    }
+    said += &server.killed();
+    assert!(said.contains("findFiles"), "the calls are in the log");
+    for token in [good, bad] {
+        assert!(!said.contains(token), "{token} was shown");
+        for path in files(office.folder.path()) {
+            let bytes = fs::read(&path).unwrap();
+            let found = bytes.windows(token.len()).any(|part| part == token.as_bytes());
+            assert!(!found, "{token} is in {}", path.display());
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::{
     app::google::{Found, find, scopes, settings},
     config::Config,
     error::{Error, Result},
+    secrets::private,
     store::Store,
 };
 
@@ -38,6 +39,15 @@ pub(super) async fn examine(
         }
     };
     lines.push(Line::well("credentials", words(&found)));
+    // Google's tools left it, and others read it too: it is not refused.
+    if let Some(file) = found.file.as_deref().filter(|file| private(file).is_err()) {
+        let file = file.display();
+        lines.push(Line::warning(
+            "key file",
+            format!("everybody on this machine can read {file}"),
+            format!("chmod 600 {file}"),
+        ));
+    }
     let account = found.account();
     let itself =
         matches!(&found.auth, Auth::Credentials(credentials, _) if credentials.acts_for_itself());

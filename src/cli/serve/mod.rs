@@ -16,6 +16,9 @@ mod settings;
 /// How many days the images of closed runs are kept where the configuration does not say.
 const KEEP_DAYS: u16 = 90;
 
+/// How often it is looked for what is older than it has to be kept.
+const RETAIN_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long a watch may go on after the operator asked to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -60,6 +63,7 @@ pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     let settling = tokio::spawn(async move {
         settling.tidy(keep).await;
         settler.settle_tasks().await;
+        settling.retain_every(RETAIN_EVERY, keep).await;
     });
     let worker = app.context().worker().reached_at(config.hooks.public_url.clone());
     let watching = tokio::spawn(worker.run(stop.clone()));

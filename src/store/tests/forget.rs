@@ -188,3 +188,64 @@ async fn a_plan_that_quotes_a_row_without_naming_it_goes_too() {
     assert!(matches!(store.plan(named.id(), at(0)).await.unwrap(), PlanLookup::Found(_)));
     assert_eq!(store.plan(quoting.id(), at(0)).await.unwrap(), PlanLookup::Unknown);
 }
+
+#[tokio::test]
+async fn messages_that_quote_a_record_are_blanked_and_the_rest_stays() {
+    let (folder, store) = fresh().await;
+    let lease = hold(&store, "d", "me", at(0)).await;
+    // By a value of its row alone, as some messages do.
+    let row = |key: &str, value: &str| -> Row { [Value::from(key), Value::from(value)].into() };
+    let insert = Action { after: Some(row("k1", SECRET)), ..action("k1", None, Some(1)) };
+    let other = Action { after: Some(row("k2", "of another")), ..action("k2", None, Some(1)) };
+    complete(&store, &lease, &run("r1", "d"), vec![insert, other]).await;
+    let said = format!("the value {} is refused", SECRET.to_uppercase());
+    for (dataset, said) in [("d", said.as_str()), ("e", "another one's trouble")] {
+        let error = Some(("invalid".to_owned(), said.to_owned()));
+        let learned = |facts: &mut Facts| {
+            (facts.last_error, facts.quality) = (error, Some(json!({"failed": [said], "of": 3})));
+        };
+        store.learn(dataset, learned).await.unwrap();
+        let breaker = Breaker {
+            member: "m".into(),
+            failures: 3,
+            since: at(0),
+            until: at(9),
+            why: said.into(),
+        };
+        store.put_breakers(dataset, &[breaker]).await.unwrap();
+        store.start_watch(dataset, &json!({}), at(0)).await.unwrap();
+        let status =
+            json!({"looked": "2026-01-01T00:00:00Z", "error": said, "halts": [said], "events": 7});
+        store.put_watch_status(dataset, &status).await.unwrap();
+        let body = json!({"text": said, "blocks": [{"text": {"text": said}}],
+            "lockstep": {"detail": said, "kind": "halted"}});
+        store.open_incident(dataset, "halted", said, at(0), &["webhook"], &body).await.unwrap();
+        for delivery in store.due_deliveries(at(1), 9).await.unwrap() {
+            store.tried(delivery.id, at(1), at(2), Some(said)).await.unwrap();
+        }
+    }
+    // What is told of the alerts themselves may quote what a channel refused.
+    store.open_incident("", "alerts", &said, at(0), &["sheet"], &json!({})).await.unwrap();
+    let before = store.notices_of("d").await.unwrap();
+    assert_eq!(before.len(), 10, "{before:?}");
+
+    store.forget("d", &Key::of("k1")).await.unwrap();
+    assert!(!is_kept(&folder, &store, SECRET).await);
+    assert!(!is_kept(&folder, &store, &SECRET.to_uppercase()).await);
+    let facts = store.facts("d").await.unwrap();
+    assert_eq!(facts.last_error, Some(("invalid".to_owned(), "(erased)".to_owned())));
+    assert_eq!(facts.quality, Some(json!({"failed": ["(erased)"], "of": 3})));
+    let breakers = store.breakers("d").await.unwrap();
+    assert_eq!((breakers[0].why.as_str(), breakers[0].failures), ("(erased)", 3));
+    let status = json!({"looked": "2026-01-01T00:00:00Z", "error": "(erased)", "halts": ["(erased)"], "events": 7});
+    assert_eq!(store.watch("d").await.unwrap().unwrap().status, status);
+    let details: Vec<String> =
+        store.incidents().await.unwrap().into_iter().map(|one| one.detail).collect();
+    assert_eq!(details, ["(erased)", "another one's trouble", "(erased)"]);
+    let sent = store.due_deliveries(at(9), 9).await.unwrap();
+    assert_eq!(sent[0].body["lockstep"], json!({"detail": "(erased)", "kind": "halted"}));
+    // What is of another dataset stays as it was.
+    let rest: Vec<String> =
+        store.notices_of("e").await.unwrap().into_iter().map(|(_, words)| words).collect();
+    assert_eq!(rest.iter().filter(|words| words.contains("another one's trouble")).count(), 8);
+}
