@@ -82,7 +82,7 @@ pub(crate) struct Args {
     rows: Vec<RowArg>,
     /// Any text; remembered 7 days.
     idempotency_key: Option<String>,
-    /// From 1; default the first row not blank.
+    /// From 1; default the first not blank.
     header_row: Option<u32>,
     /// As in syncDataset.
     range: Option<String>,

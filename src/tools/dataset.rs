@@ -37,7 +37,7 @@ pub(crate) struct SideArg {
     spreadsheet_id: Option<String>,
     /// Default the first.
     sheet: Option<String>,
-    /// From 1; default the first row not blank.
+    /// From 1; default the first not blank.
     header_row: Option<u32>,
     /// If tables share the sheet: F3:K, a header cell, a named range or table.
     range: Option<String>,

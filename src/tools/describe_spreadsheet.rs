@@ -38,7 +38,7 @@ pub(crate) struct Args {
     spreadsheet_id: String,
     /// Default all, columns of the first 20.
     sheet: Option<String>,
-    /// From 1; default the first row not blank.
+    /// From 1; default the first not blank.
     header_row: Option<u32>,
     /// As in syncDataset.
     range: Option<String>,

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     dataset: Option<String>,
     #[serde(default)]
     window: Window,
-    /// Measure the data now; default true for one dataset, false for all.
+    /// Measure now; default true for one dataset, false for all.
     measure: Option<bool>,
     /// Keys to draw; default 1000.
     #[schemars(range(min = 1, max = 100_000))]
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// All datasets, deductions, intervals.
     #[serde(default)]
     detail: bool,
-    /// Writes the dashboard spreadsheet of all datasets, made at the first time.
+    /// Writes the dashboard of all datasets, a spreadsheet.
     #[serde(default)]
     dashboard: bool,
     /// Where, instead: id or URL.

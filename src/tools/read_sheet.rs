@@ -69,7 +69,7 @@ pub(crate) struct Args {
     limit: Option<u32>,
     /// The nextCursor before, or a row number to start at.
     cursor: Option<String>,
-    /// From 1; default the first row not blank.
+    /// From 1; default the first not blank.
     header_row: Option<u32>,
     /// As in syncDataset.
     range: Option<String>,
