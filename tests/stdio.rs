@@ -125,6 +125,20 @@ fn the_end_of_input_ends_the_process() {
 }
 
 #[test]
+fn a_client_that_listens_and_leaves_is_not_waited_for() {
+    let data = folder();
+    let mut session = Session::start(data.path());
+    let listen = json!({"notifications": {"resourcesListChanged": true}});
+    session.send(&modern("subscriptions/listen", 1, listen));
+    assert_eq!(session.message()["method"], "notifications/subscriptions/acknowledged");
+    session.close();
+    let ended = session.ended(END);
+    assert!(ended.status.success(), "{ended:?}");
+    // Whom rmcp waited for in vain gets no answer any more.
+    assert!(ended.rest.iter().any(|line| line["id"] == 1), "{ended:?}");
+}
+
+#[test]
 fn calls_in_flight_are_answered_before_the_process_ends() {
     let data = folder();
     let mut session = Session::initialized(data.path());

@@ -27,6 +27,8 @@ pub(super) struct Followed {
     uris: Arc<Mutex<HashSet<String>>>,
     /// Ends the teller when the session does.
     teller: Mutex<Option<DropGuard>>,
+    /// Cancelled when the client has no more to say, though it may still wait for answers.
+    pub(super) silent: CancellationToken,
 }
 
 impl Followed {
@@ -109,27 +111,36 @@ pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
     accepted
 }
 
-/// Serves `subscriptions/listen` until it ends.
+/// Serves `subscriptions/listen` until it ends, or until the client has no more to say: rmcp would wait for it.
 pub(super) async fn listen(
     changes: &Changes,
+    followed: &Followed,
     subscription: SubscriptionContext,
 ) -> Result<(), ErrorData> {
     let mut changes = changes.follow();
     let stop = subscription.request_context().ct.clone();
     let accepted = subscription.accepted().clone();
     let uris = accepted.resource_subscriptions.unwrap_or_default();
-    while let Some(change) = next(&mut changes, &stop).await {
-        let sink = subscription.sink();
-        let sent = match change {
-            Change::List if accepted.resources_list_changed == Some(true) => {
-                sink.notify_resource_list_changed().await
+    let serve = async {
+        while let Some(change) = next(&mut changes, &stop).await {
+            let sink = subscription.sink();
+            let sent = match change {
+                Change::List if accepted.resources_list_changed == Some(true) => {
+                    sink.notify_resource_list_changed().await
+                }
+                Change::Resource(uri) if uris.contains(&uri) => {
+                    sink.notify_resource_updated(uri).await
+                }
+                _ => Ok(()),
+            };
+            if sent.is_err() {
+                break;
             }
-            Change::Resource(uri) if uris.contains(&uri) => sink.notify_resource_updated(uri).await,
-            _ => Ok(()),
-        };
-        if sent.is_err() {
-            break;
         }
+    };
+    tokio::select! {
+        () = serve => {}
+        () = followed.silent.cancelled() => {}
     }
     Ok(())
 }

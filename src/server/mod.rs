@@ -395,6 +395,6 @@ impl ServerHandler for Server {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        follow::listen(&self.context.changes, subscription).await
+        follow::listen(&self.context.changes, &self.session.followed, subscription).await
     }
 }

@@ -21,11 +21,13 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// A transport that fails before the session starts.
 pub async fn serve(server: Server, stop: CancellationToken) -> io::Result<()> {
     let (mut stdin, mut stdout) = stdio_pipes();
+    let silent = server.session.followed.silent.clone().drop_guard();
     let Lines { input, mut output, session } = lines::start(server, stop.clone());
     let (lines, mut queue) = tokio::sync::mpsc::channel::<Vec<u8>>(64);
 
     let answers = lines.clone();
     let reader = tokio::spawn(async move {
+        let _silent = silent;
         let mut input = input;
         let mut frames = Frames::new(MAX_LINE);
         let mut buffer = vec![0_u8; 64 * 1024];
