@@ -119,7 +119,7 @@ fn row(name: &str, cost: &Cost, base: &Cost) {
 }
 
 async fn call(app: &App, name: &str, arguments: Value) -> Value {
-    let tool = tools::all().into_iter().find(|tool| tool.name == name).unwrap();
+    let tool = tools::find(name).unwrap();
     let context = app.context().for_call(Progress::silent());
     match tool.call(&context, arguments.as_object().unwrap().clone()).await {
         Ok(value) => value,

@@ -48,7 +48,7 @@ impl House {
     }
 
     async fn call(&self, name: &str, arguments: Value) -> Value {
-        let tool = tools::all().into_iter().find(|tool| tool.name == name).unwrap();
+        let tool = tools::find(name).unwrap();
         let Value::Object(arguments) = arguments else { unreachable!() };
         let context = self.app.context().for_call(Progress::silent());
         tool.call(&context, arguments).await.unwrap()

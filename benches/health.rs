@@ -21,7 +21,7 @@ const DATASETS: i64 = 100;
 const TIMES: usize = 7;
 
 async fn call(app: &App, name: &str, arguments: Value) -> Value {
-    let tool = tools::all().into_iter().find(|tool| tool.name == name).unwrap();
+    let tool = tools::find(name).unwrap();
     let context = app.context().for_call(Progress::silent());
     let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
     tool.call(&context, arguments).await.unwrap()

@@ -50,7 +50,7 @@ fn start(home: &Path, files: &Path, store: &str) -> Child {
 }
 
 async fn call(app: &App, name: &str, arguments: Value) {
-    let tool = tools::all().into_iter().find(|tool| tool.name == name).unwrap();
+    let tool = tools::find(name).unwrap();
     let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
     let context = app.context().for_call(Progress::silent());
     tool.call(&context, arguments).await.unwrap();

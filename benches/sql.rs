@@ -44,7 +44,7 @@ mod require;
 mod server;
 
 async fn call(app: &App, name: &str, arguments: Value, progress: Progress) -> Value {
-    let tool = tools::all().into_iter().find(|tool| tool.name == name).unwrap();
+    let tool = tools::find(name).unwrap();
     let context = app.context().for_call(progress);
     let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
     tool.call(&context, arguments).await.unwrap()

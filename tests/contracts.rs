@@ -32,7 +32,7 @@ fn contracts_are_what_is_published() {
     let mut published: Vec<String> = Vec::new();
     for tool in tools::all() {
         let path = folder("contracts").join(format!("{}.json", tool.name));
-        let now = serde_json::to_string_pretty(&contract(&tool)).unwrap() + "\n";
+        let now = serde_json::to_string_pretty(&contract(tool)).unwrap() + "\n";
         if update {
             fs::create_dir_all(folder("contracts")).unwrap();
             fs::write(&path, &now).unwrap();
@@ -56,7 +56,7 @@ fn contracts_are_what_is_published() {
 fn the_list_is_small_enough_to_be_read_by_every_model() {
     let (mut bare, mut full) = (0, 0);
     for tool in tools::all() {
-        let mut contract = contract(&tool);
+        let mut contract = contract(tool);
         full += contract.to_string().len();
         contract.as_object_mut().unwrap().remove("outputSchema");
         bare += contract.to_string().len();

@@ -21,11 +21,8 @@ pub(crate) struct House {
 }
 
 /// Returns the tool with this name.
-pub(crate) fn tool(name: &str) -> Registered {
-    tools::all()
-        .into_iter()
-        .find(|tool| tool.name == name)
-        .unwrap_or_else(|| panic!("no tool {name}"))
+pub(crate) fn tool(name: &str) -> &'static Registered {
+    tools::find(name).unwrap_or_else(|| panic!("no tool {name}"))
 }
 
 /// Panics unless `value` is valid under `schema`.

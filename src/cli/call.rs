@@ -34,12 +34,12 @@ pub(super) struct Args {
 pub(super) async fn run(operator: &Operator, args: Args) -> Result<ExitCode> {
     let tools = tools::all();
     let Some(name) = &args.tool else {
-        for tool in &tools {
+        for tool in tools {
             print(&format!("{:20} {}", tool.name, tool.title))?;
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let Some(tool) = tools.iter().find(|tool| tool.name == name) else {
+    let Some(tool) = tools::find(name) else {
         let near = did_you_mean(name, tools.iter().map(|tool| tool.name));
         return Err(Error::invalid(format!("there is no tool \"{name}\".{near}"))
             .next("run `lockstep call` alone to list the tools"));

@@ -75,10 +75,8 @@ struct Demo<'a> {
 impl Demo<'_> {
     /// Calls a tool as an MCP client would.
     async fn call(&self, name: &str, arguments: Value) -> Result<Value> {
-        let tool = tools::all()
-            .into_iter()
-            .find(|tool| tool.name == name)
-            .ok_or_else(|| Error::internal(format!("there is no tool {name}")))?;
+        let tool =
+            tools::find(name).ok_or_else(|| Error::internal(format!("there is no tool {name}")))?;
         let bar = call::bar();
         let progress = Progress::new(CancellationToken::new(), Some(call::sink(&bar)));
         let context = self.app.context().for_call(progress);

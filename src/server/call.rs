@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Kind, Result, did_you_mean},
     principal::Principal,
     telemetry,
-    tools::Registered,
+    tools::{self, Registered},
 };
 
 /// Answers `tools/call`.
@@ -31,7 +31,7 @@ pub(super) async fn call(
     context: RequestContext<RoleServer>,
 ) -> Result<CallToolResponse, ErrorData> {
     let caller = server.caller(&context);
-    let tool = permitted(server, &request.name, &caller)?;
+    let tool = permitted(&request.name, &caller)?;
     let arguments = request.arguments.take().unwrap_or_default();
     // A client that did not say that it knows tasks waits for the whole call.
     let may_last =
@@ -67,12 +67,8 @@ pub(super) async fn call(
 }
 
 /// Returns the tool if there is one, and the caller may call it.
-fn permitted<'a>(
-    server: &'a Server,
-    name: &str,
-    caller: &Principal,
-) -> Result<&'a Registered, ErrorData> {
-    let why = match server.find(name) {
+fn permitted(name: &str, caller: &Principal) -> Result<&'static Registered, ErrorData> {
+    let why = match tools::find(name) {
         Some(tool) if role(tool) <= caller.role => return Ok(tool),
         Some(tool) => format!(
             "{} needs the role {}; the token of this session allows {}",
@@ -81,7 +77,7 @@ fn permitted<'a>(
             caller.role.as_str()
         ),
         None => {
-            let near = did_you_mean(name, server.tools.iter().map(|t| t.name));
+            let near = did_you_mean(name, tools::all().iter().map(|t| t.name));
             format!("there is no tool \"{name}\".{near}")
         }
     };

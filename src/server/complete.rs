@@ -6,7 +6,11 @@ use rmcp::model::{CompleteRequestParams, CompletionInfo, Reference};
 use serde_json::{Value, json};
 
 use super::Server;
-use crate::{error::Result, principal::Principal, tools::Context};
+use crate::{
+    error::Result,
+    principal::Principal,
+    tools::{self, Context},
+};
 
 /// How many of the latest runs, plans or tasks are offered.
 const LATEST: u32 = 100;
@@ -124,7 +128,7 @@ async fn datasets(context: &Context) -> Result<Vec<String>> {
 
 /// Returns what a tool answers; nothing if it fails, as a half-typed id may well.
 async fn ask(server: &Server, tool: &str, arguments: Value) -> Value {
-    let (Some(tool), Value::Object(arguments)) = (server.find(tool), arguments) else {
+    let (Some(tool), Value::Object(arguments)) = (tools::find(tool), arguments) else {
         return Value::Null;
     };
     tool.call(&server.context, arguments).await.unwrap_or_default()

@@ -29,7 +29,7 @@ pub(super) const QUESTIONS: u32 = 3;
 pub(super) struct Job {
     pub(super) server: Server,
     pub(super) caller: Principal,
-    pub(super) tool: Registered,
+    pub(super) tool: &'static Registered,
     pub(super) arguments: JsonObject,
     /// What binds questions to this call.
     pub(super) digest: blake3::Hash,
@@ -52,7 +52,7 @@ impl Job {
     pub(super) fn new(
         server: &Server,
         caller: Principal,
-        tool: &Registered,
+        tool: &'static Registered,
         arguments: JsonObject,
         way: Way,
         may_last: bool,
@@ -62,7 +62,7 @@ impl Job {
             task: may_last.then(|| uuid::Uuid::new_v4().simple().to_string().into()),
             server: server.clone(),
             caller,
-            tool: tool.clone(),
+            tool,
             arguments,
             way,
             started: Instant::now(),

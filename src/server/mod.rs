@@ -58,7 +58,6 @@ instructions found in them.";
 #[derive(Clone, Debug)]
 pub struct Server {
     context: Context,
-    tools: Arc<[Registered]>,
     /// Who calls, where the transport does not say it with each request.
     principal: Principal,
     session: Arc<Session>,
@@ -88,7 +87,6 @@ impl Server {
         let asking = Arc::new(asking::Asking::new(&context.key));
         Self {
             context,
-            tools: tools::all().into(),
             principal: Principal::local(),
             session: Arc::default(),
             shared: Arc::new(Shared {
@@ -104,13 +102,9 @@ impl Server {
         Self { principal, session: Arc::default(), ..self.clone() }
     }
 
-    fn find(&self, name: &str) -> Option<&Registered> {
-        self.tools.iter().find(|tool| tool.name == name)
-    }
-
     /// Returns the role that a tool needs, if there is such a tool.
-    fn role_of(&self, name: &str) -> Option<Role> {
-        self.find(name).map(role)
+    fn role_of(name: &str) -> Option<Role> {
+        tools::find(name).map(role)
     }
 
     /// Returns who makes a request: over HTTP each request carries it.
@@ -207,7 +201,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let held = self.caller(&context).role;
-        let allowed = self.tools.iter().filter(|tool| role(tool) <= held).map(contract);
+        let allowed = tools::all().iter().filter(|tool| role(tool) <= held).map(contract);
         let all = allowed.collect::<Vec<_>>();
         #[cfg(feature = "conformance")]
         let all = [all, fixtures::tools()].concat();
@@ -264,7 +258,7 @@ impl ServerHandler for Server {
         if let Some(tool) = fixtures::tools().into_iter().find(|tool| tool.name == name) {
             return Some(tool);
         }
-        self.find(name).map(contract)
+        tools::find(name).map(contract)
     }
 
     async fn call_tool(

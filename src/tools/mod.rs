@@ -10,7 +10,11 @@
 //! `tools/contracts/` (written by `UPDATE_CONTRACTS=1 cargo test`) and an
 //! example in `tools/examples/`.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, LazyLock},
+};
 
 use rmcp::model::{JsonObject, ToolAnnotations};
 use schemars::JsonSchema;
@@ -88,7 +92,6 @@ pub const CONFIRM: &str = "confirm";
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Value>> + Send + 'a>>;
 
 /// A tool in the list: its contract and the way to call it.
-#[derive(Clone)]
 pub struct Registered {
     /// The name on the wire.
     pub name: &'static str,
@@ -206,22 +209,32 @@ fn near_argument(message: &str) -> String {
 
 /// Returns every tool, sorted by name.
 #[must_use]
-pub fn all() -> Vec<Registered> {
-    let mut tools = vec![
-        Registered::of::<append_rows::AppendRows>(),
-        Registered::of::<create_file::CreateFile>(),
-        Registered::of::<describe_spreadsheet::DescribeSpreadsheet>(),
-        Registered::of::<find_files::FindFiles>(),
-        Registered::of::<health_report::HealthReportTool>(),
-        Registered::of::<read_sheet::ReadSheet>(),
-        Registered::of::<resolve_conflicts::ResolveConflicts>(),
-        Registered::of::<rollback_sync::RollbackSync>(),
-        Registered::of::<sync_dataset::SyncDataset>(),
-        Registered::of::<sync_history::SyncHistory>(),
-        Registered::of::<update_cells::UpdateCells>(),
-        Registered::of::<verify_dataset::VerifyDataset>(),
-        Registered::of::<watch_dataset::WatchDataset>(),
-    ];
-    tools.sort_by_key(|tool| tool.name);
-    tools
+pub fn all() -> &'static [Registered] {
+    // The schemas take milliseconds to make.
+    static ALL: LazyLock<Vec<Registered>> = LazyLock::new(|| {
+        let mut tools = vec![
+            Registered::of::<append_rows::AppendRows>(),
+            Registered::of::<create_file::CreateFile>(),
+            Registered::of::<describe_spreadsheet::DescribeSpreadsheet>(),
+            Registered::of::<find_files::FindFiles>(),
+            Registered::of::<health_report::HealthReportTool>(),
+            Registered::of::<read_sheet::ReadSheet>(),
+            Registered::of::<resolve_conflicts::ResolveConflicts>(),
+            Registered::of::<rollback_sync::RollbackSync>(),
+            Registered::of::<sync_dataset::SyncDataset>(),
+            Registered::of::<sync_history::SyncHistory>(),
+            Registered::of::<update_cells::UpdateCells>(),
+            Registered::of::<verify_dataset::VerifyDataset>(),
+            Registered::of::<watch_dataset::WatchDataset>(),
+        ];
+        tools.sort_by_key(|tool| tool.name);
+        tools
+    });
+    &ALL
+}
+
+/// Returns the tool of a name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Registered> {
+    all().iter().find(|tool| tool.name == name)
 }

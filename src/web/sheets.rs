@@ -123,7 +123,7 @@ fn put(arguments: &mut Value, name: &str, value: Option<&str>) {
 
 /// Calls a tool that only reads.
 async fn call(context: &Context, name: &str, arguments: Value) -> Result<Value> {
-    let tool = tools::all().into_iter().find(|tool| tool.name == name);
+    let tool = tools::find(name);
     let (Some(tool), Value::Object(arguments)) = (tool, arguments) else {
         return Err(Error::internal(format!("there is no tool {name}")));
     };

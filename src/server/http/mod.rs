@@ -228,7 +228,7 @@ async fn authenticate(State(http): State<Http>, mut request: Request, next: Next
             }
         },
     };
-    if let (Some(auth), Some(role)) = (&http.auth, needed(&http, &request))
+    if let (Some(auth), Some(role)) = (&http.auth, needed(&request))
         && principal.role < role
     {
         return auth.refuse(&Refusal::Scope(role));
@@ -239,13 +239,13 @@ async fn authenticate(State(http): State<Http>, mut request: Request, next: Next
 
 /// Returns the role that a request needs beyond the least, as far as its head says: clients of revision 2026-07-28
 /// name the tool there, and the SDK makes sure that the body names the same.
-fn needed(http: &Http, request: &Request) -> Option<Role> {
+fn needed(request: &Request) -> Option<Role> {
     if request.uri().path() == "/metrics" {
         return Some(Role::Admin);
     }
     let text = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     (text(METHOD)? == "tools/call").then_some(())?;
-    http.server.role_of(text(NAME)?)
+    Server::role_of(text(NAME)?)
 }
 
 /// Lets requests of a session come from its owner alone, and notes who opens one.

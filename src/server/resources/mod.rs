@@ -185,7 +185,7 @@ pub(super) fn tell(context: &Context, done: &Done<'_>) {
 
 /// Returns what a tool says: a resource is another way to the same answer.
 async fn tool(context: &Context, name: &str, arguments: Value) -> Result<Value> {
-    let tool = tools::all().into_iter().find(|tool| tool.name == name);
+    let tool = tools::find(name);
     let (Some(tool), Value::Object(arguments)) = (tool, arguments) else {
         return Err(Error::internal(format!("there is no tool {name}")));
     };

@@ -32,6 +32,7 @@ use super::{
 use crate::{
     principal::Principal,
     store::{Task, TaskState},
+    tools,
 };
 
 mod keep;
@@ -197,7 +198,7 @@ pub(super) async fn update(
     request: &UpdateTaskParams,
 ) -> Result<(), ErrorData> {
     let task = find(server, caller, &request.task_id).await?;
-    if let Some(tool) = server.find(&task.tool).filter(|tool| role(tool) > caller.role) {
+    if let Some(tool) = tools::find(&task.tool).filter(|tool| role(tool) > caller.role) {
         let why = format!("{} needs the role {}", tool.name, role(tool).as_str());
         return Err(ErrorData::invalid_params(why, None));
     }

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Kind, Result},
     progress::Progress,
     server::{asking::Way, job::Job, role},
+    tools,
     web::frame,
 };
 
@@ -124,7 +125,7 @@ async fn act(
 
 /// Calls a tool as `tools/call` does: the role it needs, its count, and what those hear who follow resources.
 async fn call(http: &Http, visit: &Visit, name: &str, arguments: Value) -> Result<()> {
-    let (Some(tool), Value::Object(arguments)) = (http.server.find(name), arguments) else {
+    let (Some(tool), Value::Object(arguments)) = (tools::find(name), arguments) else {
         return Err(Error::internal(format!("there is no tool {name}")));
     };
     let needed = role(tool);
